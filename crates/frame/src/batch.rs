@@ -1,0 +1,185 @@
+//! A batch of rows in the layout that predictors read.
+
+use crate::Schema;
+
+/// One text column of a batch: texts laid end to end, so that refilling it allocates nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TextColumn {
+    bytes: String,
+    /// End of each text in `bytes`.
+    ends: Vec<usize>,
+    present: Vec<bool>,
+}
+
+impl TextColumn {
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there are no rows.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Removes all rows and keeps the memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+        self.present.clear();
+    }
+
+    /// Appends one row; `None` is a missing value.
+    pub fn push(&mut self, value: Option<&str>) {
+        self.bytes.push_str(value.unwrap_or(""));
+        self.ends.push(self.bytes.len());
+        self.present.push(value.is_some());
+    }
+
+    /// The value of a row, `None` when it is missing. Panics beyond the last row.
+    pub fn get(&self, row: usize) -> Option<&str> {
+        let start = if row == 0 { 0 } else { self.ends[row - 1] };
+        self.present[row].then(|| &self.bytes[start..self.ends[row]])
+    }
+
+    /// All values in order of rows.
+    pub fn iter(&self) -> impl Iterator<Item = Option<&str>> {
+        (0..self.len()).map(|row| self.get(row))
+    }
+
+    fn truncate(&mut self, rows: usize) {
+        if rows < self.len() {
+            self.bytes.truncate(if rows == 0 { 0 } else { self.ends[rows - 1] });
+            self.ends.truncate(rows);
+            self.present.truncate(rows);
+        }
+    }
+}
+
+/// A batch of rows: a dense row-major block (`rows` x `width`) of numbers, in which NaN is a missing value,
+/// and text columns of `rows` values each.
+///
+/// A frame is built for reuse: [`Frame::reset`] keeps all memory, so decoding the next request into it
+/// allocates nothing once it has grown.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Frame {
+    rows: usize,
+    width: usize,
+    numbers: Vec<f64>,
+    texts: Vec<TextColumn>,
+}
+
+impl Frame {
+    /// An empty frame with the layout of a schema.
+    pub fn new(schema: &Schema) -> Self {
+        let mut frame = Self::default();
+        frame.reset(schema.numbers(), schema.texts());
+        frame
+    }
+
+    /// Removes all rows and sets the layout: `width` numeric columns and `texts` text columns.
+    pub fn reset(&mut self, width: usize, texts: usize) {
+        self.rows = 0;
+        self.width = width;
+        self.numbers.clear();
+        self.texts.truncate(texts);
+        for column in &mut self.texts {
+            column.clear();
+        }
+        self.texts.resize_with(texts, TextColumn::default);
+    }
+
+    /// Number of complete rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Number of numeric columns.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// The numeric block, row-major, `rows * width` values.
+    pub fn numbers(&self) -> &[f64] {
+        &self.numbers
+    }
+
+    /// The numeric block for writing in place.
+    pub fn numbers_mut(&mut self) -> &mut [f64] {
+        &mut self.numbers
+    }
+
+    /// The numeric values of one row.
+    pub fn row(&self, row: usize) -> &[f64] {
+        &self.numbers[row * self.width..(row + 1) * self.width]
+    }
+
+    /// The text columns.
+    pub fn texts(&self) -> &[TextColumn] {
+        &self.texts
+    }
+
+    /// A text column for appending; rows appended count once [`Frame::set_rows`] is called.
+    pub fn text_mut(&mut self, column: usize) -> &mut TextColumn {
+        &mut self.texts[column]
+    }
+
+    /// Sets the number of rows and sizes the numeric block, new cells being missing (NaN). Text columns must
+    /// have been filled with `rows` values, or are filled with missing values here.
+    pub fn set_rows(&mut self, rows: usize) {
+        self.rows = rows;
+        self.numbers.resize(rows * self.width, f64::NAN);
+        for column in &mut self.texts {
+            column.truncate(rows);
+            while column.len() < rows {
+                column.push(None);
+            }
+        }
+    }
+
+    /// Appends one row of numbers to a frame without text columns. Panics when the length is not the width.
+    pub fn push_numbers(&mut self, row: &[f64]) {
+        assert_eq!(row.len(), self.width, "a row has as many numbers as the frame has numeric columns");
+        self.numbers.extend_from_slice(row);
+        self.rows += 1;
+    }
+
+    /// Copies the rows `start..end` of another frame into this one, which takes its layout.
+    pub fn copy_rows(&mut self, other: &Self, start: usize, end: usize) {
+        self.reset(other.width, other.texts.len());
+        self.numbers.extend_from_slice(&other.numbers[start * other.width..end * other.width]);
+        for (to, from) in self.texts.iter_mut().zip(&other.texts) {
+            (start..end).for_each(|row| to.push(from.get(row)));
+        }
+        self.rows = end - start;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Feature, Schema};
+
+    #[test]
+    fn text_columns_tell_empty_from_missing() {
+        let mut column = TextColumn::default();
+        [Some("a"), None, Some(""), Some("bc")].map(|value| column.push(value));
+        assert_eq!(column.iter().collect::<Vec<_>>(), [Some("a"), None, Some(""), Some("bc")]);
+        column.truncate(2);
+        assert_eq!(column.iter().collect::<Vec<_>>(), [Some("a"), None]);
+    }
+
+    #[test]
+    fn rows_are_copied_with_their_texts() {
+        let schema = Schema::new(vec![Feature::number("x"), Feature::text("t")], true).unwrap();
+        let mut frame = Frame::new(&schema);
+        ["p", "q", "r"].map(|text| frame.text_mut(0).push(Some(text)));
+        frame.set_rows(3);
+        frame.numbers_mut().copy_from_slice(&[1.0, 2.0, 3.0]);
+        let mut part = Frame::default();
+        part.copy_rows(&frame, 1, 3);
+        assert_eq!(part.numbers(), [2.0, 3.0]);
+        assert_eq!(part.texts()[0].get(0), Some("q"));
+        assert_eq!(part.rows(), 2);
+    }
+}

@@ -1,0 +1,155 @@
+//! Validation of a batch against a schema: done once, below all protocols.
+
+use crate::{Cell, Feature, Frame, Kind, Schema, Slot};
+
+/// What is wrong with one cell.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ViolationKind {
+    /// The value is missing and the pipeline does not accept that.
+    Missing,
+    /// The value is infinite and the pipeline does not accept that.
+    Infinite,
+    /// The value is none of the categories that the encoder was fitted on, and the encoder refuses others.
+    UnknownCategory {
+        /// The value as it came.
+        got: Cell,
+    },
+}
+
+/// One cell that the model cannot take.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Violation {
+    /// Row, from 0.
+    pub row: usize,
+    /// Position of the feature in the schema.
+    pub feature: usize,
+    /// What is wrong.
+    pub kind: ViolationKind,
+}
+
+/// Appends to `violations` what is wrong with the rows of `frame`, in order of rows, until there are `limit`
+/// of them. The frame must have the schema's layout.
+pub fn validate(schema: &Schema, frame: &Frame, limit: usize, violations: &mut Vec<Violation>) {
+    let suspicious = frame.numbers().iter().any(|value| !value.is_finite());
+    let closed = schema.features().iter().any(|feature| feature.closed);
+    if !suspicious && !closed && schema.texts() == 0 {
+        return;
+    }
+    for row in 0..frame.rows() {
+        for (position, (feature, slot)) in schema.features().iter().zip(schema.slots()).enumerate() {
+            if violations.len() >= limit {
+                return;
+            }
+            if let Some(kind) = check(feature, *slot, frame, row) {
+                violations.push(Violation { row, feature: position, kind });
+            }
+        }
+    }
+}
+
+fn check(feature: &Feature, slot: Slot, frame: &Frame, row: usize) -> Option<ViolationKind> {
+    match slot {
+        Slot::Number(column) => {
+            let value = frame.row(row)[column];
+            if value.is_nan() {
+                return (!feature.nullable).then_some(ViolationKind::Missing);
+            }
+            if value.is_infinite() && !feature.infinite {
+                return Some(ViolationKind::Infinite);
+            }
+            let known = |cell: &Cell| matches!(cell, Cell::Number(category) if *category == value);
+            unknown(feature, known, || Cell::Number(value))
+        }
+        Slot::Text(column) => {
+            let Some(value) = frame.texts()[column].get(row) else {
+                return (!feature.nullable).then_some(ViolationKind::Missing);
+            };
+            let known = |cell: &Cell| matches!(cell, Cell::Text(category) if category == value);
+            unknown(feature, known, || Cell::Text(value.to_owned()))
+        }
+    }
+}
+
+fn unknown(
+    feature: &Feature,
+    known: impl Fn(&Cell) -> bool,
+    got: impl Fn() -> Cell,
+) -> Option<ViolationKind> {
+    let categories = feature.categories.as_ref().filter(|_| feature.closed)?;
+    (!categories.iter().any(known)).then(|| ViolationKind::UnknownCategory { got: got() })
+}
+
+impl Violation {
+    /// What was expected and what came, for people.
+    pub fn message(&self, schema: &Schema) -> String {
+        let feature = &schema.features()[self.feature];
+        let kind = match feature.kind {
+            Kind::Number => "a number",
+            Kind::Text => "a string",
+        };
+        match &self.kind {
+            ViolationKind::Missing => {
+                format!(
+                    "expected {kind} for `{}`, got a missing value (the model has no imputer for it)",
+                    feature.name
+                )
+            }
+            ViolationKind::Infinite => {
+                format!("expected a finite number for `{}`, got infinity", feature.name)
+            }
+            ViolationKind::UnknownCategory { got } => {
+                format!("expected a known category for `{}`, got {}", feature.name, show(got))
+            }
+        }
+    }
+
+    /// A stable name of the kind of violation, for programs.
+    pub fn code(&self) -> &'static str {
+        match self.kind {
+            ViolationKind::Missing => "missing_value",
+            ViolationKind::Infinite => "not_finite",
+            ViolationKind::UnknownCategory { .. } => "unknown_category",
+        }
+    }
+}
+
+fn show(cell: &Cell) -> String {
+    match cell {
+        Cell::Number(value) => format!("{value}"),
+        Cell::Text(value) => format!("`{value}`"),
+        Cell::Missing => "a missing value".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_bad_cell_is_named_up_to_the_limit() {
+        let mut color = Feature::text("color");
+        color.categories = Some(vec![Cell::Text("red".into())]);
+        color.closed = true;
+        let schema = Schema::new(vec![Feature::number("x"), color], true).unwrap();
+        let mut frame = Frame::new(&schema);
+        [Some("red"), Some("blue"), None].map(|text| frame.text_mut(0).push(text));
+        frame.set_rows(3);
+        frame.numbers_mut().copy_from_slice(&[f64::NAN, f64::INFINITY, 1.0]);
+        let mut violations = Vec::new();
+        validate(&schema, &frame, 10, &mut violations);
+        let codes: Vec<_> = violations.iter().map(|v| (v.row, v.feature, v.code())).collect();
+        assert_eq!(
+            codes,
+            [
+                (0, 0, "missing_value"),
+                (1, 0, "not_finite"),
+                (1, 1, "unknown_category"),
+                (2, 1, "missing_value")
+            ]
+        );
+        assert_eq!(violations[2].message(&schema), "expected a known category for `color`, got `blue`");
+        violations.clear();
+        validate(&schema, &frame, 2, &mut violations);
+        assert_eq!(violations.len(), 2);
+    }
+}
