@@ -163,7 +163,9 @@ mod tests {
     #[test]
     fn text_columns_tell_empty_from_missing() {
         let mut column = TextColumn::default();
-        [Some("a"), None, Some(""), Some("bc")].map(|value| column.push(value));
+        for value in [Some("a"), None, Some(""), Some("bc")] {
+            column.push(value);
+        }
         assert_eq!(column.iter().collect::<Vec<_>>(), [Some("a"), None, Some(""), Some("bc")]);
         column.truncate(2);
         assert_eq!(column.iter().collect::<Vec<_>>(), [Some("a"), None]);
@@ -173,7 +175,9 @@ mod tests {
     fn rows_are_copied_with_their_texts() {
         let schema = Schema::new(vec![Feature::number("x"), Feature::text("t")], true).unwrap();
         let mut frame = Frame::new(&schema);
-        ["p", "q", "r"].map(|text| frame.text_mut(0).push(Some(text)));
+        for text in ["p", "q", "r"] {
+            frame.text_mut(0).push(Some(text));
+        }
         frame.set_rows(3);
         frame.numbers_mut().copy_from_slice(&[1.0, 2.0, 3.0]);
         let mut part = Frame::default();

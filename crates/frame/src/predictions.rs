@@ -2,7 +2,7 @@
 
 use crate::Frame;
 
-/// An output of an estimator, by scikit-learn's name of the method that gives it.
+/// An output of an estimator, by scikit-learn's name of the method that gives it, where it has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Method {
@@ -20,11 +20,14 @@ pub enum Method {
     Transform,
     /// Raw score of a boosted model before its link function.
     Margin,
+    /// The class, also where the library's own `predict` answers something else (the probability, for a native
+    /// boosting file). The same as [`Method::Predict`] for all other classifiers.
+    Label,
 }
 
 impl Method {
     /// All methods, in the order in which outputs are listed.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Predict,
         Self::PredictProba,
         Self::PredictLogProba,
@@ -32,6 +35,7 @@ impl Method {
         Self::ScoreSamples,
         Self::Transform,
         Self::Margin,
+        Self::Label,
     ];
 
     /// scikit-learn's name of the method.
@@ -44,6 +48,7 @@ impl Method {
             Self::ScoreSamples => "score_samples",
             Self::Transform => "transform",
             Self::Margin => "margin",
+            Self::Label => "label",
         }
     }
 

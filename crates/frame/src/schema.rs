@@ -9,14 +9,17 @@ pub enum Kind {
     Number,
     /// A text category.
     Text,
+    /// Not looked at by the pipeline: any value is accepted, and none is needed.
+    Unused,
 }
 
 impl Kind {
-    /// The word users see: `number` or `string`.
+    /// The word users see: `number`, `string` or `any`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Number => "number",
             Self::Text => "string",
+            Self::Unused => "any",
         }
     }
 }
@@ -81,6 +84,8 @@ pub enum Slot {
     Number(usize),
     /// Index of the text column.
     Text(usize),
+    /// Nowhere: the values of an unused feature are not kept.
+    Unused,
 }
 
 /// Why a schema is not one.
@@ -135,6 +140,7 @@ impl Schema {
             slots.push(match feature.kind {
                 Kind::Number => Slot::Number(post_increment(&mut numbers)),
                 Kind::Text => Slot::Text(post_increment(&mut texts)),
+                Kind::Unused => Slot::Unused,
             });
         }
         Ok(Self { features, named, slots, positions, numbers, texts })

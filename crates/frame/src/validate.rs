@@ -67,6 +67,7 @@ fn check(feature: &Feature, slot: Slot, frame: &Frame, row: usize) -> Option<Vio
             let known = |cell: &Cell| matches!(cell, Cell::Text(category) if category == value);
             unknown(feature, known, || Cell::Text(value.to_owned()))
         }
+        Slot::Unused => None,
     }
 }
 
@@ -86,6 +87,7 @@ impl Violation {
         let kind = match feature.kind {
             Kind::Number => "a number",
             Kind::Text => "a string",
+            Kind::Unused => "anything",
         };
         match &self.kind {
             ViolationKind::Missing => {
@@ -132,7 +134,9 @@ mod tests {
         color.closed = true;
         let schema = Schema::new(vec![Feature::number("x"), color], true).unwrap();
         let mut frame = Frame::new(&schema);
-        [Some("red"), Some("blue"), None].map(|text| frame.text_mut(0).push(text));
+        for text in [Some("red"), Some("blue"), None] {
+            frame.text_mut(0).push(text);
+        }
         frame.set_rows(3);
         frame.numbers_mut().copy_from_slice(&[f64::NAN, f64::INFINITY, 1.0]);
         let mut violations = Vec::new();

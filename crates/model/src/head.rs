@@ -1,0 +1,129 @@
+//! From raw scores to what users read: values, classes, probabilities.
+
+use foretell_frame::{Labels, Shape};
+
+/// The meaning of an estimator's raw scores.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Head {
+    /// Raw scores are values under a link.
+    Regression(Regression),
+    /// Raw scores speak of classes.
+    Classification(Classification),
+}
+
+/// Outputs of a regression (and of a ranking).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Regression {
+    /// Shape of `predict`.
+    pub shape: Shape,
+    /// Applied to each raw score.
+    pub link: Link,
+    /// Whether the raw score is given as `margin`.
+    pub margin: bool,
+}
+
+/// Inverse link functions: from raw score to predicted value. The `Single` ones round to float32 at each step,
+/// as XGBoost does.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Link {
+    /// `x`.
+    Identity,
+    /// `exp(x)`.
+    Exp,
+    /// `exp(x)` in float32.
+    ExpSingle,
+    /// `1 / (1 + exp(-x))` in float32.
+    SigmoidSingle,
+}
+
+/// Outputs of a classification. Raw scores of several targets stand side by side, in the order of the targets.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Classification {
+    /// The classes of each target.
+    pub classes: Vec<Labels>,
+    /// Whether `predict` is `(n, targets)` (several targets or labels at once) and not `(n,)`.
+    pub multi_target: bool,
+    /// How the class is chosen.
+    pub label: LabelRule,
+    /// How raw scores become probabilities; `None` when the estimator gives none.
+    pub probability: Option<Probability>,
+    /// How `predict_log_proba` is made; `None` when the estimator gives none.
+    pub log_probability: Option<LogProbability>,
+    /// Whether raw scores are given as `decision_function`, and in which shape.
+    pub decision: Option<Shape>,
+    /// Whether raw scores are given as `margin`, and in which shape.
+    pub margin: Option<Shape>,
+    /// What the library's `predict` answers.
+    pub predict: ClassPredict,
+}
+
+/// What a library calls the prediction of a classifier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClassPredict {
+    /// The class.
+    Label,
+    /// The probability: of class 1 `(n,)` where there are two classes, else `(n, classes)`.
+    Probability,
+    /// The index of the class as a number.
+    Index,
+    /// The raw score.
+    Margin,
+}
+
+/// How the class is chosen. Ties go to the first class unless the rule says otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LabelRule {
+    /// The class of the largest raw score, per target.
+    LargestScore,
+    /// One raw score: the second class when it is above 0.
+    Positive,
+    /// One raw score: the second class when it is 0 or above.
+    NotNegative,
+    /// The class of the largest probability, per target.
+    LargestProbability,
+    /// One probability: the second class when it is above 1/2.
+    AboveHalf,
+    /// Each target has two classes and one probability: the second when it is above 1/2.
+    EachAboveHalf,
+}
+
+/// How raw scores become probabilities.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Probability {
+    /// Raw scores are the probabilities of all classes, per target.
+    Scores,
+    /// The one raw score is the probability `p` of the second class: `[1 - p, p]`, per target.
+    SecondScore,
+    /// Each raw score is the probability of one label of a multi-label classifier, given as it is.
+    LabelScores,
+    /// One raw score `x`: `[1 - s, s]` with `s = 1 / (1 + exp(-scale x))`.
+    Sigmoid {
+        /// Factor of the raw score.
+        scale: f64,
+    },
+    /// The sigmoid of each raw score, divided by their sum (one versus rest); one raw score: `[1 - s, s]`.
+    SigmoidNormalized,
+    /// `exp(x_k) / sum exp(x)`, the largest subtracted first.
+    Softmax,
+    /// One raw score `x`: the softmax of `(-x, x)`.
+    SoftmaxOfBoth,
+    /// `exp(x_k - log sum exp(x))`: raw scores are joint log-likelihoods.
+    ExpNormalized,
+    /// `(clip(x, -1, 1) + 1) / 2`, normalised over classes (SGD's modified Huber loss).
+    ModifiedHuber,
+    /// [`Probability::Sigmoid`] in float32: `[1 - s, s]`.
+    SigmoidSingle,
+    /// [`Probability::Softmax`] in float32.
+    SoftmaxSingle,
+}
+
+/// How logarithms of probabilities are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogProbability {
+    /// `ln` of the probability; `-inf` for 0.
+    OfProbability,
+    /// `ln` of the probability, the smallest normal number in place of 0.
+    OfPositiveProbability,
+    /// `x_k - log sum exp(x)`.
+    OfJoint,
+}
