@@ -144,6 +144,11 @@ impl Frame {
         self.rows += 1;
     }
 
+    /// Appends an empty row: its numbers are missing (NaN); its texts are appended by the caller.
+    pub(crate) fn open_row(&mut self) {
+        self.numbers.resize((self.rows + 1) * self.width, f64::NAN);
+    }
+
     /// Copies the rows `start..end` of another frame into this one, which takes its layout.
     pub fn copy_rows(&mut self, other: &Self, start: usize, end: usize) {
         self.reset(other.width, other.texts.len());

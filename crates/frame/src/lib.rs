@@ -8,13 +8,17 @@
 //! Nothing here does I/O, reads a clock or logs.
 
 mod batch;
+mod builder;
 mod label;
 mod predictions;
 mod schema;
 mod validate;
+mod violation;
 
 pub use batch::{Frame, TextColumn};
+pub use builder::RowBuilder;
 pub use label::Labels;
 pub use predictions::{Method, MethodSet, Output, Predictions, Shape};
 pub use schema::{Cell, Feature, Kind, Schema, SchemaError, Slot};
-pub use validate::{Violation, ViolationKind, validate};
+pub use validate::validate;
+pub use violation::{Violation, ViolationKind};

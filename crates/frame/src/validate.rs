@@ -1,31 +1,6 @@
 //! Validation of a batch against a schema: done once, below all protocols.
 
-use crate::{Cell, Feature, Frame, Kind, Schema, Slot};
-
-/// What is wrong with one cell.
-#[derive(Debug, Clone, PartialEq)]
-pub enum ViolationKind {
-    /// The value is missing and the pipeline does not accept that.
-    Missing,
-    /// The value is infinite and the pipeline does not accept that.
-    Infinite,
-    /// The value is none of the categories that the encoder was fitted on, and the encoder refuses others.
-    UnknownCategory {
-        /// The value as it came.
-        got: Cell,
-    },
-}
-
-/// One cell that the model cannot take.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Violation {
-    /// Row, from 0.
-    pub row: usize,
-    /// Position of the feature in the schema.
-    pub feature: usize,
-    /// What is wrong.
-    pub kind: ViolationKind,
-}
+use crate::{Cell, Feature, Frame, Schema, Slot, Violation, ViolationKind};
 
 /// Appends to `violations` what is wrong with the rows of `frame`, in order of rows, until there are `limit`
 /// of them. The frame must have the schema's layout.
@@ -41,7 +16,7 @@ pub fn validate(schema: &Schema, frame: &Frame, limit: usize, violations: &mut V
                 return;
             }
             if let Some(kind) = check(feature, *slot, frame, row) {
-                violations.push(Violation { row, feature: position, kind });
+                violations.push(Violation { row, feature: Some(position), kind });
             }
         }
     }
@@ -80,49 +55,6 @@ fn unknown(
     (!categories.iter().any(known)).then(|| ViolationKind::UnknownCategory { got: got() })
 }
 
-impl Violation {
-    /// What was expected and what came, for people.
-    pub fn message(&self, schema: &Schema) -> String {
-        let feature = &schema.features()[self.feature];
-        let kind = match feature.kind {
-            Kind::Number => "a number",
-            Kind::Text => "a string",
-            Kind::Unused => "anything",
-        };
-        match &self.kind {
-            ViolationKind::Missing => {
-                format!(
-                    "expected {kind} for `{}`, got a missing value (the model has no imputer for it)",
-                    feature.name
-                )
-            }
-            ViolationKind::Infinite => {
-                format!("expected a finite number for `{}`, got infinity", feature.name)
-            }
-            ViolationKind::UnknownCategory { got } => {
-                format!("expected a known category for `{}`, got {}", feature.name, show(got))
-            }
-        }
-    }
-
-    /// A stable name of the kind of violation, for programs.
-    pub fn code(&self) -> &'static str {
-        match self.kind {
-            ViolationKind::Missing => "missing_value",
-            ViolationKind::Infinite => "not_finite",
-            ViolationKind::UnknownCategory { .. } => "unknown_category",
-        }
-    }
-}
-
-fn show(cell: &Cell) -> String {
-    match cell {
-        Cell::Number(value) => format!("{value}"),
-        Cell::Text(value) => format!("`{value}`"),
-        Cell::Missing => "a missing value".into(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,13 +77,16 @@ mod tests {
         assert_eq!(
             codes,
             [
-                (0, 0, "missing_value"),
-                (1, 0, "not_finite"),
-                (1, 1, "unknown_category"),
-                (2, 1, "missing_value")
+                (0, Some(0), "missing_value"),
+                (1, Some(0), "not_finite"),
+                (1, Some(1), "unknown_category"),
+                (2, Some(1), "missing_value")
             ]
         );
-        assert_eq!(violations[2].message(&schema), "expected a known category for `color`, got `blue`");
+        assert_eq!(
+            violations[2].message(&schema),
+            "expected a category of `color` that the model knows, got `blue`"
+        );
         violations.clear();
         validate(&schema, &frame, 2, &mut violations);
         assert_eq!(violations.len(), 2);
