@@ -83,6 +83,25 @@ pub struct Provenance {
     pub library_version: Option<String>,
 }
 
+/// What a model is made of, before it is checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelParts {
+    /// What it computes.
+    pub pipeline: Pipeline,
+    /// Number of columns it takes.
+    pub features: usize,
+    /// Names of the columns, where the file knows them.
+    pub names: Option<Vec<String>>,
+    /// What it is for.
+    pub task: Task,
+    /// Names of the columns of a transformer's output, where known.
+    pub output_names: Option<Vec<String>>,
+    /// Its parts in the words of its library.
+    pub description: Description,
+    /// Where it came from.
+    pub provenance: Provenance,
+}
+
 /// Why a pipeline is not a valid model.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ModelError {

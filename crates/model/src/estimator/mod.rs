@@ -25,7 +25,40 @@ pub enum Estimator {
     GaussianNaiveBayes(GaussianNaiveBayes),
     /// The same raw scores for every row: dummies, and boosters without a tree.
     Constant(Vec<f64>),
-    /// The raw scores of several estimators over the same columns, added in order: a booster that starts from
+    /// The scores of several pipelines over the same columns, added in order: a booster that starts from
     /// another estimator's prediction.
-    Sum(Vec<Pipeline>),
+    Sum(Vec<Term>),
+}
+
+/// One term of a [`Estimator::Sum`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Term {
+    /// Steps, estimator and head; it must have an estimator.
+    pub pipeline: Pipeline,
+    /// What of its answer is added.
+    pub scores: TermScores,
+}
+
+/// What a term contributes, computed from the answer of its pipeline.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum TermScores {
+    /// Its raw scores; the head is not used.
+    Raw,
+    /// What its head gives for `predict` of a regression.
+    Predict,
+    /// Of two classes: `factor * ln(p / (1 - p))` of the second class's probability `p`, clipped to
+    /// `epsilon..1 - epsilon`.
+    LogOdds {
+        /// Factor of the log-odds: 1/2 under exponential loss.
+        factor: f64,
+        /// Clipping margin.
+        epsilon: f64,
+    },
+    /// `ln(p_k)` of each class's probability, clipped to `epsilon..1 - epsilon`.
+    LogProbability {
+        /// Clipping margin.
+        epsilon: f64,
+        /// Whether the mean over the classes is subtracted.
+        centred: bool,
+    },
 }

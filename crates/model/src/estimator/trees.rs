@@ -51,7 +51,8 @@ pub enum Average {
 /// An ensemble of binary decision trees.
 ///
 /// A split sends a row left when `narrow(x) <= threshold` (or `<`), where `narrow` rounds to
-/// [`Trees::input`]; a categorical split when the value, truncated to an integer, is in its category set.
+/// [`Trees::input`]; a categorical split when the value is not negative and, truncated to an integer, in its
+/// category set.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trees {
     /// Number of features.
@@ -78,6 +79,10 @@ pub struct Trees {
     pub average: Average,
     /// Starting value of each raw score.
     pub base: Vec<f64>,
-    /// Values that count as missing besides NaN.
+    /// Whether missing values are accepted (and go where [`Nodes::missing_left`] says) or refused.
+    pub missing: bool,
+    /// Whether infinite values are accepted, and finite values that are infinite once narrowed, or refused.
+    pub infinite: bool,
+    /// Value that counts as missing besides NaN.
     pub missing_value: Option<f64>,
 }

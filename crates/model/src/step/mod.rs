@@ -8,12 +8,15 @@ use foretell_frame::Cell;
 /// A fitted transformer.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
-    /// Arithmetic with one constant per column, in order: scalers.
-    Arithmetic(Vec<Arithmetic>),
+    /// Arithmetic with one constant per column: scalers.
+    Scale(Scale),
     /// Divides each row by its norm.
     Normalize(Norm),
-    /// The same function of every cell, in order.
+    /// The same function of every cell, in order. Missing and infinite values are computed with, as numpy does;
+    /// a [`Step::Require`] before it refuses them.
     Elementwise(Vec<Function>),
+    /// Changes nothing and refuses numbers that are not accepted.
+    Require(Accepts),
     /// Replaces missing values by constants, optionally drops columns and appends missing indicators.
     Impute(Impute),
     /// One indicator column per category.
@@ -24,6 +27,28 @@ pub enum Step {
     Parallel(Vec<Branch>),
     /// Keeps some columns, in this order.
     Select(Vec<usize>),
+}
+
+/// A fitted scaler: arithmetic, and what the file tells of the values it was fitted on.
+///
+/// Missing values pass through; infinite values are refused, as every scaler of scikit-learn does.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Scale {
+    /// The operations, in order.
+    pub operations: Vec<Arithmetic>,
+    /// Smallest and largest value of each column in training, where the file tells.
+    pub range: Option<Vec<(f64, f64)>>,
+    /// Centre (mean or median) of each column in training, where the file tells.
+    pub centre: Option<Vec<f64>>,
+}
+
+/// What a part of a pipeline accepts in its numeric input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Accepts {
+    /// Missing values (NaN).
+    pub missing: bool,
+    /// Positive and negative infinity.
+    pub infinite: bool,
 }
 
 /// One arithmetic operation over the columns of a numeric block; each vector holds one constant per column.
@@ -89,7 +114,8 @@ pub enum Function {
 /// Replaces missing values.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Impute {
-    /// What counts as missing besides the column's own missing value; [`Cell::Missing`] when nothing else.
+    /// What is replaced: [`Cell::Missing`], or a value that stands for it, in which case a really missing value
+    /// is refused, as scikit-learn does.
     pub marker: Cell,
     /// The replacement per input column; `None` drops the column (it was empty in training).
     pub fill: Vec<Option<Cell>>,
@@ -143,7 +169,7 @@ pub struct Ordinal {
     pub columns: Vec<Categories>,
     /// What happens to other categories.
     pub unknown: Unknown,
-    /// The code of a missing value; NaN keeps it missing.
+    /// The code of a missing value where it is one of the categories; NaN keeps it missing.
     pub missing: f64,
 }
 
