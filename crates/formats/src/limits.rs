@@ -1,0 +1,49 @@
+//! What a reader may spend on one file.
+
+/// Upper bounds on the memory and work one file may cost.
+///
+/// The defaults are generous for real models (a forest of a gigabyte loads) and stop every bomb we know within a second and a gigabyte.
+/// Fields are public: start from [`Limits::default`] and change what you need.
+///
+/// ```
+/// use foretell_formats::Limits;
+/// let limits = Limits { max_inflated_bytes: 64 << 20, ..Limits::default() };
+/// assert!(limits.max_nodes > 1_000_000);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of the file after decompression.
+    pub max_inflated_bytes: usize,
+    /// How many times larger than the compressed file its content may be, beyond a first 16 MiB that are always allowed.
+    pub max_inflation_ratio: usize,
+    /// Bytes of a decompressor's own window (the dictionary size an xz or lzma header asks for).
+    pub max_window_bytes: usize,
+    /// Compressed streams inside one another.
+    pub max_containers: usize,
+    /// Opcodes of a pickle, with those of nested pickles.
+    pub max_opcodes: u64,
+    /// Values (numbers, texts, lists, objects) in the tree of a file.
+    pub max_nodes: usize,
+    /// Levels a reader descends from the root; also what ends a walk through a structure that contains itself.
+    pub max_depth: usize,
+    /// Bytes of one array.
+    pub max_array_bytes: usize,
+    /// Bytes of numbers, texts and rows that are made while the file is turned into a model.
+    pub max_model_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            max_inflated_bytes: 4 << 30,
+            max_inflation_ratio: 200,
+            max_window_bytes: 256 << 20,
+            max_containers: 2,
+            max_opcodes: 200_000_000,
+            max_nodes: 10_000_000,
+            max_depth: 200,
+            max_array_bytes: 2 << 30,
+            max_model_bytes: 4 << 30,
+        }
+    }
+}

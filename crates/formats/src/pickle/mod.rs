@@ -1,0 +1,252 @@
+//! Pickle and joblib files, read as data.
+//!
+//! A pickle is a program for a small stack machine; Python runs it and calls whatever it names. Here the machine is an
+//! interpreter of data only. `GLOBAL` makes an inert name, `REDUCE`, `NEWOBJ` and `BUILD` make an inert record (class, arguments, state),
+//! and a short table ([`known`]) turns the few records that are plain data in disguise (NumPy arrays, scalars and dtypes, `bytearray`, sets, …)
+//! into data. A call of anything else that is neither in that table nor a class of a known library is refused. Nothing is ever called.
+//!
+//! # Reading a model
+//!
+//! ```
+//! use foretell_formats::{Limits, pickle::Pickle};
+//! let file = b"\x80\x02}X\x05\x00\x00\x00alphaG\x3f\xe0\0\0\0\0\0\0s.";
+//! let pickle = Pickle::read(&file[..], &Limits::default()).unwrap();
+//! let alpha = pickle.root().field("alpha").unwrap();
+//! assert_eq!(alpha.float().unwrap(), 0.5);
+//! assert_eq!(alpha.path(), "dict.alpha");
+//! assert_eq!(alpha.text().unwrap_err().to_string(), "dict.alpha: expected a text, got 0.5");
+//! ```
+//!
+//! A loader of an estimator is one function from a [`Value`] to a step of a model:
+//!
+//! ```
+//! use foretell_formats::{FormatError, pickle::Value};
+//! struct StandardScaler { mean: Option<Vec<f64>>, scale: Option<Vec<f64>> }
+//!
+//! fn standard_scaler(estimator: &Value<'_>) -> Result<StandardScaler, FormatError> {
+//!     let features = estimator.field("n_features_in_")?.size()?;
+//!     let column = |name| match estimator.field(name)? {
+//!         value if value.is_none() => Ok(None),
+//!         value => value.f64_vector(features).map(Some),
+//!     };
+//!     Ok(StandardScaler { mean: column("mean_")?, scale: column("scale_")? })
+//! }
+//!
+//! fn step(estimator: &Value<'_>) -> Result<StandardScaler, FormatError> {
+//!     match estimator.class().map(|class| class.key()) {
+//!         Some(("sklearn", "StandardScaler")) => standard_scaler(estimator),
+//!         _ => Err(estimator.unsupported_class()),
+//!     }
+//! }
+//! ```
+//!
+//! # Parts
+//!
+//! [`input`] reads opcodes and their operands; [`machine`] runs them over the arena of [`node`]; [`known`] is the table of records that are data;
+//! [`value`] is the cursor with the path; [`array`], [`convert`], [`dtype`] and [`sparse`] are NumPy and SciPy.
+//!
+//! # Bounds
+//!
+//! Every node costs at least a byte of the file except the shared constants, lengths are checked against what is left of the file before
+//! anything is allocated, and there is no recursion: depth costs nothing until a reader descends, which is limited by
+//! [`Limits::max_depth`]. What readers produce is charged against a budget in proportion to the file, so that a small file whose parts refer to each other
+//! many times cannot grow into a large model.
+
+mod array;
+mod class;
+mod convert;
+mod dtype;
+mod input;
+mod known;
+mod machine;
+mod node;
+mod numpy;
+mod opcode;
+mod sparse;
+mod text;
+mod value;
+
+use std::borrow::Cow;
+use std::cell::Cell;
+
+use machine::Machine;
+use node::{Global, Node, NodeId, Object, Span};
+
+pub use array::{Array, Matrix};
+pub use class::Class;
+pub use dtype::{Dtype, Field, Kind};
+pub use sparse::Sparse;
+pub use value::Value;
+
+use crate::{FileKind, FormatError, Limits, Problem};
+
+/// A pickle or joblib file as a tree of inert values.
+#[derive(Debug)]
+pub struct Pickle<'b> {
+    data: Cow<'b, [u8]>,
+    decoded: Vec<u8>,
+    nodes: Vec<Node>,
+    root: NodeId,
+    limits: Limits,
+    spent: Cell<usize>,
+}
+
+/// What a reader may always produce, however small the file.
+const FREE_BUDGET: usize = 64 << 20;
+/// What a reader may produce for each byte of the file: bools become doubles (8), numbers of a text take more than their digits.
+const BUDGET_PER_BYTE: usize = 64;
+/// What a step of a [`Value`] is charged.
+const VISIT: usize = 64;
+/// Characters of a text that an error shows.
+const SHOWN: usize = 40;
+
+impl<'b> Pickle<'b> {
+    /// Reads a pickle or joblib file that is not compressed. What follows its `STOP` is left alone.
+    ///
+    /// # Errors
+    /// `Truncated`, `Corrupt`, `LimitExceeded`, `ForbiddenCall`, `PythonCode`, `OutsideReference`.
+    pub fn read(data: impl Into<Cow<'b, [u8]>>, limits: &Limits) -> Result<Pickle<'b>, FormatError> {
+        let data = data.into();
+        let mut machine = Machine::new(&data, limits);
+        let root = machine.run()?;
+        let (nodes, decoded) = (machine.nodes, machine.decoded);
+        Ok(Pickle { data, decoded, nodes, root, limits: limits.clone(), spent: Cell::new(0) })
+    }
+
+    /// The value the file holds.
+    pub fn root(&self) -> Value<'_> {
+        Value { pickle: self, id: self.root, way: None }
+    }
+
+    fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id as usize]
+    }
+
+    fn span(&self, span: Span) -> &[u8] {
+        let from: &[u8] = if span.decoded { &self.decoded } else { &self.data };
+        &from[span.start..span.start + span.len]
+    }
+
+    fn text(&self, id: NodeId) -> Option<&str> {
+        match self.node(id) {
+            Node::Text(span) => std::str::from_utf8(self.span(*span)).ok(),
+            _ => None,
+        }
+    }
+
+    /// Counts bytes a reader is about to produce.
+    fn charge(&self, bytes: usize) -> Result<(), FormatError> {
+        let allowed = self
+            .data
+            .len()
+            .saturating_mul(BUDGET_PER_BYTE)
+            .saturating_add(FREE_BUDGET)
+            .min(self.limits.max_model_bytes);
+        self.spent.set(self.spent.get().saturating_add(bytes));
+        if self.spent.get() <= allowed {
+            return Ok(());
+        }
+        let problem = Problem::LimitExceeded { limit: "max_model_bytes", allowed: allowed as u64 };
+        Err(FormatError::new(FileKind::Pickle, problem))
+    }
+
+    /// The value of the last entry with this text as its key.
+    fn find_key(&self, pairs: &[NodeId], name: &str) -> Option<NodeId> {
+        pairs.chunks_exact(2).rev().find(|pair| self.text(pair[0]) == Some(name)).map(|pair| pair[1])
+    }
+
+    fn elements(&self, id: NodeId) -> Option<&[NodeId]> {
+        match self.node(id) {
+            Node::List(ids) | Node::Set(ids) => Some(ids),
+            Node::Tuple(ids) => Some(ids),
+            Node::Array(array) => match &array.data {
+                array::Data::Values(ids) => Some(ids),
+                array::Data::Raw(_) => None,
+            },
+            Node::Object(object) if !object.items.is_empty() => Some(&object.items),
+            _ => None,
+        }
+    }
+
+    fn is_dict_like(&self, object: &Object) -> bool {
+        !object.pairs.is_empty() || matches!(self.class_named(object.callable).key(), ("sklearn", "Bunch"))
+    }
+
+    fn class_named(&self, global: Global) -> Class<'_> {
+        Class {
+            module: self.text(global.module).unwrap_or_default(),
+            name: self.text(global.name).unwrap_or_default(),
+        }
+    }
+
+    fn class_of(&self, id: NodeId) -> Option<Class<'_>> {
+        let Node::Object(object) = self.node(id) else {
+            return None;
+        };
+        let callable = self.class_named(object.callable);
+        let rebuilds_first_argument =
+            callable.name.starts_with("__pyx_unpickle_") || callable.name == "newObj";
+        let class = match self.elements(object.args) {
+            Some(&[first, ..]) if rebuilds_first_argument => first,
+            _ => return Some(callable),
+        };
+        match self.node(class) {
+            Node::Global(class) => Some(self.class_named(*class)),
+            _ => Some(callable),
+        }
+    }
+
+    /// The number an array without dimensions holds.
+    fn scalar_of(&self, array: &array::ArrayNode) -> value::Scalar {
+        let array::Data::Raw(span) = &array.data else {
+            return value::Scalar::Other;
+        };
+        let element = array::Elements { bytes: self.span(*span), stride: array.dtype.itemsize, offset: 0 };
+        let first = |scalar: Option<value::Scalar>| scalar.unwrap_or(value::Scalar::Other);
+        match array.dtype.kind {
+            Kind::Bool => {
+                first(convert::bools(element, &array.dtype).map(|values| value::Scalar::Bool(values[0])))
+            }
+            Kind::Int | Kind::Uint => {
+                first(convert::i64s(element, &array.dtype).map(|values| value::Scalar::Int(values[0])))
+            }
+            Kind::Float => {
+                first(convert::f64s(element, &array.dtype).map(|values| value::Scalar::Float(values[0])))
+            }
+            Kind::Text | Kind::Bytes | Kind::Object | Kind::Structured(_) | Kind::Other(_) => {
+                value::Scalar::Other
+            }
+        }
+    }
+
+    fn describe(&self, id: NodeId) -> String {
+        match self.node(id) {
+            Node::Bool(true) => "True".to_owned(),
+            Node::Bool(false) => "False".to_owned(),
+            Node::Int(value) => value.to_string(),
+            Node::Float(value) => value.to_string(),
+            Node::Text(_) => {
+                let text = self.text(id).unwrap_or_default();
+                let start: String = text.chars().take(SHOWN).collect();
+                let dots = if start.len() < text.len() { "…" } else { "" };
+                format!("\"{}{dots}\"", start.escape_debug())
+            }
+            Node::List(ids) | Node::Set(ids) => format!("a {} of {}", self.type_name(id), ids.len()),
+            Node::Tuple(ids) => format!("a tuple of {}", ids.len()),
+            Node::Dict(pairs) => format!("a dict of {}", pairs.len() / 2),
+            Node::Bytes(span) => format!("{} bytes", span.len),
+            Node::Global(global) => format!("`{}`", self.class_named(*global)),
+            Node::Object(_) => match self.class_of(id) {
+                Some(class) => format!("`{class}`"),
+                None => "an object".to_owned(),
+            },
+            Node::Array(array) => array.describe(),
+            Node::Dtype(dtype) => format!("dtype {dtype}"),
+            Node::None | Node::BigInt => self.type_name(id).to_owned(),
+        }
+    }
+
+    fn type_name(&self, id: NodeId) -> &'static str {
+        self.node(id).type_name()
+    }
+}
