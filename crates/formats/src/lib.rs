@@ -1,5 +1,6 @@
 //! Readers of model files: bytes to [`Model`](foretell_model::Model), without running anything.
 
+pub mod container;
 mod error;
 mod limits;
 pub mod pickle;

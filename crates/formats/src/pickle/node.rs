@@ -105,6 +105,47 @@ impl Node {
     }
 }
 
+/// The content of a node of one kind.
+impl Node {
+    pub(super) fn int(&self) -> Option<i64> {
+        if let Node::Int(value) = self { Some(*value) } else { None }
+    }
+
+    /// An integer of 0 or more.
+    pub(super) fn size(&self) -> Option<usize> {
+        self.int().and_then(|value| usize::try_from(value).ok())
+    }
+
+    pub(super) fn text(&self) -> Option<Span> {
+        if let Node::Text(span) = self { Some(*span) } else { None }
+    }
+
+    pub(super) fn bytes(&self) -> Option<Span> {
+        if let Node::Bytes(span) = self { Some(*span) } else { None }
+    }
+
+    pub(super) fn tuple(&self) -> Option<&[NodeId]> {
+        if let Node::Tuple(items) = self { Some(items) } else { None }
+    }
+
+    /// Keys and values of a dict, in turn.
+    pub(super) fn entries(&self) -> Option<&[NodeId]> {
+        if let Node::Dict(entries) = self { Some(entries) } else { None }
+    }
+
+    pub(super) fn global(&self) -> Option<Global> {
+        if let Node::Global(global) = self { Some(*global) } else { None }
+    }
+
+    pub(super) fn object(&self) -> Option<&Object> {
+        if let Node::Object(object) = self { Some(object) } else { None }
+    }
+
+    pub(super) fn array(&self) -> Option<&ArrayNode> {
+        if let Node::Array(array) = self { Some(array) } else { None }
+    }
+}
+
 impl Object {
     /// An object without a state yet.
     pub(super) fn new(making: Making, callable: Global, args: NodeId) -> Self {
