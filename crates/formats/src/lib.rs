@@ -4,6 +4,7 @@ pub mod container;
 mod error;
 mod limits;
 pub mod pickle;
+pub mod sklearn;
 
 pub use error::{FileKind, FormatError, Problem};
 pub use limits::Limits;

@@ -13,5 +13,5 @@ pub mod step;
 
 pub use estimator::Estimator;
 pub use head::Head;
-pub use model::{Description, Model, ModelError, ModelParts, Part, Pipeline, Provenance, Task};
+pub use model::{Description, Fitted, Model, ModelError, ModelParts, Part, Pipeline, Provenance, Task};
 pub use step::Step;

@@ -1,0 +1,101 @@
+//! Compositions: `Pipeline`, `FeatureUnion` and the searches around them.
+
+use foretell_model::Part;
+use foretell_model::step::{Branch, Step};
+
+use super::{Input, Lowered, Result, lower, present};
+use crate::pickle::Value;
+
+/// `Pipeline`: steps one after another, the last may be an estimator.
+pub(super) fn pipeline(value: &Value<'_>, input: Input) -> Result<Lowered> {
+    let entries = value.field("steps")?.items()?;
+    let mut whole = Lowered::transformer(None, Vec::new(), input.sparse);
+    for (position, entry) in entries.iter().enumerate() {
+        let (name, step) = (entry.at(0)?.text()?, entry.part(1)?);
+        if step.is_none() || is_word(&step, "passthrough") {
+            whole.part.parts.push(word_part(name, "passthrough"));
+            continue;
+        }
+        let lowered = lower(&step, Input { sparse: whole.sparse })?;
+        if whole.features.is_none() {
+            // Steps before the first that counts its columns keep columns and names as they are.
+            whole.features = lowered.features;
+            whole.names.clone_from(&lowered.names);
+        }
+        whole.task = lowered.task;
+        whole.sparse = lowered.sparse;
+        whole.part.parts.push(lowered.part_named(name));
+        if position + 1 == entries.len() {
+            whole.pipeline.estimator = lowered.pipeline.estimator;
+            whole.pipeline.steps.extend(lowered.pipeline.steps);
+        } else {
+            whole.pipeline.steps.extend(lowered.into_steps(&step)?);
+        }
+    }
+    Ok(whole)
+}
+
+/// `GridSearchCV` and its relatives: they answer as the best pipeline, fitted again on all data, does.
+pub(super) fn search(value: &Value<'_>, input: Input) -> Result<Lowered> {
+    lower(&value.field("best_estimator_")?, input)
+}
+
+/// `FeatureUnion`: transformers that each see all columns, side by side.
+pub(super) fn feature_union(value: &Value<'_>, input: Input) -> Result<Lowered> {
+    let mut parts = Vec::new();
+    let mut branches = Vec::new();
+    let (mut features, mut names) = (None, None);
+    let mut sparse = false;
+    for entry in value.field("transformer_list")?.items()? {
+        let (name, transformer) = (entry.at(0)?.text()?, entry.part(1)?);
+        if transformer.is_none() || is_word(&transformer, "drop") {
+            parts.push(word_part(name, "drop"));
+            continue;
+        }
+        let mut steps = Vec::new();
+        if is_word(&transformer, "passthrough") {
+            parts.push(word_part(name, "passthrough"));
+            sparse |= input.sparse;
+        } else {
+            let lowered = lower(&transformer, input)?;
+            parts.push(lowered.part_named(name));
+            sparse |= lowered.sparse;
+            features = features.or(lowered.features);
+            names = names.or_else(|| lowered.names.clone());
+            steps = lowered.into_steps(&transformer)?;
+        }
+        branches.push(Branch { columns: Vec::new(), steps, weight: weight(value, name)? });
+    }
+    let features = match features {
+        Some(features) => features,
+        None => value.field("n_features_in_")?.size()?,
+    };
+    for branch in &mut branches {
+        branch.columns = (0..features).collect();
+    }
+    let mut union = Lowered::transformer(features, vec![Step::Parallel(branches)], sparse);
+    union.names = names;
+    union.part.parts = parts;
+    Ok(union)
+}
+
+/// The entry of `transformer_weights` for a transformer.
+pub(super) fn weight(value: &Value<'_>, name: &str) -> Result<Option<f64>> {
+    let Some(weights) = present(value, "transformer_weights")? else { return Ok(None) };
+    for (key, weight) in weights.pairs()? {
+        if key.text()? == name {
+            return weight.float().map(Some);
+        }
+    }
+    Ok(None)
+}
+
+/// Is this text, and this word?
+pub(super) fn is_word(value: &Value<'_>, word: &str) -> bool {
+    value.is_text() && value.text().is_ok_and(|text| text == word)
+}
+
+/// A part that is a word in place of a transformer.
+pub(super) fn word_part(name: &str, word: &str) -> Part {
+    Part { name: name.to_owned(), class: word.to_owned(), parts: Vec::new() }
+}

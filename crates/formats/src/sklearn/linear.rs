@@ -1,0 +1,132 @@
+//! Linear models: regressors, classifiers and linear discriminants.
+
+use foretell_frame::{Labels, Shape};
+use foretell_model::Estimator;
+use foretell_model::estimator::Linear;
+use foretell_model::head::{LabelRule, LogProbability, Probability};
+
+use super::classes::{Classifier, labels, regressor};
+use super::{Input, Lowered, Result, present};
+use crate::pickle::Value;
+
+/// `Ridge`, `Lasso` and all others that predict `X coef_^T + intercept_`.
+pub(super) fn regression(value: &Value<'_>, _: Input) -> Result<Lowered> {
+    let weights = Weights::read(value, None)?;
+    let shape = if weights.vector { Shape::Vector } else { Shape::Matrix(weights.linear.intercept.len()) };
+    Ok(weights.lowered(regressor(shape)))
+}
+
+/// `LogisticRegression`: one sigmoid per class, or a softmax, by solver, setting and version.
+pub(super) fn logistic_regression(value: &Value<'_>, _: Input) -> Result<Lowered> {
+    let classes = labels(&value.field("classes_")?)?;
+    let binary = classes.len() <= 2;
+    // Since 1.8 there is no `multi_class`: several classes are always multinomial.
+    let one_versus_rest = match present(value, "multi_class")? {
+        None => binary,
+        Some(setting) => match setting.text()? {
+            "ovr" | "warn" => true,
+            "auto" | "deprecated" => binary || value.field("solver")?.text()? == "liblinear",
+            "multinomial" => false,
+            other => {
+                return Err(value.unsupported_option("multi_class", other, "`auto`, `ovr` or `multinomial`"));
+            }
+        },
+    };
+    let probability = match (one_versus_rest, binary) {
+        (true, true) => Probability::Sigmoid { scale: 1.0 },
+        (true, false) => Probability::SigmoidNormalized,
+        (false, true) => Probability::SoftmaxOfBoth,
+        (false, false) => Probability::Softmax,
+    };
+    classification(value, classes, Some(probability), LogProbability::OfProbability)
+}
+
+/// `RidgeClassifier`, `LinearSVC` and all others without probabilities.
+pub(super) fn classification_without_probability(value: &Value<'_>, _: Input) -> Result<Lowered> {
+    if let Some(binarizer) = present(value, "_label_binarizer")? {
+        let kind = binarizer.field("y_type_")?.text()?;
+        if !matches!(kind, "binary" | "multiclass") {
+            return Err(binarizer.unsupported_option("y_type_", kind, "one label per row"));
+        }
+        let classes = labels(&binarizer.field("classes_")?)?;
+        return classification(value, classes, None, LogProbability::OfProbability);
+    }
+    let classes = labels(&value.field("classes_")?)?;
+    classification(value, classes, None, LogProbability::OfProbability)
+}
+
+/// `SGDClassifier`: probabilities depend on the loss.
+pub(super) fn sgd_classifier(value: &Value<'_>, _: Input) -> Result<Lowered> {
+    let classes = labels(&value.field("classes_")?)?;
+    let probability = match value.field("loss")?.text()? {
+        "log" | "log_loss" if classes.len() <= 2 => Some(Probability::Sigmoid { scale: 1.0 }),
+        "log" | "log_loss" => Some(Probability::SigmoidNormalized),
+        "modified_huber" => Some(Probability::ModifiedHuber),
+        _ => None,
+    };
+    classification(value, classes, probability, LogProbability::OfProbability)
+}
+
+/// `LinearDiscriminantAnalysis`.
+pub(super) fn linear_discriminant_analysis(value: &Value<'_>, _: Input) -> Result<Lowered> {
+    let classes = labels(&value.field("classes_")?)?;
+    let probability =
+        if classes.len() == 2 { Probability::Sigmoid { scale: 1.0 } } else { Probability::Softmax };
+    classification(value, classes, Some(probability), LogProbability::OfPositiveProbability)
+}
+
+/// One score and two classes, or one score per class.
+fn classification(
+    value: &Value<'_>,
+    classes: Labels,
+    probability: Option<Probability>,
+    log_probability: LogProbability,
+) -> Result<Lowered> {
+    let outputs = match classes.len() {
+        0 | 1 => return Err(value.field("classes_")?.mismatch("at least 2 classes", classes.len())),
+        2 => 1,
+        more => more,
+    };
+    let weights = Weights::read(value, Some(outputs))?;
+    let head = Classifier {
+        classes,
+        label: if outputs == 1 { LabelRule::Positive } else { LabelRule::LargestScore },
+        probability,
+        log_probability: probability.map(|_| log_probability),
+        decision: Some(if outputs == 1 { Shape::Vector } else { Shape::Matrix(outputs) }),
+    };
+    Ok(weights.lowered(head.head()))
+}
+
+/// `coef_` and `intercept_`.
+struct Weights {
+    linear: Linear,
+    /// Whether `coef_` has one dimension.
+    vector: bool,
+}
+
+impl Weights {
+    fn read(value: &Value<'_>, outputs: Option<usize>) -> Result<Self> {
+        let features = present(value, "n_features_in_")?.map(|count| count.size()).transpose()?;
+        let coef = value.field("coef_")?;
+        let vector = outputs.is_none_or(|outputs| outputs == 1)
+            && (coef.is_list() || coef.is_array() && coef.array()?.shape().len() == 1);
+        let (outputs, coefficients) = if vector {
+            (1, coef.f64_vector(features)?)
+        } else {
+            let matrix = coef.f64_matrix(outputs, features)?;
+            (matrix.rows, matrix.data)
+        };
+        let intercept = value.field("intercept_")?;
+        let intercept = match intercept.float() {
+            Ok(shared) => vec![shared; outputs],
+            Err(_) => intercept.f64_vector(outputs)?,
+        };
+        let features = coefficients.len() / outputs.max(1);
+        Ok(Self { linear: Linear { features, coefficients, intercept }, vector })
+    }
+
+    fn lowered(self, head: foretell_model::Head) -> Lowered {
+        Lowered::estimator(self.linear.features, Estimator::Linear(self.linear), head)
+    }
+}

@@ -1,0 +1,226 @@
+//! scikit-learn estimators and pipelines: from the inert records of a pickle to a [`Pipeline`] of plain data.
+//!
+//! [`lower`] looks a class up in one table ([`lowering`]) and calls the function that knows its attributes; pipelines,
+//! column transformers and searches call [`lower`] again for what they hold. Classes of other libraries that stand
+//! inside a scikit-learn pipeline (`xgboost.XGBClassifier`) are in the same table.
+//!
+//! # Adding a class
+//!
+//! Write `fn name(value: &Value<'_>, input: Input) -> Result<Lowered>` in the file of its kind and add its line to
+//! [`lowering`]. Read attributes with [`Value::field`] and its relatives, which give errors with the path, and refuse
+//! every parameter value whose effect on predictions is not reproduced ([`Value::unsupported_option`]). Number of
+//! features, feature names and class name are filled in by [`lower`].
+
+mod classes;
+mod columns;
+mod compose;
+mod linear;
+mod scale;
+
+use foretell_model::{
+    Description, Estimator, Fitted, Head, ModelParts, Part, Pipeline, Provenance, Step, Task,
+};
+
+use crate::FormatError;
+use crate::pickle::{Class, Value};
+
+/// The result of reading a file.
+pub(crate) type Result<T> = std::result::Result<T, FormatError>;
+
+/// A fitted estimator, transformer or pipeline as plain data.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lowered {
+    /// What it computes.
+    pub pipeline: Pipeline,
+    /// Number of columns it takes; `None` for steps that take any number and keep it, and for estimators that do not
+    /// look at their input.
+    pub features: Option<usize>,
+    /// Names of these columns, where the file knows them.
+    pub names: Option<Vec<String>>,
+    /// What it is for.
+    pub task: Task,
+    /// Its class and parts in the words of its library.
+    pub part: Part,
+    /// Whether a transformer's output is a sparse matrix in the library; values do not depend on it, except that some
+    /// later steps (XGBoost) take what is not stored as missing.
+    pub sparse: bool,
+}
+
+impl Lowered {
+    /// A transformer of `features` columns.
+    pub fn transformer(features: impl Into<Option<usize>>, steps: Vec<Step>, sparse: bool) -> Self {
+        Self {
+            pipeline: Pipeline { steps, estimator: None },
+            features: features.into(),
+            names: None,
+            task: Task::Transform,
+            part: Part::default(),
+            sparse,
+        }
+    }
+
+    /// An estimator of `features` columns.
+    pub fn estimator(features: impl Into<Option<usize>>, estimator: Estimator, head: Head) -> Self {
+        let task = match head {
+            Head::Regression(_) => Task::Regression,
+            Head::Classification(_) => Task::Classification,
+        };
+        Self {
+            pipeline: Pipeline { steps: Vec::new(), estimator: Some(Fitted { estimator, head }) },
+            features: features.into(),
+            names: None,
+            task,
+            part: Part::default(),
+            sparse: false,
+        }
+    }
+
+    /// How the user knows the model: the steps of its pipelines, and the class at their end.
+    pub fn description(&self) -> Description {
+        let mut steps = Vec::new();
+        let mut last = &self.part;
+        while let ("Pipeline", Some((end, before))) = (last.class.as_str(), last.parts.split_last()) {
+            steps.extend_from_slice(before);
+            last = end;
+        }
+        Description { estimator: last.class.clone(), steps }
+    }
+
+    /// What a model is made of, given where it came from.
+    pub fn into_parts(self, provenance: Provenance) -> ModelParts {
+        let description = self.description();
+        ModelParts {
+            pipeline: self.pipeline,
+            // An estimator that does not look at its input and whose file does not tell how wide that was takes
+            // rows of any columns and uses none of them.
+            names: if self.features.is_none() { Some(Vec::new()) } else { self.names },
+            features: self.features.unwrap_or(0),
+            task: self.task,
+            output_names: None,
+            description,
+            provenance,
+        }
+    }
+
+    /// The steps of a transformer.
+    fn into_steps(self, value: &Value<'_>) -> Result<Vec<Step>> {
+        match self.pipeline.estimator {
+            None => Ok(self.pipeline.steps),
+            Some(_) => {
+                Err(value.mismatch("a transformer", format_args!("`{}`, which predicts", self.part.class)))
+            }
+        }
+    }
+
+    /// Its part under the name it has in what holds it.
+    fn part_named(&self, name: &str) -> Part {
+        Part { name: name.to_owned(), ..self.part.clone() }
+    }
+}
+
+/// What an estimator receives from the steps before it, as far as its arithmetic depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Input {
+    /// Whether it is a sparse matrix in the library: scalers then multiply by reciprocals, and XGBoost takes zeros as
+    /// missing.
+    pub sparse: bool,
+}
+
+/// The function that understands a class.
+pub(crate) type Lowering = fn(&Value<'_>, Input) -> Result<Lowered>;
+
+/// The table of all classes that are understood.
+fn lowering(class: Class<'_>) -> Option<Lowering> {
+    Some(match class.key() {
+        ("sklearn", "Pipeline") => compose::pipeline,
+        (
+            "sklearn",
+            "GridSearchCV" | "RandomizedSearchCV" | "HalvingGridSearchCV" | "HalvingRandomSearchCV",
+        ) => compose::search,
+        ("sklearn", "ColumnTransformer") => columns::column_transformer,
+        ("sklearn", "FeatureUnion") => compose::feature_union,
+
+        ("sklearn", "StandardScaler") => scale::standard_scaler,
+        ("sklearn", "MinMaxScaler") => scale::min_max_scaler,
+        ("sklearn", "MaxAbsScaler") => scale::max_abs_scaler,
+        ("sklearn", "RobustScaler") => scale::robust_scaler,
+        ("sklearn", "Normalizer") => scale::normalizer,
+        ("sklearn", "FunctionTransformer") => scale::function_transformer,
+
+        ("sklearn", "LogisticRegression" | "LogisticRegressionCV") => linear::logistic_regression,
+        ("sklearn", "SGDClassifier") => linear::sgd_classifier,
+        ("sklearn", "LinearDiscriminantAnalysis") => linear::linear_discriminant_analysis,
+        ("sklearn", "RidgeClassifier" | "RidgeClassifierCV" | "LinearSVC" | "Perceptron")
+        | ("sklearn", "PassiveAggressiveClassifier") => linear::classification_without_probability,
+        (
+            "sklearn",
+            "LinearRegression" | "Ridge" | "RidgeCV" | "SGDRegressor" | "LinearSVR" | "HuberRegressor",
+        )
+        | (
+            "sklearn",
+            "Lasso" | "LassoCV" | "ElasticNet" | "ElasticNetCV" | "Lars" | "LarsCV" | "LassoLars",
+        )
+        | (
+            "sklearn",
+            "LassoLarsCV" | "LassoLarsIC" | "OrthogonalMatchingPursuit" | "OrthogonalMatchingPursuitCV",
+        )
+        | (
+            "sklearn",
+            "MultiTaskLasso" | "MultiTaskLassoCV" | "MultiTaskElasticNet" | "MultiTaskElasticNetCV",
+        )
+        | ("sklearn", "BayesianRidge" | "ARDRegression" | "TheilSenRegressor" | "QuantileRegressor")
+        | ("sklearn", "PassiveAggressiveRegressor") => linear::regression,
+        _ => return None,
+    })
+}
+
+/// Lowers the estimator that `value` is. `input` says what the steps before it hand over; [`Input::default`] where
+/// there are none.
+///
+/// # Errors
+/// A class that is not in the table, a missing or misshapen attribute, a parameter that is not supported: each with
+/// the path, and the version that wrote it where the file tells.
+pub fn lower(value: &Value<'_>, input: Input) -> Result<Lowered> {
+    let class = value.class().ok_or_else(|| value.mismatch("a fitted estimator", value.describe()))?;
+    let lowering = lowering(class).ok_or_else(|| value.unsupported_class())?;
+    let mut lowered = lowering(value, input)?;
+    if lowered.part.class.is_empty() {
+        lowered.part.class = class.name().to_owned();
+    }
+    if let Some(count) = present(value, "n_features_in_")? {
+        let features = *lowered.features.get_or_insert(count.size()?);
+        if count.size()? != features {
+            return Err(count.mismatch(features, count.describe()));
+        }
+    }
+    if lowered.names.is_none()
+        && let Some(names) = present(value, "feature_names_in_")?
+    {
+        lowered.names = Some(names.text_vector(lowered.features)?);
+    }
+    Ok(lowered)
+}
+
+/// The estimator a file holds: its root, or the only one among the values of a dict around it.
+///
+/// # Errors
+/// The file holds something else.
+pub fn find_estimator<'p>(root: &Value<'p>) -> Result<Value<'p>> {
+    let known = |value: &Value<'p>| value.class().is_some_and(|class| lowering(class).is_some());
+    if !root.is_dict() {
+        return if root.class().is_some() { Ok(root.clone()) } else { Err(root.not_a_model()) };
+    }
+    let mut found = root.pairs()?.into_iter().map(|(_, value)| value).filter(known);
+    match (found.next(), found.next()) {
+        (Some(only), None) => Ok(only),
+        (Some(first), Some(second)) => Err(root.invalid(format_args!(
+            "the file holds several models (`{first}`, `{second}`); save the one to serve in a file of its own"
+        ))),
+        (None, _) => Err(root.not_a_model()),
+    }
+}
+
+/// An attribute that is there and not `None`.
+fn present<'p>(value: &Value<'p>, name: &'p str) -> Result<Option<Value<'p>>> {
+    Ok(value.optional(name)?.filter(|field| !field.is_none()))
+}
