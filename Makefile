@@ -1,0 +1,50 @@
+# `make test` is all a fresh machine needs: it has Rust, a C compiler and Python 3, this file installs the rest.
+
+VENV := .venv
+BIN := $(VENV)/bin
+CARGO ?= cargo
+
+.PHONY: help test lint golden bench examples clean
+
+help:
+	@echo "make test     every test; installs what it needs into $(VENV) and from Debian"
+	@echo "make lint     formatting, clippy, licences, Dockerfile and compose file"
+	@echo "make golden   predictions of real model files against their libraries, one line per library"
+	@echo "make bench    throughput, latency and memory beside FastAPI and Flask (needs a quiet machine)"
+
+# A missing tool fails a test here; under a bare `cargo test` it skips with a message.
+test: $(BIN)/.tests
+	tests/setup debian chromium:chromium chromium-driver:chromedriver
+	FORETELL_TEST_TOOLS=required $(CARGO) test --workspace
+
+lint: $(BIN)/.tests
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --quiet -- -D warnings
+	@if $(CARGO) deny --version >/dev/null 2>&1; \
+	then $(CARGO) deny check bans licenses sources; \
+	else echo "cargo-deny is not installed: the tidy test checks the licences and bans of deny.toml"; fi
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
+	bash -n .ci/run tests/setup bench/run
+
+golden:
+	$(CARGO) test -p foretell-cli --test golden -- --nocapture
+
+bench: $(BIN)/.bench
+	tests/setup debian wrk:wrk
+	bench/run
+
+$(BIN)/.tests: tests/requirements.txt examples/requirements.txt
+	tests/setup python $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r examples/requirements.txt -r tests/requirements.txt
+	touch $@
+
+$(BIN)/.bench: $(BIN)/.tests bench/requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r bench/requirements.txt
+	touch $@
+
+clean:
+	$(CARGO) clean
+	rm -rf $(VENV)

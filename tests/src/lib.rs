@@ -1,0 +1,4 @@
+//! What the tests of the whole share: where things are, a running service, a client.
+
+pub mod places;
+pub mod service;
