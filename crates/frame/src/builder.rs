@@ -128,8 +128,14 @@ impl<'a> RowBuilder<'a> {
     pub fn end_positional_row(&mut self, got: usize) {
         let expected = self.schema.len();
         if got != expected {
-            self.note(None, ViolationKind::WrongLength { expected, got });
+            return self.end_ragged_row(expected, got);
         }
+        self.frame.set_rows(self.frame.rows() + 1);
+    }
+
+    /// Ends a row that has another number of cells than its table has columns.
+    pub fn end_ragged_row(&mut self, expected: usize, got: usize) {
+        self.note(None, ViolationKind::WrongLength { expected, got });
         self.frame.set_rows(self.frame.rows() + 1);
     }
 

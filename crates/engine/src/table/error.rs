@@ -1,0 +1,137 @@
+//! Why a table cannot be read.
+
+use std::io;
+
+/// A feature for which a table has no column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MissingColumn {
+    /// The feature.
+    pub name: String,
+    /// A column with a similar name that the model does not take.
+    pub nearest: Option<String>,
+}
+
+/// Why a table cannot be read. Lines are counted from 1, columns of the text too.
+#[derive(Debug, thiserror::Error)]
+pub enum TableError {
+    /// The source failed.
+    #[error("cannot read the table")]
+    Io {
+        /// Why.
+        source: io::Error,
+    },
+    /// There is not even a header.
+    #[error("the table is empty")]
+    Empty,
+    /// The content is in a format that is not read.
+    #[error("{name} tables are not supported, expected CSV or JSON Lines in UTF-8")]
+    UnsupportedFormat {
+        /// The format.
+        name: &'static str,
+    },
+    /// A cell is not UTF-8.
+    #[error("line {line}, column {column}: the text is not UTF-8")]
+    NotUtf8 {
+        /// Line.
+        line: u64,
+        /// Number of the column.
+        column: usize,
+    },
+    /// A row has too many bytes.
+    #[error("line {line}: the row has more than {limit} bytes")]
+    RowTooLarge {
+        /// Line on which the row starts.
+        line: u64,
+        /// Bytes allowed.
+        limit: usize,
+    },
+    /// The table ends inside quotes.
+    #[error("line {line}: the quotes that open in this row are never closed")]
+    OpenQuotes {
+        /// Line on which the row starts.
+        line: u64,
+    },
+    /// A line is not JSON, or is neither an object nor an array.
+    #[error("line {line}, column {column}: expected a JSON object or array")]
+    Json {
+        /// Line.
+        line: u64,
+        /// Byte of the line.
+        column: usize,
+        /// What the parser says.
+        source: serde_json::Error,
+    },
+    /// The header lacks features.
+    #[error("{}", missing_columns(missing))]
+    MissingColumns {
+        /// The features without a column.
+        missing: Vec<MissingColumn>,
+    },
+    /// The header names a feature twice.
+    #[error("column `{name}` occurs twice, as columns {first} and {second}")]
+    DuplicateColumn {
+        /// Name.
+        name: String,
+        /// Number of the first column.
+        first: usize,
+        /// Number of the second column.
+        second: usize,
+    },
+    /// The model knows no names and the table has another number of columns than the model has features.
+    #[error("expected {expected} columns, got {got}")]
+    WrongColumnCount {
+        /// Number of features.
+        expected: usize,
+        /// Number of columns, the target not counted.
+        got: usize,
+    },
+    /// The table has no such target column.
+    #[error("the table has no target column `{name}`")]
+    NoTarget {
+        /// What was asked for.
+        name: String,
+        /// The column with the most similar name.
+        nearest: Option<String>,
+    },
+    /// The target is given by name and the table has no header.
+    #[error("the table has no header row, so it has no target column `{name}`")]
+    TargetByName {
+        /// What was asked for.
+        name: String,
+    },
+}
+
+impl TableError {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::MissingColumns { missing } => missing.iter().find_map(|column| {
+                let nearest = column.nearest.as_ref()?;
+                Some(format!("rename column `{nearest}` to `{}`", column.name))
+            }),
+            Self::WrongColumnCount { .. } => {
+                Some("the model knows no feature names, so columns are matched by position".into())
+            }
+            Self::NoTarget { nearest: Some(nearest), .. } => Some(format!("did you mean `{nearest}`?")),
+            Self::TargetByName { .. } => Some("give the target by position, counted from 0".into()),
+            Self::UnsupportedFormat { .. } => Some("convert the table to CSV first".into()),
+            Self::Json { .. } => Some("JSON Lines has one complete object or array on each line".into()),
+            Self::RowTooLarge { .. } => Some("is a closing quote missing?".into()),
+            Self::Io { .. }
+            | Self::Empty
+            | Self::OpenQuotes { .. }
+            | Self::NotUtf8 { .. }
+            | Self::DuplicateColumn { .. }
+            | Self::NoTarget { nearest: None, .. } => None,
+        }
+    }
+}
+
+fn missing_columns(missing: &[MissingColumn]) -> String {
+    const SHOWN: usize = 10;
+    let names: Vec<_> = missing.iter().take(SHOWN).map(|column| format!("`{}`", column.name)).collect();
+    let more = missing.len().saturating_sub(SHOWN);
+    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    let columns = if missing.len() == 1 { "column" } else { "columns" };
+    format!("the table has no {columns} {}{more}, which the model needs", names.join(", "))
+}

@@ -1,0 +1,281 @@
+//! Tables: CSV and JSON Lines, told apart by content and read in chunks of rows that fit a schema.
+//!
+//! Columns are matched by name where the model knows its features' names, by position otherwise. An empty CSV
+//! cell and a JSON `null` are missing values, and nothing else is: `nan` and `NA` are ordinary texts.
+
+mod cells;
+pub(crate) mod csv;
+mod error;
+mod jsonl;
+pub(crate) mod plan;
+
+use std::fmt;
+use std::io::{self, Cursor, Read};
+
+use foretell_frame::{Frame, Schema, TextColumn, Violation};
+
+pub use error::{MissingColumn, TableError};
+
+use self::csv::CsvRows;
+use self::jsonl::JsonRows;
+
+/// Rows a chunk holds unless told otherwise.
+pub const CHUNK_ROWS: usize = 8192;
+/// Bytes one row may have unless told otherwise.
+pub const MAX_ROW_BYTES: usize = 16 << 20;
+/// Violations collected in a chunk unless told otherwise.
+pub const MAX_VIOLATIONS: usize = 20;
+/// How much of a table is looked at to tell its format.
+const SNIFFED_BYTES: usize = 4096;
+/// How similar (Jaro-Winkler) a name must be to be suggested.
+const SIMILAR: f64 = 0.8;
+
+/// Whether the first row of a CSV text names its columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Header {
+    /// It does when a cell is a feature's name, or when no cell is empty or a number: right for files.
+    #[default]
+    Auto,
+    /// It does when a cell is a feature's name: right for requests, which may be a bare row.
+    Names,
+    /// It does.
+    Present,
+    /// It does not.
+    Absent,
+}
+
+/// A column that holds the known answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// The column with this name, or else at this position when the name is a number.
+    Name(String),
+    /// The column at this position, from 0.
+    Position(usize),
+}
+
+impl Target {
+    fn is_named(&self, column: &str) -> bool {
+        matches!(self, Self::Name(name) if name == column)
+    }
+
+    fn is_at(&self, column: usize) -> bool {
+        match self {
+            Self::Name(name) => name.parse() == Ok(column),
+            Self::Position(position) => *position == column,
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => f.write_str(name),
+            Self::Position(position) => write!(f, "{position}"),
+        }
+    }
+}
+
+/// How a table is read.
+#[derive(Debug, Clone)]
+pub struct ReadOptions {
+    /// Whether there is a header row.
+    pub header: Header,
+    /// The column of known answers, which is then no feature.
+    pub target: Option<Target>,
+    /// Rows a chunk holds.
+    pub chunk_rows: usize,
+    /// Bytes one row may have.
+    pub max_row_bytes: usize,
+    /// Violations collected before reading a chunk stops.
+    pub max_violations: usize,
+}
+
+impl Default for ReadOptions {
+    fn default() -> Self {
+        Self {
+            header: Header::Auto,
+            target: None,
+            chunk_rows: CHUNK_ROWS,
+            max_row_bytes: MAX_ROW_BYTES,
+            max_violations: MAX_VIOLATIONS,
+        }
+    }
+}
+
+/// A format of tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TableFormat {
+    /// Comma-separated values.
+    Csv,
+    /// One JSON object or array a line.
+    JsonLines,
+}
+
+/// Something the user should know about a table that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Note {
+    /// Columns that the model does not take.
+    IgnoredColumns(Vec<String>),
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::IgnoredColumns(names) => {
+                write!(
+                    f,
+                    "ignored {} the model does not take: ",
+                    if names.len() == 1 { "a column" } else { "columns" }
+                )?;
+                for (position, name) in names.iter().enumerate() {
+                    write!(f, "{}`{name}`", if position == 0 { "" } else { ", " })?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Some rows of a table, in the layout of the schema. Reused from one call to the next.
+#[derive(Debug, Default)]
+pub struct Chunk {
+    /// The rows.
+    pub frame: Frame,
+    /// The known answers, one a row, when a target was asked for.
+    pub target: TextColumn,
+    /// What is wrong with the rows, as far as decoding can tell.
+    pub violations: Vec<Violation>,
+    lines: Vec<u64>,
+}
+
+impl Chunk {
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.frame.rows()
+    }
+
+    /// The line of the table, from 1, on which a row starts.
+    pub fn line(&self, row: usize) -> u64 {
+        self.lines[row]
+    }
+}
+
+enum Rows<'a> {
+    Csv(CsvRows<Box<dyn Read + 'a>>),
+    Json(JsonRows<Box<dyn Read + 'a>>),
+}
+
+/// Reads a table row by row for one schema.
+pub struct TableReader<'a> {
+    schema: &'a Schema,
+    rows: Rows<'a>,
+    notes: Vec<Note>,
+    chunk_rows: usize,
+    max_violations: usize,
+}
+
+impl<'a> TableReader<'a> {
+    /// Looks at the beginning of a table, tells its format, and matches a CSV header with the schema.
+    ///
+    /// # Errors
+    /// An empty or unreadable table, a format that is not supported, columns that do not fit.
+    pub fn open(
+        mut input: impl Read + 'a,
+        schema: &'a Schema,
+        options: &ReadOptions,
+    ) -> Result<Self, TableError> {
+        let start = sniff(&mut input)?;
+        let mut notes = Vec::new();
+        let format = format_of(&start)?;
+        let bom = if start.starts_with(BOM) { BOM.len() } else { 0 };
+        let mut start = Cursor::new(start);
+        start.set_position(bom as u64);
+        let whole: Box<dyn Read + 'a> = Box::new(start.chain(input));
+        let rows = match format {
+            TableFormat::Csv => Rows::Csv(CsvRows::open(whole, schema, options, &mut notes)?),
+            TableFormat::JsonLines => Rows::Json(JsonRows::open(whole, options)),
+        };
+        let (chunk_rows, max_violations) = (options.chunk_rows, options.max_violations);
+        Ok(Self { schema, rows, notes, chunk_rows, max_violations })
+    }
+
+    /// Fills `chunk` with the next rows; `false` when there were none left.
+    ///
+    /// # Errors
+    /// The table cannot be read further. Values that do not fit are no error but `chunk.violations`.
+    pub fn read(&mut self, chunk: &mut Chunk) -> Result<bool, TableError> {
+        chunk.lines.clear();
+        chunk.target.clear();
+        match &mut self.rows {
+            Rows::Csv(rows) => rows.read(self.schema, self.chunk_rows, self.max_violations, chunk)?,
+            Rows::Json(rows) => rows.read(self.schema, self.chunk_rows, self.max_violations, chunk)?,
+        }
+        Ok(chunk.rows() > 0)
+    }
+
+    /// What the user should know; complete once all rows are read.
+    pub fn notes(&self) -> Vec<Note> {
+        match &self.rows {
+            Rows::Csv(_) => self.notes.clone(),
+            Rows::Json(rows) => rows.notes().into_iter().collect(),
+        }
+    }
+
+    /// The format of the table.
+    pub fn format(&self) -> TableFormat {
+        match self.rows {
+            Rows::Csv(_) => TableFormat::Csv,
+            Rows::Json(_) => TableFormat::JsonLines,
+        }
+    }
+}
+
+const BOM: &[u8] = b"\xef\xbb\xbf";
+
+/// Reads the first bytes of a table.
+fn sniff(input: &mut impl Read) -> Result<Vec<u8>, TableError> {
+    let mut start = Vec::new();
+    input
+        .take(SNIFFED_BYTES as u64)
+        .read_to_end(&mut start)
+        .map_err(|source: io::Error| TableError::Io { source })?;
+    Ok(start)
+}
+
+/// Tells the format from the first bytes.
+fn format_of(start: &[u8]) -> Result<TableFormat, TableError> {
+    let unsupported = |name| Err(TableError::UnsupportedFormat { name });
+    match start {
+        [] => return Err(TableError::Empty),
+        [b'P', b'A', b'R', b'1', ..] => return unsupported("Parquet"),
+        [b'A', b'R', b'R', b'O', b'W', b'1', ..] | [0xff, 0xff, 0xff, 0xff, ..] => {
+            return unsupported("Arrow IPC");
+        }
+        [0x1f, 0x8b, ..] => return unsupported("gzip"),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => return unsupported("UTF-16"),
+        _ => {}
+    }
+    let text = start.strip_prefix(BOM).unwrap_or(start).trim_ascii_start();
+    let json = match text {
+        [] => return Err(TableError::Empty),
+        [b'{', rest @ ..] => rest.trim_ascii_start().first().is_none_or(|byte| matches!(byte, b'"' | b'}')),
+        [b'[', rest @ ..] => {
+            rest.trim_ascii_start().first().is_none_or(|byte| b"\"-0123456789ntf{[]".contains(byte))
+        }
+        _ => false,
+    };
+    Ok(if json { TableFormat::JsonLines } else { TableFormat::Csv })
+}
+
+/// The most similar of some names, when one is similar enough to be meant.
+pub fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<String> {
+    let similarity = |other: &str| strsim::jaro_winkler(&name.to_lowercase(), &other.to_lowercase());
+    names
+        .map(|other| (similarity(other), other))
+        .filter(|(similarity, _)| *similarity >= SIMILAR)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map(|(_, other)| other.to_owned())
+}
+
+#[cfg(test)]
+mod tests;
