@@ -11,11 +11,16 @@
 //! every parameter value whose effect on predictions is not reproduced ([`Value::unsupported_option`]). Number of
 //! features, feature names and class name are filled in by [`lower`].
 
+mod boosting;
 mod classes;
 mod columns;
 mod compose;
+mod dummy;
 mod linear;
+mod naive_bayes;
+mod neural;
 mod scale;
+mod trees;
 
 use foretell_model::{
     Description, Estimator, Fitted, Head, ModelParts, Part, Pipeline, Provenance, Step, Task,
@@ -170,6 +175,19 @@ fn lowering(class: Class<'_>) -> Option<Lowering> {
         )
         | ("sklearn", "BayesianRidge" | "ARDRegression" | "TheilSenRegressor" | "QuantileRegressor")
         | ("sklearn", "PassiveAggressiveRegressor") => linear::regression,
+
+        ("sklearn", "DecisionTreeClassifier" | "ExtraTreeClassifier") => trees::tree_classifier,
+        ("sklearn", "DecisionTreeRegressor" | "ExtraTreeRegressor") => trees::tree_regressor,
+        ("sklearn", "RandomForestClassifier" | "ExtraTreesClassifier") => trees::forest_classifier,
+        ("sklearn", "RandomForestRegressor" | "ExtraTreesRegressor") => trees::forest_regressor,
+        ("sklearn", "GradientBoostingClassifier") => boosting::classifier,
+        ("sklearn", "GradientBoostingRegressor") => boosting::regression,
+
+        ("sklearn", "MLPClassifier") => neural::classifier,
+        ("sklearn", "MLPRegressor") => neural::regression,
+        ("sklearn", "GaussianNB") => naive_bayes::gaussian,
+        ("sklearn", "DummyClassifier") => dummy::classifier,
+        ("sklearn", "DummyRegressor") => dummy::regression,
         _ => return None,
     })
 }
@@ -223,4 +241,19 @@ pub fn find_estimator<'p>(root: &Value<'p>) -> Result<Value<'p>> {
 /// An attribute that is there and not `None`.
 fn present<'p>(value: &Value<'p>, name: &'p str) -> Result<Option<Value<'p>>> {
     Ok(value.optional(name)?.filter(|field| !field.is_none()))
+}
+
+/// Major and minor version of the scikit-learn that wrote an estimator; 0.0 where the file does not tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Version(u32, u32);
+
+impl Version {
+    fn of(value: &Value<'_>) -> Result<Self> {
+        let Some(version) = present(value, "_sklearn_version")? else { return Ok(Self(0, 0)) };
+        let mut numbers = version.text()?.split('.').map(|number| number.parse().ok());
+        match (numbers.next().flatten(), numbers.next().flatten()) {
+            (Some(major), Some(minor)) => Ok(Self(major, minor)),
+            _ => Err(version.mismatch("a version such as `1.5.2`", version.describe())),
+        }
+    }
 }
