@@ -16,6 +16,8 @@ mod classes;
 mod columns;
 mod compose;
 mod dummy;
+mod encode;
+mod impute;
 mod linear;
 mod naive_bayes;
 mod neural;
@@ -151,6 +153,10 @@ fn lowering(class: Class<'_>) -> Option<Lowering> {
         ("sklearn", "RobustScaler") => scale::robust_scaler,
         ("sklearn", "Normalizer") => scale::normalizer,
         ("sklearn", "FunctionTransformer") => scale::function_transformer,
+        ("sklearn", "OneHotEncoder") => encode::one_hot,
+        ("sklearn", "OrdinalEncoder") => encode::ordinal,
+        ("sklearn", "SimpleImputer") => impute::simple_imputer,
+        ("sklearn", "MissingIndicator") => impute::missing_indicator,
 
         ("sklearn", "LogisticRegression" | "LogisticRegressionCV") => linear::logistic_regression,
         ("sklearn", "SGDClassifier") => linear::sgd_classifier,
