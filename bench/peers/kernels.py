@@ -1,0 +1,161 @@
+"""Time one-thread prediction of four tree ensembles by the libraries that people use for it.
+
+Usage: `python kernels.py FOLDER [MODEL...]`
+
+FOLDER gets, for each model, the file that other programs load and `rows.csv`, the rows that are timed. Prints
+one line of JSON for each library and model: microseconds of a call with one row, and microseconds a row of a
+call with 1000 rows, medians of several repeats. A library that is not installed is left out with a note.
+"""
+
+import contextlib
+import json
+import os
+import pathlib
+import statistics
+import sys
+import time
+import warnings
+
+os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+
+import joblib  # noqa: E402
+import numpy as np  # noqa: E402
+
+MODELS = ["xgb-100x6", "xgb-1000x8", "lgb-500x255", "rf-100"]
+
+
+def dataset(rows, features):
+    rng = np.random.default_rng(7)
+    X = rng.normal(size=(rows, features)).astype(np.float32)
+    noise = rng.normal(size=rows) * 0.5
+    score = X[:, 0] * X[:, 1] + np.sin(2 * X[:, 2]) + X[:, 3:10].sum(1) * 0.3 + noise
+    return X, (score > np.median(score)).astype(int)
+
+
+def fit(name):
+    """The model of this name and the table it was fitted on."""
+    if name == "rf-100":
+        from sklearn.ensemble import RandomForestClassifier
+
+        X, y = dataset(20_000, 30)
+        return RandomForestClassifier(100, random_state=0, n_jobs=2).fit(X, y), X
+    if name == "lgb-500x255":
+        import lightgbm
+
+        X, y = dataset(50_000, 50)
+        return lightgbm.LGBMClassifier(n_estimators=500, num_leaves=255, n_jobs=2, verbose=-1).fit(X, y), X
+    import xgboost
+
+    if name == "xgb-100x6":
+        X, y = dataset(20_000, 30)
+        return xgboost.XGBClassifier(n_estimators=100, max_depth=6, n_jobs=2).fit(X, y), X
+    X, y = dataset(50_000, 50)
+    classifier = xgboost.XGBClassifier(n_estimators=1000, max_depth=8, learning_rate=0.05, n_jobs=2)
+    return classifier.fit(X, y), X
+
+
+def save(name, folder):
+    model, X = fit(name)
+    folder.mkdir(parents=True, exist_ok=True)
+    joblib.dump(model, folder / "model.joblib")
+    if name.startswith("xgb"):
+        model.get_booster().save_model(folder / "model.json")
+    if name.startswith("lgb"):
+        model.booster_.save_model(folder / "model.txt")
+    header = ",".join(f"f{i}" for i in range(X.shape[1]))
+    np.savetxt(folder / "rows.csv", X[:1000], delimiter=",", fmt="%.9g", header=header, comments="")
+
+
+def own_library(name, model):
+    if name.startswith("xgb"):
+        booster = model.get_booster()
+        booster.set_param({"nthread": 1})
+        return "xgboost", booster.inplace_predict
+    if name.startswith("lgb"):
+        booster = model.booster_
+        return "lightgbm", lambda X: booster.predict(X, num_threads=1)
+    model.n_jobs = 1
+    return "scikit-learn", model.predict_proba
+
+
+def onnx(name, model, folder):
+    import onnxruntime
+
+    path = folder / "model.onnx"
+    if not path.exists():
+        if name.startswith("rf"):
+            import skl2onnx
+            from skl2onnx.common.data_types import FloatTensorType
+
+            inputs = [("X", FloatTensorType([None, model.n_features_in_]))]
+            graph = skl2onnx.to_onnx(model, initial_types=inputs, options={"zipmap": False}, target_opset=18)
+        else:
+            import onnxmltools
+            from onnxmltools.convert.common.data_types import FloatTensorType
+
+            inputs = [("X", FloatTensorType([None, model.n_features_in_]))]
+            if name.startswith("xgb"):
+                graph = onnxmltools.convert_xgboost(model, initial_types=inputs, target_opset=15)
+            else:
+                graph = onnxmltools.convert_lightgbm(
+                    model, initial_types=inputs, zipmap=False, target_opset=15
+                )
+        path.write_bytes(graph.SerializeToString())
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return "onnxruntime", lambda X: session.run(None, {"X": X})
+
+
+def treelite_gtil(name, model):
+    import treelite
+
+    if name.startswith("xgb"):
+        tree = treelite.frontend.from_xgboost(model.get_booster())
+    elif name.startswith("lgb"):
+        tree = treelite.frontend.from_lightgbm(model.booster_)
+    else:
+        tree = treelite.sklearn.import_model(model)
+    return "treelite", lambda X: treelite.gtil.predict(tree, X, nthread=1)
+
+
+def contenders(name, model, folder):
+    """Pairs of a library's name and a function that predicts a float32 matrix."""
+    yield own_library(name, model)
+    for make in (lambda: onnx(name, model, folder), lambda: treelite_gtil(name, model)):
+        try:
+            yield make()
+        except Exception as error:  # a library that is missing, or that cannot take this model
+            print(f"{name}: left out: {str(error)[:160]}", file=sys.stderr)
+
+
+def micros(predict, X, repeats, loops):
+    """The median duration of one call, in microseconds."""
+    predict(X)
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        for _ in range(loops):
+            predict(X)
+        times.append((time.perf_counter() - start) / loops * 1e6)
+    return statistics.median(times)
+
+
+def main(folder, names):
+    warnings.filterwarnings("ignore")
+    for name in names:
+        place = folder / name
+        if not (place / "rows.csv").exists():
+            save(name, place)
+        model = joblib.load(place / "model.joblib")
+        X = np.loadtxt(place / "rows.csv", delimiter=",", skiprows=1).astype(np.float32)
+        one = np.ascontiguousarray(X[:1])
+        for library, predict in contenders(name, model, place):
+            with contextlib.redirect_stdout(sys.stderr):
+                row = micros(predict, one, 7, 50)
+                batch = micros(predict, X, 5, 2) / len(X)
+            line = {"model": name, "library": library, "one_row_us": row, "batch_row_us": batch}
+            print(json.dumps(line), flush=True)
+
+
+main(pathlib.Path(sys.argv[1]), sys.argv[2:] or MODELS)
