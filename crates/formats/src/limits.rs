@@ -30,6 +30,11 @@ pub struct Limits {
     pub max_array_bytes: usize,
     /// Bytes of numbers, texts and rows that are made while the file is turned into a model.
     pub max_model_bytes: usize,
+    /// The same for each byte of the file after decompression, beyond a first 64 MiB. A small file whose parts refer to each other many times
+    /// must not grow into a large model.
+    pub max_model_ratio: usize,
+    /// Steps from value to value a reader may take for each byte of the file after decompression, beyond a first 100 000.
+    pub max_steps_ratio: usize,
 }
 
 impl Default for Limits {
@@ -44,6 +49,8 @@ impl Default for Limits {
             max_depth: 200,
             max_array_bytes: 2 << 30,
             max_model_bytes: 4 << 30,
+            max_model_ratio: 64,
+            max_steps_ratio: 4,
         }
     }
 }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::convert;
 use super::dtype::{Dtype, Field, Kind};
-use super::node::{Node, NodeId, Span};
-use super::value::{Scalar, Value};
+use super::node::{NodeId, Span};
+use super::read::Scalar;
+use super::value::Value;
 use crate::FormatError;
 
 /// An array of the tree; the element count was checked against the data when it was made.
@@ -95,13 +96,11 @@ impl<'p> Array<'p> {
     /// # Errors
     /// `Mismatch`.
     pub fn expect_shape(&self, expected: &[Option<usize>]) -> Result<()> {
-        let shape = self.shape();
-        let fits = shape.len() == expected.len()
-            && shape
-                .iter()
-                .zip(expected)
-                .all(|(&got, expected)| expected.is_none_or(|expected| expected == got));
-        if fits { Ok(()) } else { Err(self.mismatch(&convert::free_shape(expected))) }
+        if convert::fits(self.shape(), expected) {
+            Ok(())
+        } else {
+            Err(self.mismatch(&convert::free_shape(expected)))
+        }
     }
 
     fn mismatch(&self, expected: &str) -> FormatError {
@@ -114,13 +113,9 @@ impl<'p> Array<'p> {
     /// `Mismatch` for other dtypes.
     pub fn f64s(&self) -> Result<Vec<f64>> {
         if let Data::Values(ids) = &self.node.data {
-            return self.values(ids, "float64", |scalar| match scalar {
-                Scalar::Float(value) => Some(value),
-                Scalar::Int(value) if convert::exact(value) => Some(value as f64),
-                Scalar::Int(_) | Scalar::Bool(_) | Scalar::Other => None,
-            });
+            return self.values(ids, "float64", Scalar::float);
         }
-        self.decode("float64", |bytes, dtype| convert::f64s(bytes, dtype))
+        self.decode("float64", convert::f64s)
     }
 
     /// All elements as 32-bit floats, of a float16 or float32 array: nothing is rounded.
@@ -128,7 +123,7 @@ impl<'p> Array<'p> {
     /// # Errors
     /// `Mismatch` for other dtypes.
     pub fn f32s(&self) -> Result<Vec<f32>> {
-        self.decode("float32", |bytes, dtype| convert::f32s(bytes, dtype))
+        self.decode("float32", convert::f32s)
     }
 
     /// All elements as 64-bit integers, of an integer array.
@@ -137,12 +132,9 @@ impl<'p> Array<'p> {
     /// `Mismatch` for other dtypes and for values beyond the range.
     pub fn i64s(&self) -> Result<Vec<i64>> {
         if let Data::Values(ids) = &self.node.data {
-            return self.values(ids, "int64", |scalar| match scalar {
-                Scalar::Int(value) => Some(value),
-                Scalar::Float(_) | Scalar::Bool(_) | Scalar::Other => None,
-            });
+            return self.values(ids, "int64", Scalar::int);
         }
-        self.decode("int64", |bytes, dtype| convert::i64s(bytes, dtype))
+        self.decode("int64", convert::i64s)
     }
 
     /// All elements as truth values, of a bool array.
@@ -151,12 +143,9 @@ impl<'p> Array<'p> {
     /// `Mismatch` for other dtypes.
     pub fn bools(&self) -> Result<Vec<bool>> {
         if let Data::Values(ids) = &self.node.data {
-            return self.values(ids, "bool", |scalar| match scalar {
-                Scalar::Bool(value) => Some(value),
-                Scalar::Int(_) | Scalar::Float(_) | Scalar::Other => None,
-            });
+            return self.values(ids, "bool", Scalar::bool);
         }
-        self.decode("bool", |bytes, dtype| convert::bools(bytes, dtype))
+        self.decode("bool", convert::bools)
     }
 
     /// All elements as texts, of a text array or an object array of texts.
@@ -165,14 +154,14 @@ impl<'p> Array<'p> {
     /// `Mismatch` for other dtypes and values.
     pub fn texts(&self) -> Result<Vec<String>> {
         if let Data::Values(ids) = &self.node.data {
-            self.value.pickle.charge(ids.len() * size_of::<String>())?;
+            self.value.charge(ids.len() * size_of::<String>())?;
             let text = |(i, &id): (usize, &NodeId)| match self.value.pickle.text(id) {
-                Some(text) => self.value.pickle.charge(text.len()).map(|()| text.to_owned()),
+                Some(text) => self.value.charge(text.len()).map(|()| text.to_owned()),
                 None => Err(self.element_mismatch(i, id, "a text")),
             };
             return ids.iter().enumerate().map(text).collect();
         }
-        self.decode("text", |bytes, dtype| convert::texts(bytes, dtype))
+        self.decode("text", convert::texts)
     }
 
     /// All elements in two dimensions.
@@ -180,9 +169,8 @@ impl<'p> Array<'p> {
     /// # Errors
     /// `Mismatch` for other dtypes or another shape; `None` leaves a dimension free.
     pub fn matrix(&self, expected: (Option<usize>, Option<usize>)) -> Result<Matrix> {
-        let fits = |got: usize, expected: Option<usize>| expected.is_none_or(|expected| expected == got);
         match *self.shape() {
-            [rows, cols] if fits(rows, expected.0) && fits(cols, expected.1) => {
+            [rows, cols] if convert::fits(&[rows, cols], &[expected.0, expected.1]) => {
                 Ok(Matrix { rows, cols, data: self.f64s()? })
             }
             _ => Err(self.mismatch(&format!("float64 {}", convert::shape2(expected)))),
@@ -191,10 +179,10 @@ impl<'p> Array<'p> {
 
     /// The field of a structured dtype, when it has one of this name.
     pub fn column(&self, name: &str) -> Option<&'p Field> {
-        match &self.node.dtype.kind {
-            Kind::Structured(fields) => fields.iter().find(|field| field.name == name),
-            _ => None,
-        }
+        let Kind::Structured(fields) = &self.node.dtype.kind else {
+            return None;
+        };
+        fields.iter().find(|field| field.name == name)
     }
 
     /// One field of a structured array, as doubles.
@@ -227,7 +215,7 @@ impl<'p> Array<'p> {
         };
         let field = self.column(name).ok_or_else(|| self.value.missing(name))?;
         let count = self.len();
-        self.value.pickle.charge(count.saturating_mul(size_of::<T>()))?;
+        self.value.charge(count.saturating_mul(size_of::<T>()))?;
         let bytes = Elements {
             bytes: self.value.pickle.span(*span),
             stride: self.node.dtype.itemsize,
@@ -244,7 +232,7 @@ impl<'p> Array<'p> {
         let Data::Raw(span) = &self.node.data else {
             return Err(self.mismatch(&self.expected(wanted)));
         };
-        self.value.pickle.charge(self.len().saturating_mul(size_of::<T>()).saturating_add(span.len))?;
+        self.value.charge(self.len().saturating_mul(size_of::<T>()).saturating_add(span.len))?;
         let bytes =
             Elements { bytes: self.value.pickle.span(*span), stride: self.node.dtype.itemsize, offset: 0 };
         let flat = read(bytes, &self.node.dtype).ok_or_else(|| self.mismatch(&self.expected(wanted)))?;
@@ -260,15 +248,11 @@ impl<'p> Array<'p> {
     }
 
     fn values<T>(&self, ids: &[NodeId], wanted: &str, read: impl Fn(Scalar) -> Option<T>) -> Result<Vec<T>> {
-        self.value.pickle.charge(ids.len() * size_of::<T>())?;
-        let scalar = |id: NodeId| match self.value.pickle.node(id) {
-            Node::Bool(value) => Scalar::Bool(*value),
-            Node::Int(value) => Scalar::Int(*value),
-            Node::Float(value) => Scalar::Float(*value),
-            _ => Scalar::Other,
+        self.value.charge(ids.len() * size_of::<T>())?;
+        let element = |(i, &id): (usize, &NodeId)| {
+            let scalar = Scalar::of(self.value.pickle.node(id));
+            scalar.and_then(&read).ok_or_else(|| self.element_mismatch(i, id, wanted))
         };
-        let element =
-            |(i, &id): (usize, &NodeId)| read(scalar(id)).ok_or_else(|| self.element_mismatch(i, id, wanted));
         ids.iter().enumerate().map(element).collect()
     }
 

@@ -24,6 +24,12 @@ pub(super) fn free_shape(shape: &[Option<usize>]) -> String {
     format!("({}{comma})", dims.join(", "))
 }
 
+/// Does a shape meet an expected one whose free dimensions are `None`?
+pub(super) fn fits(shape: &[usize], expected: &[Option<usize>]) -> bool {
+    let same = |(got, expected): (&usize, &Option<usize>)| expected.is_none_or(|expected| expected == *got);
+    shape.len() == expected.len() && shape.iter().zip(expected).all(same)
+}
+
 pub(super) fn shape2((rows, cols): (Option<usize>, Option<usize>)) -> String {
     free_shape(&[rows, cols])
 }

@@ -2,7 +2,7 @@
 
 use super::class::Class;
 use super::machine::{Machine, Result};
-use super::node::{Global, Making, Node, NodeId, Object};
+use super::node::{EMPTY_TUPLE, Global, Making, Node, NodeId, Object};
 use super::{numpy, text};
 use crate::Problem;
 
@@ -41,6 +41,7 @@ const INERT: [(&str, &str); 13] = [
 /// What a call of `callable` with `args` (a tuple) stands for.
 pub(super) fn call(machine: &mut Machine<'_>, callable: Global, args: NodeId) -> Result<Node> {
     let parts = tuple(machine, args).to_vec();
+    machine.spend(parts.len())?;
     let class = class(machine, callable);
     match (class.key(), parts.as_slice()) {
         (("_codecs", "encode"), &[text, encoding]) => encode(machine, text, encoding),
@@ -60,15 +61,10 @@ pub(super) fn call(machine: &mut Machine<'_>, callable: Global, args: NodeId) ->
         }
         (("numpy", "dtype"), &[code, ..]) => numpy::dtype(machine, code),
         (("numpy", "scalar"), &[dtype, bytes]) => numpy::scalar(machine, callable, args, dtype, bytes),
-        (("numpy", "_frombuffer"), &[buffer, dtype, shape, order]) => {
+        (("numpy", "_frombuffer"), &[buffer, dtype, shape, order, ..]) => {
             numpy::from_buffer(machine, buffer, dtype, shape, order)
         }
-        (("numpy", "_ufunc_reconstruct"), &[module, name]) => {
-            match (machine.node(module), machine.node(name)) {
-                (Node::Text(_), Node::Text(_)) => Ok(Node::Global(Global { module, name })),
-                _ => Err(machine.input.corrupt("a NumPy function whose name is no text")),
-            }
-        }
+        (("numpy", "_ufunc_reconstruct"), &[module, name]) => machine.named(module, name).map(Node::Global),
         _ if INERT.contains(&class.key()) || rebuilds(class) => {
             Ok(Object::new(Making::Call, callable, args).into())
         }
@@ -78,13 +74,10 @@ pub(super) fn call(machine: &mut Machine<'_>, callable: Global, args: NodeId) ->
 
 /// Completes a record that has just been given its state.
 pub(super) fn built(machine: &mut Machine<'_>, id: NodeId, state: NodeId) -> Result<()> {
-    let object = match machine.node(id) {
-        Node::Object(object) => object,
-        Node::Dtype(_) => return numpy::dtype_built(machine, id, state),
-        _ => return Ok(()),
+    let Some(object) = machine.node(id).object() else {
+        return numpy::dtype_built(machine, id, state);
     };
-    let callable = object.callable;
-    match (class(machine, callable).key(), object.making) {
+    match (class(machine, object.callable).key(), object.making) {
         (("numpy", "_reconstruct"), Making::Call) => numpy::reconstructed(machine, id, state),
         (("joblib", "NumpyArrayWrapper"), _) => numpy::joblib_array(machine, id, state),
         (("joblib", "NDArrayWrapper" | "ZNDArrayWrapper"), _) => {
@@ -111,24 +104,19 @@ fn refusal(class: Class<'_>) -> Problem {
     }
 }
 
-fn class<'m>(machine: &'m Machine<'_>, global: Global) -> Class<'m> {
+pub(super) fn class<'m>(machine: &'m Machine<'_>, global: Global) -> Class<'m> {
     let part = |id| str_of(machine, id).unwrap_or_default();
     Class { module: part(global.module), name: part(global.name) }
 }
 
 pub(super) fn str_of<'m>(machine: &'m Machine<'_>, id: NodeId) -> Option<&'m str> {
-    match machine.node(id) {
-        Node::Text(span) => std::str::from_utf8(machine.span(*span)).ok(),
-        _ => None,
-    }
+    let span = machine.node(id).text()?;
+    std::str::from_utf8(machine.span(span)).ok()
 }
 
 /// The elements of a tuple; none for anything else.
 pub(super) fn tuple<'m>(machine: &'m Machine<'_>, id: NodeId) -> &'m [NodeId] {
-    match machine.node(id) {
-        Node::Tuple(parts) => parts,
-        _ => &[],
-    }
+    machine.node(id).tuple().unwrap_or_default()
 }
 
 /// `_codecs.encode(text, 'latin1')`: how protocols without bytes write them.
@@ -143,9 +131,9 @@ fn bytes(machine: &mut Machine<'_>, parts: &[NodeId]) -> Result<Node> {
     match *parts {
         [] => Ok(Node::Bytes(machine.keep(&[])?)),
         [text, encoding] => encode(machine, text, encoding),
-        [bytes] => match *machine.node(bytes) {
-            Node::Bytes(span) => Ok(Node::Bytes(span)),
-            _ => Err(machine.input.corrupt("bytes that are made of something else")),
+        [bytes] => match machine.node(bytes).bytes() {
+            Some(span) => Ok(Node::Bytes(span)),
+            None => Err(machine.input.corrupt("bytes that are made of something else")),
         },
         _ => Err(machine.input.corrupt("bytes with too many arguments")),
     }
@@ -155,56 +143,51 @@ fn list(machine: &mut Machine<'_>, parts: &[NodeId]) -> Result<Vec<NodeId>> {
     let Some(&from) = parts.first() else {
         return Ok(Vec::new());
     };
-    let items = match machine.node(from) {
-        Node::List(items) | Node::Set(items) => items.clone(),
-        Node::Tuple(items) => items.to_vec(),
-        node => return Err(machine.input.corrupt(format!("a list that is made of {}", node.type_name()))),
+    let Some(items) = machine.node(from).items() else {
+        let name = machine.node(from).type_name();
+        return Err(machine.input.corrupt(format!("a list that is made of {name}")));
     };
-    machine.copied(items.len())?;
+    let items = items.to_vec();
+    machine.spend(items.len())?;
     Ok(items)
 }
 
 /// A dict from nothing, another dict, or a list of pairs.
 fn dict(machine: &mut Machine<'_>, parts: &[NodeId]) -> Result<Node> {
     if let Some(&from) = parts.first()
-        && let Node::Dict(pairs) = machine.node(from)
+        && let Some(pairs) = machine.node(from).entries()
     {
-        let pairs = pairs.clone();
-        machine.copied(pairs.len())?;
+        let pairs = pairs.to_vec();
+        machine.spend(pairs.len())?;
         return Ok(Node::Dict(pairs));
     }
     let entries = list(machine, parts)?;
     let mut pairs = Vec::with_capacity(entries.len() * 2);
     for entry in entries {
-        match machine.node(entry) {
-            Node::List(pair) if pair.len() == 2 => pairs.extend_from_slice(pair),
-            Node::Tuple(pair) if pair.len() == 2 => pairs.extend_from_slice(pair),
+        match machine.node(entry).items() {
+            Some(pair) if pair.len() == 2 => pairs.extend_from_slice(pair),
             _ => return Err(machine.input.corrupt("a dict that is made of something else than pairs")),
         }
     }
     Ok(Node::Dict(pairs))
 }
 
-fn new_object(machine: &Machine<'_>, class: NodeId, args: NodeId, kwargs: Option<NodeId>) -> Result<Node> {
-    match (machine.node(class), machine.node(args)) {
-        (Node::Global(class), Node::Tuple(_)) => {
-            Ok(Object { kwargs, ..Object::new(Making::New, *class, args) }.into())
-        }
-        _ => Err(machine.input.corrupt("a new object whose class is no name")),
-    }
+pub(super) fn new_object(
+    machine: &Machine<'_>,
+    class: NodeId,
+    args: NodeId,
+    kwargs: Option<NodeId>,
+) -> Result<Node> {
+    let class = machine.expect_global(class)?;
+    machine.expect_tuple(args)?;
+    Ok(Object { kwargs, ..Object::new(Making::New, class, args) }.into())
 }
 
 /// `copyreg._reconstructor(class, base, state)`: how protocols 0 and 1 make objects. A dict or list as base brings its content.
 fn reconstructor(machine: &mut Machine<'_>, class: NodeId, state: NodeId) -> Result<Node> {
-    let Node::Global(class) = *machine.node(class) else {
-        return Err(machine.input.corrupt("an object whose class is no name"));
-    };
-    let mut object = Object::new(Making::New, class, super::node::EMPTY_TUPLE);
-    match machine.node(state) {
-        Node::Dict(pairs) => object.pairs = pairs.clone(),
-        Node::List(items) => object.items = items.clone(),
-        _ => {}
-    }
-    machine.copied(object.pairs.len() + object.items.len())?;
+    let mut object = Object::new(Making::New, machine.expect_global(class)?, EMPTY_TUPLE);
+    object.pairs = machine.node(state).entries().unwrap_or_default().to_vec();
+    object.items = machine.node(state).items().unwrap_or_default().to_vec();
+    machine.spend(object.pairs.len() + object.items.len())?;
     Ok(object.into())
 }

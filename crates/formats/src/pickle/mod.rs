@@ -48,9 +48,9 @@
 //! # Bounds
 //!
 //! Every node costs at least a byte of the file except the shared constants, lengths are checked against what is left of the file before
-//! anything is allocated, and there is no recursion: depth costs nothing until a reader descends, which is limited by
-//! [`Limits::max_depth`]. What readers produce is charged against a budget in proportion to the file, so that a small file whose parts refer to each other
-//! many times cannot grow into a large model.
+//! anything is allocated, and nothing recurses: depth costs nothing until a reader descends, which [`Limits::max_depth`] ends. What readers
+//! produce and how far they walk is counted against budgets in proportion to the file ([`Limits::max_model_ratio`], [`Limits::max_steps_ratio`]),
+//! so that a small file whose parts refer to each other many times cannot grow into a large model.
 
 mod array;
 mod class;
@@ -62,6 +62,7 @@ mod machine;
 mod node;
 mod numpy;
 mod opcode;
+mod read;
 mod sparse;
 mod text;
 mod value;
@@ -78,7 +79,8 @@ pub use dtype::{Dtype, Field, Kind};
 pub use sparse::Sparse;
 pub use value::Value;
 
-use crate::{FileKind, FormatError, Limits, Problem};
+use crate::{FormatError, Limits, Problem};
+use read::Scalar;
 
 /// A pickle or joblib file as a tree of inert values.
 #[derive(Debug)]
@@ -88,15 +90,16 @@ pub struct Pickle<'b> {
     nodes: Vec<Node>,
     root: NodeId,
     limits: Limits,
-    spent: Cell<usize>,
+    /// Bytes that readers have produced.
+    made: Cell<usize>,
+    /// Steps that readers have taken.
+    walked: Cell<usize>,
 }
 
 /// What a reader may always produce, however small the file.
-const FREE_BUDGET: usize = 64 << 20;
-/// What a reader may produce for each byte of the file: bools become doubles (8), numbers of a text take more than their digits.
-const BUDGET_PER_BYTE: usize = 64;
-/// What a step of a [`Value`] is charged.
-const VISIT: usize = 64;
+const FREE_BYTES: usize = 64 << 20;
+/// Steps a reader may always take, however small the file.
+const FREE_STEPS: usize = 100_000;
 /// Characters of a text that an error shows.
 const SHOWN: usize = 40;
 
@@ -110,7 +113,15 @@ impl<'b> Pickle<'b> {
         let mut machine = Machine::new(&data, limits);
         let root = machine.run()?;
         let (nodes, decoded) = (machine.nodes, machine.decoded);
-        Ok(Pickle { data, decoded, nodes, root, limits: limits.clone(), spent: Cell::new(0) })
+        Ok(Pickle {
+            data,
+            decoded,
+            nodes,
+            root,
+            limits: limits.clone(),
+            made: Cell::new(0),
+            walked: Cell::new(0),
+        })
     }
 
     /// The value the file holds.
@@ -128,26 +139,34 @@ impl<'b> Pickle<'b> {
     }
 
     fn text(&self, id: NodeId) -> Option<&str> {
-        match self.node(id) {
-            Node::Text(span) => std::str::from_utf8(self.span(*span)).ok(),
-            _ => None,
-        }
+        let span = self.node(id).text()?;
+        std::str::from_utf8(self.span(span)).ok()
     }
 
     /// Counts bytes a reader is about to produce.
-    fn charge(&self, bytes: usize) -> Result<(), FormatError> {
-        let allowed = self
-            .data
-            .len()
-            .saturating_mul(BUDGET_PER_BYTE)
-            .saturating_add(FREE_BUDGET)
-            .min(self.limits.max_model_bytes);
-        self.spent.set(self.spent.get().saturating_add(bytes));
-        if self.spent.get() <= allowed {
+    fn charge(&self, bytes: usize) -> Result<(), Problem> {
+        let made = self.made.get().saturating_add(bytes);
+        self.made.set(made);
+        let Limits { max_model_bytes, max_model_ratio, .. } = self.limits;
+        let in_proportion = self.data.len().saturating_mul(max_model_ratio).saturating_add(FREE_BYTES);
+        if made > max_model_bytes {
+            Err(Problem::LimitExceeded { limit: "max_model_bytes", allowed: max_model_bytes as u64 })
+        } else if made > in_proportion {
+            Err(Problem::LimitExceeded { limit: "max_model_ratio", allowed: max_model_ratio as u64 })
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Counts steps a reader is about to take.
+    fn walk(&self, steps: usize) -> Result<(), Problem> {
+        let walked = self.walked.get().saturating_add(steps);
+        self.walked.set(walked);
+        let ratio = self.limits.max_steps_ratio;
+        if walked <= self.data.len().saturating_mul(ratio).saturating_add(FREE_STEPS) {
             return Ok(());
         }
-        let problem = Problem::LimitExceeded { limit: "max_model_bytes", allowed: allowed as u64 };
-        Err(FormatError::new(FileKind::Pickle, problem))
+        Err(Problem::LimitExceeded { limit: "max_steps_ratio", allowed: ratio as u64 })
     }
 
     /// The value of the last entry with this text as its key.
@@ -155,17 +174,16 @@ impl<'b> Pickle<'b> {
         pairs.chunks_exact(2).rev().find(|pair| self.text(pair[0]) == Some(name)).map(|pair| pair[1])
     }
 
+    /// The elements of a list, tuple, set, kind of list or array of values.
     fn elements(&self, id: NodeId) -> Option<&[NodeId]> {
-        match self.node(id) {
-            Node::List(ids) | Node::Set(ids) => Some(ids),
-            Node::Tuple(ids) => Some(ids),
-            Node::Array(array) => match &array.data {
-                array::Data::Values(ids) => Some(ids),
-                array::Data::Raw(_) => None,
-            },
-            Node::Object(object) if !object.items.is_empty() => Some(&object.items),
-            _ => None,
+        let node = self.node(id);
+        if let Node::Array(array) = node
+            && let array::Data::Values(ids) = &array.data
+        {
+            return Some(ids);
         }
+        let of_object = || node.object().map(|object| &object.items[..]).filter(|items| !items.is_empty());
+        node.items().or_else(of_object)
     }
 
     fn is_dict_like(&self, object: &Object) -> bool {
@@ -180,42 +198,29 @@ impl<'b> Pickle<'b> {
     }
 
     fn class_of(&self, id: NodeId) -> Option<Class<'_>> {
-        let Node::Object(object) = self.node(id) else {
-            return None;
-        };
+        let object = self.node(id).object()?;
         let callable = self.class_named(object.callable);
-        let rebuilds_first_argument =
-            callable.name.starts_with("__pyx_unpickle_") || callable.name == "newObj";
-        let class = match self.elements(object.args) {
-            Some(&[first, ..]) if rebuilds_first_argument => first,
-            _ => return Some(callable),
-        };
-        match self.node(class) {
-            Node::Global(class) => Some(self.class_named(*class)),
-            _ => Some(callable),
-        }
+        let is_rebuilder = callable.name.starts_with("__pyx_unpickle_")
+            || matches!(callable.name, "newObj" | "_reconstruct");
+        let args = self.node(object.args).tuple().filter(|_| is_rebuilder).unwrap_or_default();
+        let class = args.first().and_then(|&class| self.node(class).global());
+        Some(class.map_or(callable, |class| self.class_named(class)))
     }
 
     /// The number an array without dimensions holds.
-    fn scalar_of(&self, array: &array::ArrayNode) -> value::Scalar {
-        let array::Data::Raw(span) = &array.data else {
-            return value::Scalar::Other;
+    fn scalar_of(&self, array: &array::ArrayNode) -> Option<Scalar> {
+        let span = match &array.data {
+            array::Data::Raw(span) => *span,
+            array::Data::Values(values) => return Scalar::of(self.node(*values.first()?)),
         };
-        let element = array::Elements { bytes: self.span(*span), stride: array.dtype.itemsize, offset: 0 };
-        let first = |scalar: Option<value::Scalar>| scalar.unwrap_or(value::Scalar::Other);
+        let element = array::Elements { bytes: self.span(span), stride: array.dtype.itemsize, offset: 0 };
         match array.dtype.kind {
-            Kind::Bool => {
-                first(convert::bools(element, &array.dtype).map(|values| value::Scalar::Bool(values[0])))
-            }
+            Kind::Bool => convert::bools(element, &array.dtype).map(|values| Scalar::Bool(values[0])),
             Kind::Int | Kind::Uint => {
-                first(convert::i64s(element, &array.dtype).map(|values| value::Scalar::Int(values[0])))
+                convert::i64s(element, &array.dtype).map(|values| Scalar::Int(values[0]))
             }
-            Kind::Float => {
-                first(convert::f64s(element, &array.dtype).map(|values| value::Scalar::Float(values[0])))
-            }
-            Kind::Text | Kind::Bytes | Kind::Object | Kind::Structured(_) | Kind::Other(_) => {
-                value::Scalar::Other
-            }
+            Kind::Float => convert::f64s(element, &array.dtype).map(|values| Scalar::Float(values[0])),
+            Kind::Text | Kind::Bytes | Kind::Object | Kind::Structured(_) | Kind::Other(_) => None,
         }
     }
 

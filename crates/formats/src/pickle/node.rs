@@ -141,8 +141,9 @@ impl Node {
         if let Node::Object(object) = self { Some(object) } else { None }
     }
 
-    pub(super) fn array(&self) -> Option<&ArrayNode> {
-        if let Node::Array(array) = self { Some(array) } else { None }
+    /// Elements of a list, set or tuple.
+    pub(super) fn items(&self) -> Option<&[NodeId]> {
+        if let Node::List(items) | Node::Set(items) = self { Some(items) } else { self.tuple() }
     }
 }
 

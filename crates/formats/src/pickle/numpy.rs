@@ -5,14 +5,16 @@ use std::sync::Arc;
 use super::array::{ArrayNode, Data, Elements};
 use super::convert;
 use super::dtype::{Dtype, Field, Kind};
-use super::known::{str_of, tuple};
+use super::known::{self, str_of, tuple};
 use super::machine::{Machine, Result};
-use super::node::{Global, Making, Node, NodeId, Object};
+use super::node::{Global, Making, Node, NodeId, Object, TRUE};
 
 /// NumPy's own bound on dimensions.
 const MAX_DIMENSIONS: usize = 64;
 /// Fields of a structured dtype; a tree has eight.
-const MAX_FIELDS: usize = 1000;
+const MAX_FIELDS: usize = 100;
+/// Keys and values in the state of a joblib array; it has seven keys.
+const MAX_WRAPPER_ENTRIES: usize = 64;
 
 /// `numpy.dtype('f8', False, True)`.
 pub(super) fn dtype(machine: &Machine<'_>, code: NodeId) -> Result<Node> {
@@ -36,11 +38,9 @@ pub(super) fn dtype_built(machine: &mut Machine<'_>, id: NodeId, state: NodeId) 
         _ => return Err(machine.input.corrupt("a dtype with an unknown byte order")),
     };
     let size = match rest.first().map(|&size| machine.node(size)) {
-        None | Some(Node::Int(-1)) => dtype.itemsize,
-        Some(Node::Int(size)) => {
-            usize::try_from(*size).map_err(|_| machine.input.corrupt("a dtype of negative size"))?
-        }
-        Some(_) => return Err(machine.input.corrupt("a dtype whose size is no integer")),
+        None => dtype.itemsize,
+        Some(size) if size.int() == Some(-1) => dtype.itemsize,
+        Some(size) => size.size().ok_or_else(|| machine.input.corrupt("a dtype whose size is no length"))?,
     };
     if !matches!(machine.node(sub), Node::None) {
         dtype = Dtype { kind: Kind::Other('V'), itemsize: size, ..dtype };
@@ -50,35 +50,30 @@ pub(super) fn dtype_built(machine: &mut Machine<'_>, id: NodeId, state: NodeId) 
     } else if size != dtype.itemsize {
         return Err(machine.input.corrupt(format!("a dtype {dtype} of {size} bytes")));
     }
+    let work = if let Kind::Structured(fields) = &dtype.kind { fields.len() } else { 0 };
     machine.nodes[id as usize] = Node::Dtype(Arc::new(dtype));
-    Ok(())
+    machine.spend(work)
 }
 
 fn fields(machine: &Machine<'_>, names: NodeId, fields: NodeId, size: usize) -> Result<Vec<Field>> {
     let corrupt = |detail: &str| machine.input.corrupt(format!("a structured dtype {detail}"));
     let names = tuple(machine, names);
-    let Node::Dict(pairs) = machine.node(fields) else {
-        return Err(corrupt("without fields"));
-    };
+    let pairs = machine.node(fields).entries().unwrap_or_default();
     if names.is_empty() || names.len() > MAX_FIELDS || pairs.len() != names.len() * 2 {
         return Err(corrupt("whose names and fields do not agree"));
     }
     let field = |&name: &NodeId| {
         let name = str_of(machine, name).ok_or_else(|| corrupt("with a name that is no text"))?;
         let found = pairs.chunks_exact(2).find(|pair| str_of(machine, pair[0]) == Some(name));
-        let &[dtype, offset, ..] =
-            tuple(machine, found.ok_or_else(|| corrupt("whose names and fields do not agree"))?[1])
-        else {
+        let found = found.ok_or_else(|| corrupt("whose names and fields do not agree"))?[1];
+        let &[dtype, offset, ..] = tuple(machine, found) else {
             return Err(corrupt("with a field that has no offset"));
         };
         let mut dtype = Dtype::clone(&*dtype_of(machine, dtype)?);
         if matches!(dtype.kind, Kind::Structured(_)) {
             dtype.kind = Kind::Other('V');
         }
-        let offset = match machine.node(offset) {
-            Node::Int(offset) => usize::try_from(*offset).ok(),
-            _ => None,
-        };
+        let offset = machine.node(offset).size();
         match offset.and_then(|offset| Some((offset, offset.checked_add(dtype.itemsize)?))) {
             Some((offset, end)) if end <= size => Ok(Field { name: name.to_owned(), dtype, offset }),
             _ => Err(corrupt("with a field outside of the element")),
@@ -88,10 +83,11 @@ fn fields(machine: &Machine<'_>, names: NodeId, fields: NodeId, size: usize) -> 
 }
 
 fn dtype_of(machine: &Machine<'_>, id: NodeId) -> Result<Arc<Dtype>> {
-    match machine.node(id) {
-        Node::Dtype(dtype) => Ok(Arc::clone(dtype)),
-        node => Err(machine.input.corrupt(format!("an array whose dtype is {}", node.type_name()))),
+    let node = machine.node(id);
+    if let Node::Dtype(dtype) = node {
+        return Ok(Arc::clone(dtype));
     }
+    Err(machine.input.corrupt(format!("an array with a dtype of type {}", node.type_name())))
 }
 
 /// `scalar(dtype, bytes)`: Python's own number or text of the same value. A scalar no model needs stays a record.
@@ -104,10 +100,10 @@ pub(super) fn scalar(
 ) -> Result<Node> {
     let dtype = dtype_of(machine, dtype)?;
     let record = || Ok(Object::new(Making::Call, callable, args).into());
-    let span = match machine.node(bytes) {
-        Node::Bytes(span) => *span,
-        _ => return record(),
+    let Some(span) = machine.node(bytes).bytes() else {
+        return record();
     };
+    machine.spend(span.len)?;
     if span.len != dtype.itemsize || span.len == 0 {
         return Err(machine.input.corrupt(format!("a {dtype} of {} bytes", span.len)));
     }
@@ -135,11 +131,9 @@ pub(super) fn from_buffer(
     order: NodeId,
 ) -> Result<Node> {
     let fortran = fortran(machine, order)?;
-    let data = match machine.node(buffer) {
-        Node::Bytes(span) => Data::Raw(*span),
-        node => return Err(machine.input.corrupt(format!("an array whose buffer is {}", node.type_name()))),
-    };
-    array(machine, dtype_of(machine, dtype)?, shape, fortran, data)
+    let buffer = machine.node(buffer).bytes();
+    let buffer = buffer.ok_or_else(|| machine.input.corrupt("an array whose buffer is no bytes"))?;
+    array(machine, dtype_of(machine, dtype)?, shape, fortran, Data::Raw(buffer))
 }
 
 fn fortran(machine: &Machine<'_>, order: NodeId) -> Result<bool> {
@@ -152,29 +146,29 @@ fn fortran(machine: &Machine<'_>, order: NodeId) -> Result<bool> {
 
 /// `_reconstruct(numpy.ndarray, (0,), b'b')` with `BUILD (version, shape, dtype, is_fortran, data)`.
 pub(super) fn reconstructed(machine: &mut Machine<'_>, id: NodeId, state: NodeId) -> Result<()> {
-    let class = match machine.node(id) {
-        Node::Object(object) => tuple(machine, object.args).first().copied(),
-        _ => None,
-    };
-    if !class.is_some_and(|class| is_array_class(machine, class)) {
+    let object = machine.node(id).object();
+    let class = object.and_then(|object| tuple(machine, object.args).first());
+    if !class.is_some_and(|&class| is_array_class(machine, class)) {
         return Ok(());
     }
     let &[_, shape, dtype, fortran, data] = tuple(machine, state) else {
         return Err(machine.input.corrupt("an array whose state is not complete"));
     };
-    let fortran = match machine.node(fortran) {
-        Node::Bool(fortran) => *fortran,
-        Node::Int(fortran) => *fortran != 0,
-        _ => return Err(machine.input.corrupt("an array whose order is neither C nor F")),
+    let node = machine.node(fortran);
+    let fortran = match node.int() {
+        Some(flag) => flag != 0,
+        None if matches!(node, Node::Bool(_)) => fortran == TRUE,
+        None => return Err(machine.input.corrupt("an array whose order is neither C nor F")),
     };
-    let data = match machine.node(data) {
-        Node::Bytes(span) => Data::Raw(*span),
-        Node::List(values) => {
-            let values = values.clone();
-            machine.copied(values.len())?;
-            Data::Values(values)
-        }
-        node => return Err(machine.input.corrupt(format!("an array whose data are {}", node.type_name()))),
+    let data = if let Some(span) = machine.node(data).bytes() {
+        Data::Raw(span)
+    } else if let Some(values) = machine.node(data).items() {
+        let values = values.to_vec();
+        machine.spend(values.len())?;
+        Data::Values(values)
+    } else {
+        let name = machine.node(data).type_name();
+        return Err(machine.input.corrupt(format!("an array with data of type {name}")));
     };
     let dtype = dtype_of(machine, dtype)?;
     machine.nodes[id as usize] = array(machine, dtype, shape, fortran, data)?;
@@ -182,14 +176,8 @@ pub(super) fn reconstructed(machine: &mut Machine<'_>, id: NodeId, state: NodeId
 }
 
 fn is_array_class(machine: &Machine<'_>, class: NodeId) -> bool {
-    match machine.node(class) {
-        Node::Global(class) => {
-            matches!(str_of(machine, class.name), Some("ndarray" | "memmap" | "matrix"))
-                && str_of(machine, class.module)
-                    .is_some_and(|module| module.split('.').next() == Some("numpy"))
-        }
-        _ => false,
-    }
+    let class = machine.node(class).global().map(|class| known::class(machine, class).key());
+    matches!(class, Some(("numpy", "ndarray" | "memmap" | "matrix")))
 }
 
 /// joblib's `NumpyArrayWrapper`, whose array data stand at the input now.
@@ -197,9 +185,10 @@ pub(super) fn joblib_array(machine: &mut Machine<'_>, id: NodeId, state: NodeId)
     if machine.nested {
         return Err(machine.input.corrupt("a joblib array inside the pickle of an object array"));
     }
-    let Node::Dict(pairs) = machine.node(state) else {
-        return Err(machine.input.corrupt("a joblib array without attributes"));
-    };
+    let pairs = machine.node(state).entries().unwrap_or_default();
+    if pairs.len() > MAX_WRAPPER_ENTRIES {
+        return Err(machine.input.corrupt("a joblib array with too many attributes"));
+    }
     let find = |name| {
         pairs.chunks_exact(2).rev().find(|pair| str_of(machine, pair[0]) == Some(name)).map(|pair| pair[1])
     };
@@ -214,13 +203,11 @@ pub(super) fn joblib_array(machine: &mut Machine<'_>, id: NodeId, state: NodeId)
     }
     let dtype = dtype_of(machine, dtype)?;
     if dtype.has_objects() {
-        let nested = machine.run_nested()?;
-        let Node::Array(array) = machine.node(nested) else {
+        let nested = machine.run_nested()? as usize;
+        if !matches!(machine.nodes[nested], Node::Array(_)) {
             return Err(machine.input.corrupt("an object array whose pickle holds something else"));
-        };
-        let array = array.clone();
-        machine.copied(array.count())?;
-        machine.nodes[id as usize] = Node::Array(array);
+        }
+        machine.nodes.swap(nested, id as usize);
         return Ok(());
     }
     let fortran = fortran(machine, order)?;
@@ -237,15 +224,9 @@ pub(super) fn joblib_array(machine: &mut Machine<'_>, id: NodeId, state: NodeId)
 
 /// The shape and the bytes of its elements, within the limits.
 fn extent(machine: &Machine<'_>, dtype: &Dtype, shape: NodeId) -> Result<(Vec<usize>, usize)> {
-    let ids = match machine.node(shape) {
-        Node::Tuple(ids) if ids.len() <= MAX_DIMENSIONS => ids,
-        _ => return Err(machine.input.corrupt("an array whose shape is no tuple of lengths")),
-    };
-    let length = |&id: &NodeId| match machine.node(id) {
-        Node::Int(length) => usize::try_from(*length).ok(),
-        _ => None,
-    };
-    let shape: Option<Vec<usize>> = ids.iter().map(length).collect();
+    let ids = machine.node(shape).tuple().filter(|ids| ids.len() <= MAX_DIMENSIONS);
+    let ids = ids.ok_or_else(|| machine.input.corrupt("an array whose shape is no tuple of lengths"))?;
+    let shape: Option<Vec<usize>> = ids.iter().map(|&id| machine.node(id).size()).collect();
     let shape = shape.ok_or_else(|| machine.input.corrupt("an array with a dimension that is no length"))?;
     let count = shape.iter().try_fold(1_usize, |count, &len| count.checked_mul(len));
     let bytes = count.and_then(|count| count.checked_mul(dtype.itemsize));

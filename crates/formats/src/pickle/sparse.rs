@@ -49,7 +49,7 @@ impl Sparse {
                 "index {index} is out of range in a matrix of shape ({rows}, {cols})"
             )));
         }
-        value.pickle.charge(data.len().saturating_mul(size_of::<(usize, usize, f64)>()))?;
+        value.charge(data.len().saturating_mul(size_of::<(usize, usize, f64)>()))?;
         let mut entries = Vec::with_capacity(data.len());
         for (line, pair) in starts.windows(2).enumerate() {
             for at in pair[0] as usize..pair[1] as usize {
@@ -64,7 +64,7 @@ impl Sparse {
     /// All numbers, with zeros where none is stored. `value` is where it was read, for the error when that is too large.
     pub(super) fn to_dense(&self, value: &Value<'_>) -> Result<Matrix, FormatError> {
         let count = self.rows.saturating_mul(self.cols);
-        value.pickle.charge(count.saturating_mul(size_of::<f64>()))?;
+        value.charge(count.saturating_mul(size_of::<f64>()))?;
         let mut data = vec![0.0; count];
         for &(row, col, number) in &self.entries {
             // SciPy adds up entries that are stored twice.

@@ -3,12 +3,13 @@
 use std::fmt;
 use std::rc::Rc;
 
-use super::array::{Array, Matrix};
+use super::Pickle;
 use super::class::Class;
-use super::node::{Node, NodeId};
-use super::sparse::Sparse;
-use super::{Pickle, VISIT, convert};
+use super::node::{Node, NodeId, Object};
 use crate::{FileKind, FormatError, Problem};
+
+/// Keys of a dict that are compared at the cost of one step to a value.
+const KEYS_PER_STEP: usize = 16;
 
 /// A value of a pickle and the way that led to it.
 ///
@@ -45,14 +46,24 @@ impl<'p> Value<'p> {
     }
 
     fn go(&self, id: NodeId, step: Step<'p>) -> Result<Value<'p>> {
+        self.walk(1)?;
         let depth = self.way.as_ref().map_or(0, |way| way.depth) + 1;
         let allowed = self.pickle.limits.max_depth;
         if depth > allowed {
             return Err(self.problem(Problem::LimitExceeded { limit: "max_depth", allowed: allowed as u64 }));
         }
-        self.pickle.charge(VISIT)?;
         let way = Rc::new(Way { from: self.clone(), step, depth });
         Ok(Value { pickle: self.pickle, id, way: Some(way) })
+    }
+
+    /// Counts steps this reader is about to take.
+    fn walk(&self, steps: usize) -> Result<()> {
+        self.pickle.walk(steps).map_err(|problem| self.problem(problem))
+    }
+
+    /// Counts bytes a reader is about to produce.
+    pub(super) fn charge(&self, bytes: usize) -> Result<()> {
+        self.pickle.charge(bytes).map_err(|problem| self.problem(problem))
     }
 
     /// The class of an object, when this is one. For functions that rebuild an object of a class given as their first
@@ -63,10 +74,7 @@ impl<'p> Value<'p> {
 
     /// The dotted name, when this is a reference to a class or function itself (such as `numpy.log1p`).
     pub fn reference(&self) -> Option<Class<'p>> {
-        match self.node() {
-            Node::Global(global) => Some(self.pickle.class_named(*global)),
-            _ => None,
-        }
+        self.node().global().map(|global| self.pickle.class_named(global))
     }
 
     /// The attribute of an object or the entry of a dict with this key.
@@ -94,52 +102,33 @@ impl<'p> Value<'p> {
     }
 
     fn find(&self, name: &str) -> Result<Option<NodeId>> {
-        let pickle = self.pickle;
-        if let Node::Dict(pairs) = self.node() {
-            return Ok(pickle.find_key(pairs, name));
+        let entries =
+            self.entries().ok_or_else(|| self.mismatch("an object with attributes", self.describe()))?;
+        self.walk(entries.iter().map(|entries| entries.len()).sum::<usize>() / KEYS_PER_STEP)?;
+        Ok(entries.iter().find_map(|entries| self.pickle.find_key(entries, name)))
+    }
+
+    /// Keys and values, in turn, of a dict, or of the attributes of an object and then of its own entries when it is a kind of dict.
+    fn entries(&self) -> Option<Vec<&'p [NodeId]>> {
+        if let Some(entries) = self.node().entries() {
+            return Some(vec![entries]);
         }
-        let Node::Object(object) = self.node() else {
-            return Err(self.mismatch("an object with attributes", self.describe()));
-        };
-        // A state is a dict, or a pair of one and the values of `__slots__`.
-        let states = match object.state.map(|id| (id, pickle.node(id))) {
-            Some((_, Node::Tuple(parts))) => parts.to_vec(),
-            Some((id, _)) => vec![id],
-            None => Vec::new(),
-        };
-        let in_states = states.iter().rev().find_map(|&id| match pickle.node(id) {
-            Node::Dict(pairs) => pickle.find_key(pairs, name),
-            _ => None,
-        });
-        Ok(in_states.or_else(|| pickle.find_key(&object.pairs, name)))
+        let object = self.node().object()?;
+        let mut lists = Vec::new();
+        if let Some(state) = &object.state {
+            // A state is a dict, or a pair of one and the values of `__slots__`, which are set last.
+            let states = self.pickle.node(*state).tuple().unwrap_or(std::slice::from_ref(state));
+            lists.extend(states.iter().rev().filter_map(|&state| self.pickle.node(state).entries()));
+        }
+        lists.push(&object.pairs);
+        Some(lists)
     }
 
     /// The names of the attributes of an object or of the text keys of a dict, in file order.
     pub fn field_names(&self) -> Vec<&'p str> {
-        let pickle = self.pickle;
-        let mut pairs: Vec<&'p [NodeId]> = Vec::new();
-        match self.node() {
-            Node::Dict(entries) => pairs.push(entries),
-            Node::Object(object) => {
-                let states = match object.state.map(|id| (id, pickle.node(id))) {
-                    Some((_, Node::Tuple(parts))) => parts.to_vec(),
-                    Some((id, _)) => vec![id],
-                    None => Vec::new(),
-                };
-                for id in states {
-                    if let Node::Dict(entries) = pickle.node(id) {
-                        pairs.push(entries);
-                    }
-                }
-                pairs.push(&object.pairs);
-            }
-            _ => {}
-        }
-        pairs
-            .iter()
-            .flat_map(|entries| entries.chunks_exact(2))
-            .filter_map(|pair| pickle.text(pair[0]))
-            .collect()
+        let lists = self.entries().unwrap_or_default();
+        let keys = lists.iter().flat_map(|entries| entries.chunks_exact(2)).map(|pair| pair[0]);
+        keys.filter_map(|key| self.pickle.text(key)).collect()
     }
 
     /// The elements of a list, tuple, set, list-like object or array of objects (in row-major order).
@@ -160,11 +149,22 @@ impl<'p> Value<'p> {
     /// # Errors
     /// `Mismatch` when this is none of them.
     pub fn len(&self) -> Result<usize> {
-        match self.node() {
-            Node::Dict(pairs) => Ok(pairs.len() / 2),
-            Node::Array(array) => Ok(array.shape.first().copied().unwrap_or(1)),
-            _ => Ok(self.element_ids()?.len()),
+        let node = self.node();
+        if let Some(entries) = node.entries() {
+            return Ok(entries.len() / 2);
         }
+        if let Node::Array(array) = node {
+            return Ok(array.shape.first().copied().unwrap_or(1));
+        }
+        Ok(self.element_ids()?.len())
+    }
+
+    /// Is [`Value::len`] 0?
+    ///
+    /// # Errors
+    /// As [`Value::len`].
+    pub fn is_empty(&self) -> Result<bool> {
+        Ok(self.len()? == 0)
     }
 
     /// Element `index` of what [`Value::items`] lists.
@@ -198,13 +198,14 @@ impl<'p> Value<'p> {
     /// # Errors
     /// `Mismatch` when this is no dict.
     pub fn pairs(&self) -> Result<Vec<(Value<'p>, Value<'p>)>> {
-        let entries = match self.node() {
-            Node::Dict(pairs) => pairs,
-            Node::Object(object) if !object.pairs.is_empty() || self.pickle.is_dict_like(object) => {
-                &object.pairs
-            }
-            _ => return Err(self.mismatch("a dict", self.describe())),
+        let of_object = || {
+            self.node()
+                .object()
+                .filter(|object| self.pickle.is_dict_like(object))
+                .map(|object| &object.pairs[..])
         };
+        let entries = self.node().entries().or_else(of_object);
+        let entries = entries.ok_or_else(|| self.mismatch("a dict", self.describe()))?;
         let pair = |(i, pair): (usize, &[NodeId])| {
             let step = self.pickle.text(pair[0]).map_or(Step::Index(i), Step::Field);
             Ok((self.go(pair[0], step)?, self.go(pair[1], step)?))
@@ -217,10 +218,7 @@ impl<'p> Value<'p> {
     /// # Errors
     /// `Mismatch` when this is no object.
     pub fn args(&self) -> Result<Value<'p>> {
-        match self.node() {
-            Node::Object(object) => self.go(object.args, Step::Field("args")),
-            _ => Err(self.mismatch("an object", self.describe())),
-        }
+        self.go(self.object()?.args, Step::Field("args"))
     }
 
     /// The keyword arguments a pickle gives for making this object; `None` when there are none, as in nearly all files.
@@ -228,10 +226,7 @@ impl<'p> Value<'p> {
     /// # Errors
     /// `Mismatch` when this is no object.
     pub fn kwargs(&self) -> Result<Option<Value<'p>>> {
-        match self.node() {
-            Node::Object(object) => object.kwargs.map(|id| self.go(id, Step::Field("kwargs"))).transpose(),
-            _ => Err(self.mismatch("an object", self.describe())),
-        }
+        self.object()?.kwargs.map(|id| self.go(id, Step::Field("kwargs"))).transpose()
     }
 
     /// The whole state of an object, for those whose state is no dict.
@@ -239,209 +234,13 @@ impl<'p> Value<'p> {
     /// # Errors
     /// `Mismatch` when this is no object or has no state.
     pub fn state(&self) -> Result<Value<'p>> {
-        match self.node() {
-            Node::Object(object) => match object.state {
-                Some(id) => self.go(id, Step::Silent),
-                None => Err(self.mismatch("an object with a state", self.describe())),
-            },
-            _ => Err(self.mismatch("an object", self.describe())),
-        }
-    }
-}
-
-/// Reading one value.
-impl<'p> Value<'p> {
-    /// Is this Python's `None`?
-    pub fn is_none(&self) -> bool {
-        matches!(self.node(), Node::None)
+        let state = self.object()?.state;
+        let state = state.ok_or_else(|| self.mismatch("an object with a state", self.describe()))?;
+        self.go(state, Step::Silent)
     }
 
-    /// Is this a text?
-    pub fn is_text(&self) -> bool {
-        matches!(self.node(), Node::Text(_))
-    }
-
-    /// Is this a dict or a subclass of it?
-    pub fn is_dict(&self) -> bool {
-        match self.node() {
-            Node::Dict(_) => true,
-            Node::Object(object) => self.pickle.is_dict_like(object),
-            _ => false,
-        }
-    }
-
-    /// Is this a list or tuple (not an array)?
-    pub fn is_list(&self) -> bool {
-        matches!(self.node(), Node::List(_) | Node::Tuple(_))
-    }
-
-    /// Is this a number (bool excluded), as Python's own or NumPy's scalar?
-    pub fn is_number(&self) -> bool {
-        matches!(self.node(), Node::Int(_) | Node::Float(_))
-    }
-
-    /// A whole number; NumPy scalars and arrays of one number without dimensions count as well.
-    ///
-    /// # Errors
-    /// `Mismatch`.
-    pub fn int(&self) -> Result<i64> {
-        match self.scalar_node() {
-            Scalar::Int(value) => Ok(value),
-            _ => Err(self.mismatch("an integer", self.describe())),
-        }
-    }
-
-    /// A whole number that is not negative: a count or an index.
-    ///
-    /// # Errors
-    /// `Mismatch`.
-    pub fn size(&self) -> Result<usize> {
-        let value = self.int()?;
-        usize::try_from(value).map_err(|_| self.mismatch("an integer of 0 or more", value))
-    }
-
-    /// A number; integers are taken when a double holds them exactly.
-    ///
-    /// # Errors
-    /// `Mismatch`.
-    pub fn float(&self) -> Result<f64> {
-        match self.scalar_node() {
-            Scalar::Float(value) => Ok(value),
-            Scalar::Int(value) if convert::exact(value) => Ok(value as f64),
-            _ => Err(self.mismatch("a number", self.describe())),
-        }
-    }
-
-    /// `True` or `False`.
-    ///
-    /// # Errors
-    /// `Mismatch`.
-    pub fn bool(&self) -> Result<bool> {
-        match self.scalar_node() {
-            Scalar::Bool(value) => Ok(value),
-            _ => Err(self.mismatch("True or False", self.describe())),
-        }
-    }
-
-    /// A text.
-    ///
-    /// # Errors
-    /// `Mismatch`.
-    pub fn text(&self) -> Result<&'p str> {
-        self.pickle.text(self.id).ok_or_else(|| self.mismatch("a text", self.describe()))
-    }
-
-    /// `bytes` or `bytearray`.
-    ///
-    /// # Errors
-    /// `Mismatch`.
-    pub fn bytes(&self) -> Result<&'p [u8]> {
-        match self.node() {
-            Node::Bytes(span) => Ok(self.pickle.span(*span)),
-            _ => Err(self.mismatch("bytes", self.describe())),
-        }
-    }
-
-    fn scalar_node(&self) -> Scalar {
-        match self.node() {
-            Node::Bool(value) => Scalar::Bool(*value),
-            Node::Int(value) => Scalar::Int(*value),
-            Node::Float(value) => Scalar::Float(*value),
-            Node::Array(array) if array.shape.is_empty() => self.pickle.scalar_of(array),
-            _ => Scalar::Other,
-        }
-    }
-}
-
-/// A number or truth value.
-pub(super) enum Scalar {
-    Bool(bool),
-    Int(i64),
-    Float(f64),
-    Other,
-}
-
-/// Reading arrays. Lengths that are `None` are free; a given one must be met.
-impl<'p> Value<'p> {
-    /// Is this a NumPy array?
-    pub fn is_array(&self) -> bool {
-        matches!(self.node(), Node::Array(_))
-    }
-
-    /// A NumPy array.
-    ///
-    /// # Errors
-    /// `Mismatch`.
-    pub fn array(&self) -> Result<Array<'p>> {
-        match self.node() {
-            Node::Array(node) => Ok(Array { value: self.clone(), node }),
-            _ => Err(self.mismatch("an array", self.describe())),
-        }
-    }
-
-    /// A `scipy.sparse` matrix in CSR or CSC form.
-    ///
-    /// # Errors
-    /// `Mismatch` when this is none, `Invalid` when its parts contradict each other.
-    pub fn sparse(&self) -> Result<Sparse> {
-        Sparse::read(self)
-    }
-
-    /// Numbers in one dimension, from an array or a list.
-    ///
-    /// # Errors
-    /// `Mismatch`.
-    pub fn f64_vector(&self, len: impl Into<Option<usize>>) -> Result<Vec<f64>> {
-        convert::vector(self, len.into(), "float64", Array::f64s, |item| item.float())
-    }
-
-    /// Whole numbers in one dimension, from an array or a list.
-    ///
-    /// # Errors
-    /// `Mismatch`.
-    pub fn i64_vector(&self, len: impl Into<Option<usize>>) -> Result<Vec<i64>> {
-        convert::vector(self, len.into(), "int64", Array::i64s, |item| item.int())
-    }
-
-    /// Truth values in one dimension, from an array or a list.
-    ///
-    /// # Errors
-    /// `Mismatch`.
-    pub fn bool_vector(&self, len: impl Into<Option<usize>>) -> Result<Vec<bool>> {
-        convert::vector(self, len.into(), "bool", Array::bools, |item| item.bool())
-    }
-
-    /// Texts in one dimension, from an array (of text or of objects) or a list.
-    ///
-    /// # Errors
-    /// `Mismatch`.
-    pub fn text_vector(&self, len: impl Into<Option<usize>>) -> Result<Vec<String>> {
-        convert::vector(self, len.into(), "text", Array::texts, |item| item.text().map(str::to_owned))
-    }
-
-    /// Numbers in two dimensions, from an array or a `scipy.sparse` matrix.
-    ///
-    /// # Errors
-    /// `Mismatch`.
-    pub fn f64_matrix(
-        &self,
-        rows: impl Into<Option<usize>>,
-        cols: impl Into<Option<usize>>,
-    ) -> Result<Matrix> {
-        let expected = (rows.into(), cols.into());
-        let matrix = match self.node() {
-            Node::Object(_) if self.class().is_some_and(|class| class.package() == "scipy") => {
-                self.sparse()?.to_dense(self)?
-            }
-            _ => self.array()?.matrix(expected)?,
-        };
-        if expected.0.is_some_and(|rows| rows != matrix.rows)
-            || expected.1.is_some_and(|cols| cols != matrix.cols)
-        {
-            let got = format!("({}, {})", matrix.rows, matrix.cols);
-            return Err(self.mismatch(format_args!("float64 {}", convert::shape2(expected)), got));
-        }
-        Ok(matrix)
+    fn object(&self) -> Result<&'p Object> {
+        self.node().object().ok_or_else(|| self.mismatch("an object", self.describe()))
     }
 }
 
@@ -468,11 +267,11 @@ impl<'p> Value<'p> {
 
     /// The version in the state of the nearest object around this value that has one, such as `scikit-learn 1.1.3`.
     pub fn library(&self) -> Option<String> {
-        let version = |value: &Value<'p>| match value.node() {
-            Node::Object(_) => {
-                value.find("_sklearn_version").ok().flatten().and_then(|id| self.pickle.text(id))
-            }
-            _ => None,
+        let version = |value: &Value<'p>| {
+            value.node().object()?;
+            let entries = value.entries()?;
+            let found = entries.iter().find_map(|entries| self.pickle.find_key(entries, "_sklearn_version"));
+            self.pickle.text(found?)
         };
         let mut value = self;
         loop {
