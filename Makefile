@@ -27,14 +27,14 @@ lint: $(BIN)/.tests
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
-	bash -n .ci/run tests/setup bench/run
+	bash -n .ci/run tests/setup
 
 golden:
 	$(CARGO) test -p foretell-cli --test golden -- --nocapture
 
 bench: $(BIN)/.bench
 	tests/setup debian wrk:wrk
-	bench/run
+	$(BIN)/python bench/run.py
 
 $(BIN)/.tests: tests/requirements.txt examples/requirements.txt
 	tests/setup python $(VENV)

@@ -97,9 +97,7 @@ def onnx(name, model, folder):
             if name.startswith("xgb"):
                 graph = onnxmltools.convert_xgboost(model, initial_types=inputs, target_opset=15)
             else:
-                graph = onnxmltools.convert_lightgbm(
-                    model, initial_types=inputs, zipmap=False, target_opset=15
-                )
+                graph = onnxmltools.convert_lightgbm(model, initial_types=inputs, zipmap=False, target_opset=15)
         path.write_bytes(graph.SerializeToString())
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1

@@ -21,9 +21,7 @@ table = numpy.loadtxt(sys.argv[1], delimiter=",")
 features, target = table[:, :8], table[:, 8].astype(int)
 train, test, train_target, test_target = train_test_split(features, target, test_size=0.2, random_state=42)
 
-classifier = XGBClassifier(
-    n_estimators=300, max_depth=12, learning_rate=0.01, subsample=0.33, random_state=42
-)
+classifier = XGBClassifier(n_estimators=300, max_depth=12, learning_rate=0.01, subsample=0.33, random_state=42)
 classifier.fit(train, train_target)
 print(f"accuracy on {len(test)} held-out patients: {classifier.score(test, test_target):.3f}")
 

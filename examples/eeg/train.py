@@ -33,9 +33,7 @@ def split(rows):
 
 pipelines = {
     "lda": make_pipeline(Normalizer(), LinearDiscriminantAnalysis()),
-    "mlp": make_pipeline(
-        Normalizer(), MLPClassifier(hidden_layer_sizes=(500,), max_iter=1000, random_state=0)
-    ),
+    "mlp": make_pipeline(Normalizer(), MLPClassifier(hidden_layer_sizes=(500,), max_iter=1000, random_state=0)),
 }
 for name, pipeline in pipelines.items():
     pipeline.fit(*split(train))

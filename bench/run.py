@@ -1,0 +1,438 @@
+"""Measure foretell beside the ceiling and the peers, and print the results as Markdown.
+
+Usage: `python bench/run.py [--quick] [PART...]`, where PART is any of: throughput, latency, start, kernels, locust.
+
+The machine should do nothing else meanwhile. All servers run at the same time on the same cores, but only one is
+loaded at a time; rounds go over the servers in turn, so that a drift of the machine touches all of them.
+"""
+
+import argparse
+import contextlib
+import csv
+import dataclasses
+import json
+import os
+import pathlib
+import platform
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+import psutil
+
+BENCH = pathlib.Path(__file__).resolve().parent
+ROOT = BENCH.parent
+MODELS = BENCH / "models"
+PEERS = BENCH / "peers"
+CONNECTIONS = 64
+PARTS = ["throughput", "latency", "start", "kernels", "locust"]
+
+
+@dataclasses.dataclass
+class Effort:
+    """How long each measurement takes."""
+
+    rounds: int
+    seconds: int
+    starts: int
+    locust_seconds: int
+
+
+FULL = Effort(rounds=5, seconds=5, starts=20, locust_seconds=90)
+QUICK = Effort(rounds=1, seconds=2, starts=3, locust_seconds=20)
+
+
+class Binaries:
+    """Our programs as they are shipped."""
+
+    def __init__(self):
+        command = [
+            "cargo",
+            "build",
+            "--profile",
+            "dist",
+            "--package",
+            "foretell-cli",
+            "--package",
+            "foretell-bench",
+        ]
+        messages = subprocess.run(
+            [*command, "--message-format=json-render-diagnostics"],
+            cwd=ROOT,
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        ).stdout
+        artifacts = (json.loads(line) for line in messages.splitlines())
+        paths = [artifact["executable"] for artifact in artifacts if artifact.get("executable")]
+        by_name = {pathlib.Path(path).name: path for path in paths}
+        self.foretell, self.ceiling, self.load = (by_name[name] for name in ("foretell", "ceiling", "load"))
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+@dataclasses.dataclass
+class Server:
+    """A server process, its children included, with one model behind `POST /predict`."""
+
+    name: str
+    model: str
+    command: list[str]
+    port: int
+    environment: dict[str, str] = dataclasses.field(default_factory=dict)
+    process: subprocess.Popen | None = None
+
+    def start(self):
+        self.process = subprocess.Popen(
+            self.command,
+            cwd=PEERS,
+            env=os.environ | self.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def stop(self):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGTERM)
+        self.process.wait(timeout=30)
+
+    def ask(self, path, body=None):
+        """The answer's bytes; any connection or status error is an `OSError`."""
+        headers = {"Content-Type": "application/json"}
+        url = f"http://127.0.0.1:{self.port}{path}"
+        data = body and body.encode()
+        with urllib.request.urlopen(urllib.request.Request(url, data, headers), timeout=10) as answer:
+            return answer.read()
+
+    def await_answer(self, path, body=None, seconds=120, pause=0.05):
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                return self.ask(path, body)
+            except OSError as error:
+                if time.monotonic() > deadline or self.process.poll() is not None:
+                    raise SystemExit(f"{self.name} does not answer: {error}") from error
+                time.sleep(pause)
+
+    def megabytes(self):
+        """Resident memory; what processes share counts once."""
+        parent = psutil.Process(self.process.pid)
+        processes = [parent, *parent.children(recursive=True)]
+        if len(processes) == 1:
+            return parent.memory_info().rss / 1e6
+        return sum(process.memory_full_info().pss for process in processes) / 1e6
+
+
+@contextlib.contextmanager
+def running(servers):
+    try:
+        for server in servers:
+            server.start()
+        yield servers
+    finally:
+        for server in servers:
+            if server.process:
+                server.stop()
+
+
+def one_row(model):
+    from sklearn.datasets import load_breast_cancer
+
+    row = [4.8, 3, 1.4, 0.3] if model == "iris" else load_breast_cancer().data[0].tolist()
+    return json.dumps({"data": [row]})
+
+
+def foretell(binaries, model):
+    port = free_port()
+    command = [
+        binaries.foretell,
+        "serve",
+        str(MODELS / f"{model}.joblib"),
+        "--port",
+        str(port),
+        "--no-access-log",
+    ]
+    return Server("foretell", model, command, port)
+
+
+def ceiling(binaries, model, size):
+    port = free_port()
+    return Server("ceiling", model, [binaries.ceiling, str(port), str(size)], port)
+
+
+def peers(model):
+    environment = {"MODEL": str(MODELS / f"{model}.joblib")}
+    python = [sys.executable, "-m"]
+    port = free_port()
+    fastapi = [
+        *python,
+        "uvicorn",
+        "fastapi_app:app",
+        "--port",
+        str(port),
+        "--workers",
+        "2",
+        "--no-access-log",
+    ]
+    yield Server("FastAPI", model, fastapi, port, environment)
+    port = free_port()
+    flask = [*python, "gunicorn", "--workers", "2", "--bind", f"127.0.0.1:{port}", "flask_app:app"]
+    yield Server("Flask", model, flask, port, environment)
+
+
+def answer_size(binaries, model):
+    with running([foretell(binaries, model)]) as [server]:
+        return len(server.await_answer("/predict", one_row(model)))
+
+
+def check_same_answers(servers):
+    """A fast wrong answer would be worth nothing: foretell's must be the library's."""
+    for model in {server.model for server in servers}:
+        answers = {
+            server.name: json.loads(server.ask("/predict", one_row(model)))
+            for server in servers
+            if server.model == model and server.name != "ceiling"
+        }
+        expected = answers["FastAPI"]
+        for name, answer in answers.items():
+            for key in ("prediction", "probability"):
+                if answer[key] != expected[key]:
+                    raise SystemExit(f"{name} and FastAPI disagree on {model}: {answer} and {expected}")
+
+
+def wrk(server, seconds):
+    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", PEERS / "post.lua"]
+    environment = os.environ | {"BODY": one_row(server.model)}
+    output = subprocess.run(
+        [*command, f"http://127.0.0.1:{server.port}/predict"],
+        env=environment,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    ).stdout
+    return json.loads(next(line for line in output.splitlines() if line.startswith("RESULT ")).removeprefix("RESULT "))
+
+
+def at_rate(binaries, server, rate, seconds):
+    address = f"127.0.0.1:{server.port}"
+    command = [
+        binaries.load,
+        address,
+        "/predict",
+        str(rate),
+        str(seconds),
+        str(CONNECTIONS),
+        one_row(server.model),
+    ]
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+
+
+def median_of(runs):
+    return {key: statistics.median(run[key] for run in runs) for key in runs[0]}
+
+
+def measure_servers(binaries, effort, with_latency):
+    servers = []
+    for model in ("iris", "cancer"):
+        servers += [
+            ceiling(binaries, model, answer_size(binaries, model)),
+            foretell(binaries, model),
+            *peers(model),
+        ]
+    with running(servers):
+        for server in servers:
+            server.await_answer("/predict", one_row(server.model))
+            wrk(server, 1)
+        check_same_answers(servers)
+        runs = {id(server): [] for server in servers}
+        for round_ in range(effort.rounds):
+            for server in servers:
+                note(f"round {round_ + 1} of {effort.rounds}: {server.name} on {server.model}")
+                runs[id(server)].append(wrk(server, effort.seconds))
+        results = []
+        for server in servers:
+            result = median_of(runs[id(server)]) | {"server": server.name, "model": server.model}
+            result["failures"] = sum(run["failures"] for run in runs[id(server)])
+            result["megabytes"] = server.megabytes()
+            if with_latency:
+                note(f"half of the maximum rate: {server.name} on {server.model}")
+                half = [at_rate(binaries, server, result["rate"] / 2, effort.seconds) for _ in range(effort.rounds)]
+                result["half"] = median_of(half)
+            results.append(result)
+    return results
+
+
+def measure_start(binaries, effort):
+    """Milliseconds from before the process is made until it says that it is ready."""
+    times = []
+    for _ in range(effort.starts):
+        begin = time.perf_counter()
+        with running([foretell(binaries, "iris")]) as [server]:
+            server.await_answer("/health/ready", pause=0.0005)
+            times.append((time.perf_counter() - begin) * 1e3)
+            megabytes = server.megabytes()
+    return {"median_ms": statistics.median(times), "worst_ms": max(times), "megabytes": megabytes}
+
+
+def measure_kernels(binaries):
+    folder = MODELS / "kernels"
+    output = subprocess.run(
+        [sys.executable, PEERS / "kernels.py", folder], check=True, stdout=subprocess.PIPE, text=True
+    ).stdout
+    results = [json.loads(line) for line in output.splitlines()]
+    for place in sorted(path for path in folder.iterdir() if path.is_dir()):
+        files = [place / name for name in ("model.json", "model.txt", "model.joblib")]
+        model = next(path for path in files if path.exists())
+        command = [binaries.foretell, "bench", model, place / "rows.csv", "--threads", "1", "--json"]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode == 0:
+            results.append({"model": place.name, "library": "foretell"} | json.loads(done.stdout))
+        else:
+            results.append({"model": place.name, "library": "foretell", "refused": done.stderr.strip()})
+    return results
+
+
+def measure_locust(binaries, effort):
+    port = free_port()
+    command = [
+        binaries.foretell,
+        "serve",
+        "--config",
+        str(ROOT / "examples/iris/foretell.toml"),
+        "--port",
+        str(port),
+    ]
+    server = Server("foretell", "iris", command, port)
+    with running([server]), tempfile.TemporaryDirectory() as folder:
+        server.await_answer("/health/ready")
+        arguments = [
+            "--headless",
+            "-u",
+            "1000",
+            "-r",
+            "100",
+            "-t",
+            f"{effort.locust_seconds}s",
+            "--only-summary",
+        ]
+        subprocess.run(
+            [sys.executable, "-m", "locust", "-f", ROOT / "examples/iris/locustfile.py", *arguments]
+            + ["--host", f"http://127.0.0.1:{port}", "--csv", f"{folder}/run"],
+            check=True,
+            stdout=sys.stderr,
+        )
+        with open(f"{folder}/run_stats.csv", newline="") as file:
+            total = next(row for row in csv.DictReader(file) if row["Name"] == "Aggregated")
+    return {
+        "requests": int(total["Request Count"]),
+        "failures": int(total["Failure Count"]),
+        "mean_ms": float(total["Average Response Time"]),
+        "p50_ms": float(total["50%"]),
+        "p99_ms": float(total["99%"]),
+    }
+
+
+def note(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def table(header, rows):
+    print(f"| {' | '.join(header)} |")
+    print("|---|" + "---:|" * (len(header) - 1))
+    for row in rows:
+        print(f"| {' | '.join(row)} |")
+    print()
+
+
+def print_servers(results):
+    rates = {(result["server"], result["model"]): result["rate"] for result in results}
+    header = [
+        "server, model",
+        "requests a second",
+        "of the ceiling",
+        "times FastAPI",
+        "p50 ms",
+        "p99 ms",
+        "failures",
+        "MB",
+    ]
+    if "half" in results[0]:
+        header += ["p99 ms at half the rate"]
+    rows = []
+    for result in results:
+        model = result["model"]
+        row = [
+            f"{result['server']}, {model}",
+            f"{result['rate']:.0f}",
+            f"{result['rate'] / rates['ceiling', model]:.3f}",
+            f"{result['rate'] / rates['FastAPI', model]:.1f}",
+            f"{result['p50_us'] / 1e3:.2f}",
+            f"{result['p99_us'] / 1e3:.2f}",
+            f"{result['failures']}",
+            f"{result['megabytes']:.1f}",
+        ]
+        if "half" in result:
+            row.append(f"{result['half']['p99_us'] / 1e3:.2f}")
+        rows.append(row)
+    table(header, rows)
+
+
+def print_kernels(results):
+    ours = {result["model"]: result for result in results if result["library"] == "foretell"}
+    rows = []
+    for result in results:
+        if "refused" in result:
+            rows.append([f"{result['model']}, foretell", f"refused: {result['refused']}", "", "", ""])
+            continue
+        own = ours.get(result["model"], {})
+        ratio = [f"{result[key] / own[key]:.2f}" if key in own else "" for key in ("one_row_us", "batch_row_us")]
+        times = [f"{result['one_row_us']:.1f}", f"{result['batch_row_us']:.3f}"]
+        rows.append([f"{result['model']}, {result['library']}", *times, *ratio])
+    header = [
+        "model, library",
+        "one row, us",
+        "of 1000 rows, us a row",
+        "one row / foretell",
+        "1000 rows / foretell",
+    ]
+    table(header, sorted(rows))
+
+
+def machine():
+    names = [line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")]
+    return f"{len(names)} x {names[0] if names else platform.processor()}, {platform.system()} {platform.release()}"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="short runs, to try the script")
+    parser.add_argument("parts", nargs="*", choices=[[], *PARTS], help="what to measure: all by default")
+    arguments = parser.parse_args()
+    effort = QUICK if arguments.quick else FULL
+    parts = arguments.parts or PARTS
+
+    binaries = Binaries()
+    if not (MODELS / "cancer.joblib").exists():
+        subprocess.run([sys.executable, PEERS / "models.py", MODELS], check=True)
+    print(f"Machine: {machine()}\n")
+    if "throughput" in parts or "latency" in parts:
+        print_servers(measure_servers(binaries, effort, "latency" in parts))
+    if "start" in parts:
+        print(f"Start: {json.dumps(measure_start(binaries, effort))}\n")
+    if "kernels" in parts:
+        print_kernels(measure_kernels(binaries))
+    if "locust" in parts:
+        print(f"Locust: {json.dumps(measure_locust(binaries, effort))}\n")
+
+
+main()
