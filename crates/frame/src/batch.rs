@@ -149,6 +149,18 @@ impl Frame {
         self.numbers.resize((self.rows + 1) * self.width, f64::NAN);
     }
 
+    /// Appends all rows of a frame of the same layout; an empty frame takes the layout first.
+    pub fn append(&mut self, other: &Self) {
+        if self.rows == 0 {
+            self.reset(other.width, other.texts.len());
+        }
+        self.numbers.extend_from_slice(&other.numbers);
+        for (to, from) in self.texts.iter_mut().zip(&other.texts) {
+            from.iter().for_each(|text| to.push(text));
+        }
+        self.rows += other.rows;
+    }
+
     /// Copies the rows `start..end` of another frame into this one, which takes its layout.
     pub fn copy_rows(&mut self, other: &Self, start: usize, end: usize) {
         self.reset(other.width, other.texts.len());
@@ -190,5 +202,8 @@ mod tests {
         assert_eq!(part.numbers(), [2.0, 3.0]);
         assert_eq!(part.texts()[0].get(0), Some("q"));
         assert_eq!(part.rows(), 2);
+        part.append(&frame);
+        assert_eq!(part.numbers(), [2.0, 3.0, 1.0, 2.0, 3.0]);
+        assert_eq!(part.texts()[0].get(4), Some("r"));
     }
 }

@@ -168,6 +168,15 @@ impl Predictions {
         self.table.reset(0, 0);
     }
 
+    /// Appends the answers for more rows to the same methods.
+    pub fn append(&mut self, other: &Self) {
+        self.rows += other.rows;
+        for (to, from) in self.outputs.iter_mut().zip(&other.outputs) {
+            to.values.extend_from_slice(&from.values);
+        }
+        self.table.append(&other.table);
+    }
+
     /// Number of rows answered.
     pub fn rows(&self) -> usize {
         self.rows
