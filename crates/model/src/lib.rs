@@ -6,12 +6,21 @@
 //!
 //! A [`Predictor`] is a model compiled for serving.
 
+mod error;
 pub mod estimator;
 pub mod head;
+mod infer;
+mod kernel;
 mod model;
+mod pipeline;
+mod plan;
+mod predictor;
 pub mod step;
 
+pub use error::{ModelError, PredictError, Problem};
 pub use estimator::Estimator;
 pub use head::Head;
-pub use model::{Description, Fitted, Model, ModelError, ModelParts, Part, Pipeline, Provenance, Task};
+pub use model::{Description, Model, ModelParts, Part, Provenance, Task};
+pub use pipeline::{Fitted, Pipeline};
+pub use predictor::{Predictor, Scratch};
 pub use step::Step;

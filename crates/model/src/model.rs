@@ -1,6 +1,10 @@
 //! The model: schema, pipeline, and provenance.
 
-use crate::{Estimator, Head, Step};
+use foretell_frame::{Labels, Method, MethodSet, Schema, SchemaError, Shape};
+
+use crate::error::{ModelError, expect_count};
+use crate::infer::Facts;
+use crate::{Head, Pipeline};
 
 /// What a model is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -31,25 +35,6 @@ impl Task {
             Self::Transform => "transform",
         }
     }
-}
-
-/// Transformers in order, then, unless the whole is a transformer, an estimator and the head that turns its raw
-/// scores into outputs.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Pipeline {
-    /// The transformers, first one first.
-    pub steps: Vec<Step>,
-    /// The estimator at the end.
-    pub estimator: Option<Fitted>,
-}
-
-/// A fitted estimator and the meaning of its raw scores.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Fitted {
-    /// Computes raw scores.
-    pub estimator: Estimator,
-    /// Turns raw scores into classes, probabilities or values.
-    pub head: Head,
 }
 
 /// A part of the pipeline as the user knows it: class names and step names of the library, for `inspect`.
@@ -102,41 +87,102 @@ pub struct ModelParts {
     pub provenance: Provenance,
 }
 
-/// Why a pipeline is not a valid model.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum ModelError {
-    /// A part holds an array of another length than its neighbours imply.
-    #[error("{place}: expected {expected}, got {got}")]
-    Mismatch {
-        /// The part, such as `step 2 (one-hot)`.
-        place: String,
-        /// What the rest of the model implies.
-        expected: String,
-        /// What it holds.
-        got: String,
-    },
-    /// A tree is not one: a child out of range, or a node with two parents.
-    #[error("tree {tree}, node {node}: {problem}")]
-    BrokenTree {
-        /// Number of the tree, from 0.
-        tree: usize,
-        /// Number of the node.
-        node: usize,
-        /// What is wrong.
-        problem: &'static str,
-    },
-    /// The names of the features are not usable.
-    #[error(transparent)]
-    Schema(#[from] foretell_frame::SchemaError),
-}
-
 /// A fitted pipeline as plain data, checked: every index is in range, every tree is a tree, every part fits the
 /// next, so that predicting can fail on input only.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Model {
-    schema: foretell_frame::Schema,
+    schema: Schema,
     pipeline: Pipeline,
     task: Task,
+    /// Number of columns that come out of the steps.
+    outputs: usize,
+    output_names: Option<Vec<String>>,
     description: Description,
     provenance: Provenance,
+}
+
+impl Model {
+    /// Checks the parts, and follows every feature through the pipeline to learn what it has to be.
+    ///
+    /// # Errors
+    /// Anything that does not fit: counts, indices, trees that are none, a head that does not fit its estimator,
+    /// names that occur twice.
+    pub fn new(parts: ModelParts) -> Result<Self, ModelError> {
+        let ModelParts { pipeline, features, names, task, output_names, description, provenance } = parts;
+        if let Some(names) = &names
+            && names.len() != features
+        {
+            return Err(SchemaError::WrongNameCount { expected: features, got: names.len() }.into());
+        }
+        let mut facts = Facts::new(features)?;
+        let outputs = pipeline.infer_outputs(facts.columns(), &mut facts)?;
+        if let (None, Some(names)) = (&pipeline.estimator, &output_names) {
+            expect_count("output names", outputs, names.len())?;
+        }
+        let schema = facts.schema(names)?;
+        Ok(Self { schema, pipeline, task, outputs, output_names, description, provenance })
+    }
+
+    /// The same model with other names for its features, for a file that knows none.
+    ///
+    /// # Errors
+    /// Another number of names than features, or a name twice.
+    pub fn with_names(mut self, names: &[String]) -> Result<Self, SchemaError> {
+        self.schema = self.schema.renamed(names)?;
+        Ok(self)
+    }
+
+    /// The features it takes.
+    pub fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// What it computes.
+    pub fn pipeline(&self) -> &Pipeline {
+        &self.pipeline
+    }
+
+    /// What it is for.
+    pub fn task(&self) -> Task {
+        self.task
+    }
+
+    /// Its parts in the words of its library.
+    pub fn description(&self) -> &Description {
+        &self.description
+    }
+
+    /// Where it came from.
+    pub fn provenance(&self) -> &Provenance {
+        &self.provenance
+    }
+
+    /// Names of the columns of a transformer's output, where known.
+    pub fn output_names(&self) -> Option<&[String]> {
+        self.output_names.as_deref()
+    }
+
+    /// The methods it answers.
+    pub fn methods(&self) -> MethodSet {
+        match &self.pipeline.estimator {
+            Some(fitted) => fitted.head.methods(),
+            None => MethodSet::EMPTY.with(Method::Transform),
+        }
+    }
+
+    /// The shape of a method's output; `None` when it does not answer it.
+    pub fn shape(&self, method: Method) -> Option<Shape> {
+        match &self.pipeline.estimator {
+            Some(fitted) => fitted.head.shape(method),
+            None => (method == Method::Transform).then_some(Shape::Matrix(self.outputs)),
+        }
+    }
+
+    /// The classes of each target; none where it is no classifier.
+    pub fn classes(&self) -> &[Labels] {
+        match self.pipeline.estimator.as_ref().map(|fitted| &fitted.head) {
+            Some(Head::Classification(head)) => &head.classes,
+            Some(Head::Regression(_)) | None => &[],
+        }
+    }
 }

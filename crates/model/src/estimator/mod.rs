@@ -3,14 +3,23 @@
 mod linear;
 mod naive_bayes;
 mod neural;
+mod term;
 mod trees;
 
 pub use linear::Linear;
 pub use naive_bayes::GaussianNaiveBayes;
+pub(crate) use neural::NeuralBuffers;
 pub use neural::{Activation, Layer, Neural};
+pub(crate) use term::TermPlan;
+pub use term::{Term, TermScores};
 pub use trees::{Average, Leaves, Nodes, NumberFormat, Trees};
 
-use crate::Pipeline;
+use crate::error::{ModelError, Refusal, expect_count};
+use crate::infer::{Column, Facts};
+use crate::kernel::{Dense, Forest};
+use crate::plan::{Block, Guard, Layout, Rows};
+use crate::predictor::Scratch;
+use crate::step::Accepts;
 
 /// A fitted estimator: computes raw scores from numeric columns.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,35 +39,114 @@ pub enum Estimator {
     Sum(Vec<Term>),
 }
 
-/// One term of a [`Estimator::Sum`].
-#[derive(Debug, Clone, PartialEq)]
-pub struct Term {
-    /// Steps, estimator and head; it must have an estimator.
-    pub pipeline: Pipeline,
-    /// What of its answer is added.
-    pub scores: TermScores,
+impl Estimator {
+    /// What it accepts. Trees speak for themselves, and a sum's terms do.
+    fn accepts(&self) -> Accepts {
+        match self {
+            Self::Linear(_) | Self::Neural(_) | Self::GaussianNaiveBayes(_) => Accepts::FINITE,
+            Self::Trees(trees) => {
+                let marker = trees.missing_value;
+                let infinite = trees.infinite || marker.is_some_and(f64::is_infinite);
+                Accepts { missing: trees.missing, infinite }
+            }
+            Self::Constant(_) | Self::Sum(_) => Accepts::ALL,
+        }
+    }
+
+    /// Checks it against the columns it receives; the number of raw scores.
+    pub(crate) fn infer(&self, columns: &[Column], facts: &mut Facts) -> Result<usize, ModelError> {
+        facts.look(columns);
+        let (inputs, outputs) = match self {
+            Self::Linear(linear) => (linear.features, linear.check()?),
+            Self::Trees(trees) => (trees.features, trees.check()?),
+            Self::Neural(neural) => neural.check()?,
+            Self::GaussianNaiveBayes(bayes) => (bayes.features, bayes.check()?),
+            Self::Constant(scores) => return at_least_one(scores.len()),
+            Self::Sum(terms) => return term::infer(terms, columns, facts),
+        };
+        expect_count("columns", inputs, columns.len())?;
+        if let Self::Trees(trees) = self {
+            trees.examples(columns, facts);
+        }
+        facts.numbers(columns, self.accepts())?;
+        at_least_one(outputs)
+    }
+
+    /// The compiled form, for columns in this layout.
+    pub(crate) fn compile(&self, layout: &Layout) -> Scorer {
+        let accepts = self.accepts();
+        let guard = Guard { accepts, features: layout.features() };
+        let kind = match self {
+            Self::Linear(linear) => ScorerKind::Linear(linear.compile()),
+            Self::Trees(trees) => ScorerKind::Forest(Forest::new(trees)),
+            Self::Neural(neural) => ScorerKind::Neural(neural.compile()),
+            Self::GaussianNaiveBayes(bayes) => ScorerKind::Gaussian(bayes.compile()),
+            Self::Constant(scores) => ScorerKind::Constant(scores.clone()),
+            Self::Sum(terms) => {
+                ScorerKind::Sum(terms.iter().map(|term| TermPlan::new(term, layout)).collect())
+            }
+        };
+        Scorer { guard, kind }
+    }
 }
 
-/// What a term contributes, computed from the answer of its pipeline.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum TermScores {
-    /// Its raw scores; the head is not used.
-    Raw,
-    /// What its head gives for `predict` of a regression.
-    Predict,
-    /// Of two classes: `factor * ln(p / (1 - p))` of the second class's probability `p`, clipped to
-    /// `epsilon..1 - epsilon`.
-    LogOdds {
-        /// Factor of the log-odds: 1/2 under exponential loss.
-        factor: f64,
-        /// Clipping margin.
-        epsilon: f64,
-    },
-    /// `ln(p_k)` of each class's probability, clipped to `epsilon..1 - epsilon`.
-    LogProbability {
-        /// Clipping margin.
-        epsilon: f64,
-        /// Whether the mean over the classes is subtracted.
-        centred: bool,
-    },
+fn at_least_one(outputs: usize) -> Result<usize, ModelError> {
+    if outputs == 0 {
+        return Err(ModelError::mismatch("at least one raw score", 0));
+    }
+    Ok(outputs)
+}
+
+/// A compiled [`Estimator`].
+#[derive(Debug)]
+pub(crate) struct Scorer {
+    guard: Guard,
+    kind: ScorerKind,
+}
+
+#[derive(Debug)]
+enum ScorerKind {
+    Linear(Dense<f64>),
+    Forest(Forest),
+    Neural(neural::NeuralPlan),
+    Gaussian(naive_bayes::GaussianPlan),
+    Constant(Vec<f64>),
+    Sum(Vec<TermPlan>),
+}
+
+impl Scorer {
+    /// Appends the raw scores of the rows to `raw`.
+    pub(crate) fn scores(
+        &self,
+        block: &Block<'_>,
+        rows: &Rows<'_>,
+        scratch: &mut Scratch,
+        raw: &mut Vec<f64>,
+    ) -> Result<(), Refusal> {
+        let numbers = block.numbers();
+        match &self.kind {
+            // Trees round to their own precision first, and what is refused is what comes of that.
+            ScorerKind::Forest(forest) => {
+                let refusal = |position| self.guard.refusal(numbers[position], position, rows.start);
+                forest.scores(numbers, rows.count, &mut scratch.forest, raw).map_err(refusal)?;
+            }
+            ScorerKind::Linear(dense) => {
+                self.guard.check(numbers, rows.start)?;
+                dense.apply(rows.count, numbers, raw);
+            }
+            ScorerKind::Neural(neural) => {
+                self.guard.check(numbers, rows.start)?;
+                neural.scores(numbers, rows.count, &mut scratch.neural, raw);
+            }
+            ScorerKind::Gaussian(gaussian) => {
+                self.guard.check(numbers, rows.start)?;
+                gaussian.scores(numbers, rows.count, raw);
+            }
+            ScorerKind::Constant(scores) => {
+                (0..rows.count).for_each(|_| raw.extend_from_slice(scores));
+            }
+            ScorerKind::Sum(terms) => term::scores(terms, block, rows, scratch, raw)?,
+        }
+        Ok(())
+    }
 }

@@ -1,5 +1,8 @@
 //! Ensembles of binary decision trees.
 
+use crate::error::{ModelError, expect_count, expect_index};
+use crate::infer::{Column, Facts};
+
 /// The precision of a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NumberFormat {
@@ -85,4 +88,110 @@ pub struct Trees {
     pub infinite: bool,
     /// Value that counts as missing besides NaN.
     pub missing_value: Option<f64>,
+}
+
+impl Trees {
+    pub(super) fn check(&self) -> Result<usize, ModelError> {
+        self.check_counts()?;
+        let mut seen = vec![false; self.nodes.left.len()];
+        for (tree, &root) in self.roots.iter().enumerate() {
+            self.check_tree(root, &mut seen).map_err(|(node, problem)| ModelError::BrokenTree {
+                place: String::new(),
+                tree,
+                node: node as usize,
+                problem,
+            })?;
+        }
+        Ok(self.outputs)
+    }
+
+    fn check_counts(&self) -> Result<(), ModelError> {
+        let Nodes { feature, threshold, left, right, missing_left, categorical } = &self.nodes;
+        let count = left.len();
+        let lengths = [feature.len(), threshold.len(), right.len(), missing_left.len(), categorical.len()];
+        for length in lengths {
+            expect_count("entries in every array of nodes", count, length)?;
+        }
+        if self.outputs == 0 {
+            return Err(ModelError::mismatch("at least one raw score", 0));
+        }
+        let width = self.leaves.width;
+        if width != 1 && width != self.outputs {
+            return Err(ModelError::mismatch(format_args!("1 or {} values a leaf", self.outputs), width));
+        }
+        if self.leaves.values.len() % width != 0 {
+            let got = format!("{} values", self.leaves.values.len());
+            return Err(ModelError::mismatch(format_args!("a multiple of {width} leaf values"), got));
+        }
+        expect_count("outputs of trees", self.roots.len(), self.output_of_tree.len())?;
+        for output in &self.output_of_tree {
+            expect_index("an output", *output as usize, self.outputs)?;
+        }
+        match self.average {
+            Average::SumFromBase | Average::SumThenBase => {
+                expect_count("base scores", self.outputs, self.base.len())?;
+            }
+            Average::Mean if self.roots.is_empty() => {
+                return Err(ModelError::mismatch("at least one tree to average", "none"));
+            }
+            Average::Mean => {}
+        }
+        match self.category_sets.iter().find(|set| !set.is_sorted_by(|a, b| a < b)) {
+            Some(set) => Err(ModelError::mismatch("ascending categories", format_args!("{set:?}"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Walks a tree from its root, each node once; the node that is wrong and how.
+    fn check_tree(&self, root: u32, seen: &mut [bool]) -> Result<(), (u32, &'static str)> {
+        let leaves = self.leaves.values.len() / self.leaves.width;
+        let mut open = vec![root];
+        while let Some(node) = open.pop() {
+            match seen.get_mut(node as usize) {
+                None => return Err((node, "there is no such node")),
+                Some(true) => return Err((node, "it is reached twice")),
+                Some(seen) => *seen = true,
+            }
+            let at = node as usize;
+            let (left, right) = (self.nodes.left[at], self.nodes.right[at]);
+            if left == right {
+                if left as usize >= leaves {
+                    return Err((node, "its leaf has no value"));
+                }
+                continue;
+            }
+            if self.nodes.feature[at] as usize >= self.features {
+                return Err((node, "it tests a feature that does not exist"));
+            }
+            let threshold = self.nodes.threshold[at];
+            if threshold.is_nan() {
+                return Err((node, "its threshold is not a number"));
+            }
+            let set = threshold >= 0.0 && threshold.fract() == 0.0;
+            if self.nodes.categorical[at] && !(set && threshold < self.category_sets.len() as f64) {
+                return Err((node, "its category set does not exist"));
+            }
+            open.extend([right, left]);
+        }
+        Ok(())
+    }
+
+    /// Gives features without an example the middle one of the thresholds they are tested against.
+    pub(super) fn examples(&self, columns: &[Column], facts: &mut Facts) {
+        let wanted: Vec<bool> = columns.iter().map(|column| facts.wants_example(column)).collect();
+        let mut thresholds = vec![Vec::new(); columns.len()];
+        for node in 0..self.nodes.left.len() {
+            let feature = self.nodes.feature[node] as usize;
+            let split = self.nodes.left[node] != self.nodes.right[node] && !self.nodes.categorical[node];
+            if split && wanted.get(feature) == Some(&true) {
+                thresholds[feature].push(self.nodes.threshold[node]);
+            }
+        }
+        for (column, mut thresholds) in columns.iter().zip(thresholds) {
+            let middle = thresholds.len() / 2;
+            if !thresholds.is_empty() {
+                facts.example(column, *thresholds.select_nth_unstable_by(middle, f64::total_cmp).1);
+            }
+        }
+    }
 }

@@ -1,9 +1,30 @@
 //! Transformers: from a batch of columns to a batch of columns.
 //!
 //! Each step is plain data. Columns are counted from 0 in the order the step receives them, numeric and text
-//! columns together, as scikit-learn counts them.
+//! columns together, as scikit-learn counts them. A file per kind holds its data, its check (`infer`), and what
+//! it does (`apply`), with a compiled form (`...Plan`) where the data is not yet the fastest to work with.
 
-use foretell_frame::Cell;
+mod elementwise;
+mod encode;
+mod impute;
+mod normalize;
+mod parallel;
+mod scale;
+
+pub use elementwise::Function;
+pub use encode::{Categories, OneHot, Ordinal, Unknown};
+pub use impute::Impute;
+pub use normalize::{Norm, Normalize};
+pub use parallel::Branch;
+pub use scale::{Arithmetic, Scale};
+
+pub(crate) use encode::EncodePlan;
+pub(crate) use impute::ImputePlan;
+pub(crate) use parallel::{BranchPlan, apply as apply_parallel};
+
+use crate::error::{ModelError, expect_index};
+use crate::infer::{Column, Facts};
+use crate::plan::{Layout, Op};
 
 /// A fitted transformer.
 #[derive(Debug, Clone, PartialEq)]
@@ -11,7 +32,7 @@ pub enum Step {
     /// Arithmetic with one constant per column: scalers.
     Scale(Scale),
     /// Divides each row by its norm.
-    Normalize(Norm),
+    Normalize(Normalize),
     /// The same function of every cell, in order. Missing and infinite values are computed with, as numpy does;
     /// a [`Step::Require`] before it refuses them.
     Elementwise(Vec<Function>),
@@ -29,19 +50,6 @@ pub enum Step {
     Select(Vec<usize>),
 }
 
-/// A fitted scaler: arithmetic, and what the file tells of the values it was fitted on.
-///
-/// Missing values pass through; infinite values are refused, as every scaler of scikit-learn does.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Scale {
-    /// The operations, in order.
-    pub operations: Vec<Arithmetic>,
-    /// Smallest and largest value of each column in training, where the file tells.
-    pub range: Option<Vec<(f64, f64)>>,
-    /// Centre (mean or median) of each column in training, where the file tells.
-    pub centre: Option<Vec<f64>>,
-}
-
 /// What a part of a pipeline accepts in its numeric input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Accepts {
@@ -51,135 +59,104 @@ pub struct Accepts {
     pub infinite: bool,
 }
 
-/// One arithmetic operation over the columns of a numeric block; each vector holds one constant per column.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Arithmetic {
-    /// `x - c`.
-    Subtract(Vec<f64>),
-    /// `x / c`.
-    Divide(Vec<f64>),
-    /// `x * c`.
-    Multiply(Vec<f64>),
-    /// `x + c`.
-    Add(Vec<f64>),
-    /// `min(max(x, low), high)`, NaN stays NaN.
-    Clip {
-        /// Lower bound of all columns.
-        low: f64,
-        /// Upper bound of all columns.
-        high: f64,
-    },
+impl Accepts {
+    /// Any number.
+    pub const ALL: Self = Self { missing: true, infinite: true };
+    /// Finite numbers only.
+    pub const FINITE: Self = Self { missing: false, infinite: false };
 }
 
-/// The norm that a row is divided by; a row of zeros stays as it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Norm {
-    /// Sum of absolute values.
-    L1,
-    /// Euclidean norm.
-    L2,
-    /// Largest absolute value.
-    Max,
+impl Step {
+    /// What kind of step it is, for error messages.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Scale(_) => "scale",
+            Self::Normalize(_) => "normalize",
+            Self::Elementwise(_) => "function",
+            Self::Require(_) => "require",
+            Self::Impute(_) => "impute",
+            Self::OneHot(_) => "one-hot",
+            Self::Ordinal(_) => "ordinal",
+            Self::Parallel(_) => "columns",
+            Self::Select(_) => "select",
+        }
+    }
+
+    fn infer(&self, columns: &[Column], facts: &mut Facts) -> Result<Vec<Column>, ModelError> {
+        if !matches!(self, Self::Parallel(_)) {
+            facts.look(columns);
+        }
+        match self {
+            Self::Scale(scale) => scale.infer(columns, facts),
+            Self::Normalize(normalize) => normalize.infer(columns, facts),
+            Self::Elementwise(_) => Function::infer(columns, facts),
+            Self::Require(accepts) => facts.numbers(columns, *accepts),
+            Self::Impute(impute) => impute.infer(columns, facts),
+            Self::OneHot(one_hot) => one_hot.infer(columns, facts),
+            Self::Ordinal(ordinal) => ordinal.infer(columns, facts),
+            Self::Parallel(branches) => parallel::infer(branches, columns, facts),
+            Self::Select(positions) => select(positions, columns),
+        }
+    }
+
+    fn compile(&self, layout: &Layout) -> (Vec<Op>, Layout) {
+        match self {
+            Self::Scale(scale) => scale.compile(layout),
+            Self::Normalize(normalize) => {
+                (vec![layout.guard(Accepts::FINITE), Op::Normalize(*normalize)], layout.clone())
+            }
+            Self::Elementwise(functions) => (vec![Op::Elementwise(functions.clone())], layout.clone()),
+            Self::Require(accepts) => (vec![layout.guard(*accepts)], layout.clone()),
+            Self::Impute(impute) => impute.compile(layout),
+            Self::OneHot(one_hot) => one_hot.compile(layout),
+            Self::Ordinal(ordinal) => ordinal.compile(layout),
+            Self::Parallel(branches) => parallel::compile(branches, layout),
+            Self::Select(positions) => {
+                let (gather, layout) = layout.gather(positions);
+                (vec![Op::Gather(gather)], layout)
+            }
+        }
+    }
 }
 
-/// A function of one number, as numpy defines it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each is numpy's function of the same name")]
-pub enum Function {
-    Absolute,
-    Cbrt,
-    Exp,
-    Exp2,
-    Expm1,
-    Log,
-    Log10,
-    Log1p,
-    Log2,
-    Negative,
-    Reciprocal,
-    Sign,
-    Sin,
-    Cos,
-    Tan,
-    Tanh,
-    Sqrt,
-    Square,
-    Floor,
-    Ceil,
-    Rint,
-    /// Rounds to float32 and back.
-    Float32,
+fn select(positions: &[usize], columns: &[Column]) -> Result<Vec<Column>, ModelError> {
+    positions
+        .iter()
+        .map(|&position| {
+            expect_index("a column", position, columns.len())?;
+            Ok(columns[position])
+        })
+        .collect()
 }
 
-/// Replaces missing values.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Impute {
-    /// What is replaced: [`Cell::Missing`], or a value that stands for it, in which case a really missing value
-    /// is refused, as scikit-learn does.
-    pub marker: Cell,
-    /// The replacement per input column; `None` drops the column (it was empty in training).
-    pub fill: Vec<Option<Cell>>,
-    /// Input columns that get an indicator (0 or 1) appended, in this order.
-    pub indicators: Vec<usize>,
-    /// Input columns that may be missing only if they were in training: a missing value elsewhere in an
-    /// indicator that was fitted with `error_on_new` is refused. Empty when nothing is refused.
-    pub refuse_missing: Vec<usize>,
+/// Checks steps in order; the columns after the last.
+pub(crate) fn infer_all(
+    steps: &[Step],
+    mut columns: Vec<Column>,
+    facts: &mut Facts,
+) -> Result<Vec<Column>, ModelError> {
+    for (number, step) in steps.iter().enumerate() {
+        columns = facts
+            .deeper(|facts| step.infer(&columns, facts))
+            .and_then(|columns| {
+                let most = crate::infer::MOST_COLUMNS;
+                if columns.len() <= most {
+                    return Ok(columns);
+                }
+                Err(ModelError::mismatch(format_args!("at most {most} columns"), columns.len()))
+            })
+            .map_err(|error| error.within(format_args!("step {} ({})", number + 1, step.name())))?;
+    }
+    Ok(columns)
 }
 
-/// How an encoder treats a category that it was not fitted on.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Unknown {
-    /// The row is refused.
-    Error,
-    /// One-hot: all indicators are 0.
-    Ignore,
-    /// One-hot: counts as an infrequent category, where the column has some, else all 0.
-    Infrequent,
-    /// Ordinal: this code.
-    Code(f64),
-}
-
-/// The categories of one encoded column.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Categories {
-    /// The categories in fitted order; a missing value may be one of them.
-    pub values: Vec<Cell>,
-    /// For each category, the code it gets: an output column of a one-hot, a number of an ordinal encoder.
-    /// `None` is a dropped category: all indicators 0.
-    pub codes: Vec<Option<u32>>,
-    /// The code of infrequent categories, where there are any.
-    pub infrequent: Option<u32>,
-    /// Number of output columns (one-hot).
-    pub width: usize,
-}
-
-/// One-hot encoding, column by column.
-#[derive(Debug, Clone, PartialEq)]
-pub struct OneHot {
-    /// Categories per input column.
-    pub columns: Vec<Categories>,
-    /// What happens to other categories.
-    pub unknown: Unknown,
-}
-
-/// Ordinal encoding, column by column.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Ordinal {
-    /// Categories per input column.
-    pub columns: Vec<Categories>,
-    /// What happens to other categories.
-    pub unknown: Unknown,
-    /// The code of a missing value where it is one of the categories; NaN keeps it missing.
-    pub missing: f64,
-}
-
-/// One branch of a [`Step::Parallel`].
-#[derive(Debug, Clone, PartialEq)]
-pub struct Branch {
-    /// The input columns the branch sees, in this order.
-    pub columns: Vec<usize>,
-    /// What it does to them; nothing is `passthrough`.
-    pub steps: Vec<Step>,
-    /// Every output of the branch is multiplied by this (`transformer_weights`).
-    pub weight: Option<f64>,
+/// Compiles steps in order; the layout after the last.
+pub(crate) fn compile_all(steps: &[Step], mut layout: Layout) -> (Vec<Op>, Layout) {
+    let mut ops = Vec::new();
+    for step in steps {
+        let (more, after) = step.compile(&layout);
+        ops.extend(more);
+        layout = after;
+    }
+    (ops, layout)
 }

@@ -1,6 +1,11 @@
 //! From raw scores to what users read: values, classes, probabilities.
 
-use foretell_frame::{Labels, Shape};
+mod answer;
+mod check;
+
+pub(crate) use answer::Wanted;
+
+use foretell_frame::{Labels, Method, MethodSet, Shape};
 
 /// The meaning of an estimator's raw scores.
 #[derive(Debug, Clone, PartialEq)]
@@ -126,4 +131,68 @@ pub enum LogProbability {
     OfPositiveProbability,
     /// `x_k - log sum exp(x)`.
     OfJoint,
+}
+
+impl Head {
+    /// The methods that the head answers.
+    pub(crate) fn methods(&self) -> MethodSet {
+        Method::ALL.into_iter().filter(|method| self.shape(*method).is_some()).collect()
+    }
+
+    /// The shape of a method's output, `None` when the head does not answer it.
+    pub(crate) fn shape(&self, method: Method) -> Option<Shape> {
+        match self {
+            Self::Regression(head) => match method {
+                Method::Predict => Some(head.shape.clone()),
+                Method::Margin => head.margin.then(|| head.shape.clone()),
+                Method::PredictProba
+                | Method::PredictLogProba
+                | Method::DecisionFunction
+                | Method::ScoreSamples
+                | Method::Transform
+                | Method::Label => None,
+            },
+            Self::Classification(head) => match method {
+                Method::Label => Some(head.label_shape()),
+                Method::Predict => match head.predict {
+                    ClassPredict::Label | ClassPredict::Index => Some(head.label_shape()),
+                    ClassPredict::Probability if head.is_binary() => Some(Shape::Vector),
+                    ClassPredict::Probability => head.probability_shape(),
+                    ClassPredict::Margin => head.margin.clone().or_else(|| head.decision.clone()),
+                },
+                Method::PredictProba => head.probability_shape(),
+                Method::PredictLogProba => head.log_probability.and_then(|_| head.probability_shape()),
+                Method::DecisionFunction => head.decision.clone(),
+                Method::Margin => head.margin.clone(),
+                Method::ScoreSamples | Method::Transform => None,
+            },
+        }
+    }
+}
+
+impl Classification {
+    /// Number of classes of all targets together.
+    pub(crate) fn total_classes(&self) -> usize {
+        self.classes.iter().map(Labels::len).sum()
+    }
+
+    /// Whether there is one target with two classes.
+    fn is_binary(&self) -> bool {
+        matches!(self.classes.as_slice(), [classes] if classes.len() == 2)
+    }
+
+    fn label_shape(&self) -> Shape {
+        if self.multi_target { Shape::Matrix(self.classes.len()) } else { Shape::Vector }
+    }
+
+    fn probability_shape(&self) -> Option<Shape> {
+        let probability = self.probability?;
+        Some(if probability == Probability::LabelScores {
+            Shape::Matrix(self.classes.len())
+        } else if self.multi_target {
+            Shape::PerTarget(self.classes.iter().map(Labels::len).collect())
+        } else {
+            Shape::Matrix(self.total_classes())
+        })
+    }
 }

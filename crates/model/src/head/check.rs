@@ -1,0 +1,131 @@
+//! Whether a head fits the raw scores it is given.
+
+use foretell_frame::{Labels, Shape};
+
+use super::{ClassPredict, Classification, Head, LabelRule, LogProbability, Probability, Regression};
+use crate::error::{ModelError, expect_count};
+
+impl Head {
+    /// Checks the head against the number of raw scores.
+    pub(crate) fn check(&self, outputs: usize) -> Result<(), ModelError> {
+        match self {
+            Self::Regression(head) => head.check(outputs),
+            Self::Classification(head) => head.check(outputs),
+        }
+        .map_err(|error| error.within("head"))
+    }
+}
+
+impl Regression {
+    fn check(&self, outputs: usize) -> Result<(), ModelError> {
+        check_shape(&self.shape, outputs)
+    }
+}
+
+/// Raw scores are one matrix or vector.
+fn check_shape(shape: &Shape, outputs: usize) -> Result<(), ModelError> {
+    match shape {
+        Shape::Vector | Shape::Matrix(_) => expect_count("raw scores", shape.width(), outputs),
+        Shape::PerTarget(_) => Err(ModelError::mismatch("a vector or a matrix", "one matrix per target")),
+    }
+}
+
+impl Classification {
+    fn check(&self, outputs: usize) -> Result<(), ModelError> {
+        if self.classes.is_empty() || self.classes.iter().any(Labels::is_empty) {
+            return Err(ModelError::mismatch("at least one class of each target", "none"));
+        }
+        if !self.multi_target && self.classes.len() > 1 {
+            let got = format!("{} targets", self.classes.len());
+            return Err(ModelError::mismatch("one target", got));
+        }
+        for shape in self.decision.iter().chain(&self.margin) {
+            check_shape(shape, outputs)?;
+        }
+        self.check_probability(outputs)?;
+        self.check_label(outputs)?;
+        self.check_predict()
+    }
+
+    fn check_probability(&self, outputs: usize) -> Result<(), ModelError> {
+        let one_target = self.classes.len() == 1;
+        let scores = match self.probability {
+            None => return self.log_probability.map_or(Ok(()), |_| needs_probability("log-probabilities")),
+            Some(Probability::Scores) => self.total_classes(),
+            Some(Probability::SecondScore | Probability::LabelScores) => self.two_classes_each()?,
+            Some(Probability::Sigmoid { .. } | Probability::SigmoidSingle | Probability::SoftmaxOfBoth) => {
+                self.two_classes_each()?;
+                1
+            }
+            Some(Probability::SigmoidNormalized | Probability::ModifiedHuber) if outputs == 1 => {
+                self.two_classes_each()?;
+                1
+            }
+            Some(
+                Probability::SigmoidNormalized
+                | Probability::ModifiedHuber
+                | Probability::Softmax
+                | Probability::ExpNormalized
+                | Probability::SoftmaxSingle,
+            ) => self.total_classes(),
+        };
+        let any_targets = matches!(
+            self.probability,
+            Some(Probability::Scores | Probability::SecondScore | Probability::LabelScores)
+        );
+        if !any_targets && !one_target {
+            return Err(ModelError::mismatch("one target", format_args!("{} targets", self.classes.len())));
+        }
+        if self.log_probability == Some(LogProbability::OfJoint) {
+            expect_count("raw scores", self.total_classes(), outputs)?;
+        }
+        expect_count("raw scores", scores, outputs)
+    }
+
+    fn check_label(&self, outputs: usize) -> Result<(), ModelError> {
+        match self.label {
+            LabelRule::LargestScore => expect_count("raw scores", self.total_classes(), outputs),
+            LabelRule::Positive | LabelRule::NotNegative => {
+                expect_count("target", 1, self.two_classes_each()?)?;
+                expect_count("raw score", 1, outputs)
+            }
+            LabelRule::LargestProbability if self.probability.is_none_or(gives_label_scores) => {
+                needs_probability("the class of the largest probability")
+            }
+            LabelRule::LargestProbability => Ok(()),
+            LabelRule::AboveHalf | LabelRule::EachAboveHalf if self.probability.is_none() => {
+                needs_probability("the class above 1/2")
+            }
+            LabelRule::AboveHalf => expect_count("target", 1, self.two_classes_each()?),
+            LabelRule::EachAboveHalf => self.two_classes_each().map(|_| ()),
+        }
+    }
+
+    fn check_predict(&self) -> Result<(), ModelError> {
+        match self.predict {
+            ClassPredict::Label | ClassPredict::Index => Ok(()),
+            ClassPredict::Probability if self.probability.is_none() => needs_probability("predict"),
+            ClassPredict::Probability => Ok(()),
+            ClassPredict::Margin if self.margin.is_none() && self.decision.is_none() => {
+                Err(ModelError::mismatch("a margin or a decision function for predict", "none"))
+            }
+            ClassPredict::Margin => Ok(()),
+        }
+    }
+
+    /// The number of targets, which must all have two classes.
+    fn two_classes_each(&self) -> Result<usize, ModelError> {
+        for classes in &self.classes {
+            expect_count("classes", 2, classes.len())?;
+        }
+        Ok(self.classes.len())
+    }
+}
+
+fn gives_label_scores(probability: Probability) -> bool {
+    probability == Probability::LabelScores
+}
+
+fn needs_probability<T>(what: &str) -> Result<T, ModelError> {
+    Err(ModelError::mismatch(format_args!("probabilities for {what}"), "none"))
+}

@@ -1,0 +1,13 @@
+//! The inner loops: dense products and tree walks. The only place with `unsafe`.
+//!
+//! Every kernel computes a row in an order of operations that depends on the model alone, so that results are the
+//! same bit for bit whatever rows stand beside it.
+
+mod dense;
+mod forest;
+mod real;
+mod walk;
+
+pub(crate) use dense::Dense;
+pub(crate) use forest::{Forest, ForestBuffers};
+pub(crate) use real::{Floats, Real};

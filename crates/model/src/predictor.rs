@@ -1,0 +1,175 @@
+//! A model compiled for serving.
+
+use std::sync::Arc;
+
+use foretell_frame::{Frame, Kind, Method, MethodSet, Predictions};
+
+use crate::Model;
+use crate::error::{PredictError, Refusal};
+use crate::estimator::NeuralBuffers;
+use crate::head::Wanted;
+use crate::kernel::ForestBuffers;
+use crate::pipeline::PipelinePlan;
+use crate::plan::{Block, Layout, Place, Pool, Rows};
+
+/// Rows that go through the pipeline together: few enough that what lies between two steps stays in the cache.
+const CHUNK: usize = 256;
+
+/// Memory that a prediction needs besides its input and its answer. Reusing it makes predictions free of
+/// allocation; any predictor can use any scratch.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    pub(crate) pool: Pool,
+    pub(crate) forest: ForestBuffers,
+    pub(crate) neural: NeuralBuffers,
+}
+
+/// A model compiled for serving: columns resolved, categories hashed, trees packed. It can be used by any number
+/// of threads at once, each with its own [`Scratch`].
+///
+/// A row's answer does not depend on the rows beside it, bit for bit.
+#[derive(Debug)]
+pub struct Predictor {
+    model: Arc<Model>,
+    plan: PipelinePlan,
+    /// For each text column of a transformer's output, its position among the output columns; empty when all
+    /// output columns are numbers.
+    has_texts: bool,
+}
+
+impl Predictor {
+    /// Compiles a model.
+    pub fn new(model: Arc<Model>) -> Self {
+        let plan = PipelinePlan::new(model.pipeline(), Layout::of_schema(model.schema()));
+        let has_texts = plan.layout.columns.iter().any(|column| column.kind() == Kind::Text);
+        Self { model, plan, has_texts }
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Arc<Model> {
+        &self.model
+    }
+
+    /// Predicts the rows of `frame`, which has the layout of the model's schema, and puts the output of each of
+    /// `methods` into `out`. A transformer with text columns puts its rows into [`Predictions::table`]
+    /// instead.
+    ///
+    /// # Errors
+    /// The frame's layout, a method that the model does not have, or the first value that a part of the pipeline
+    /// refuses. `out` holds nothing of use then.
+    pub fn predict_into(
+        &self,
+        frame: &Frame,
+        methods: MethodSet,
+        scratch: &mut Scratch,
+        out: &mut Predictions,
+    ) -> Result<(), PredictError> {
+        self.check(frame, methods)?;
+        out.reset(frame.rows(), methods);
+        if self.has_texts {
+            self.reset_table(out);
+        }
+        let mut start = 0;
+        while start < frame.rows() {
+            let count = CHUNK.min(frame.rows() - start);
+            let rows = Rows { frame, start, count };
+            self.predict_rows(&rows, methods, scratch, out).map_err(|refusal| self.refused(refusal))?;
+            start += count;
+        }
+        Ok(())
+    }
+
+    fn check(&self, frame: &Frame, methods: MethodSet) -> Result<(), PredictError> {
+        let schema = self.model.schema();
+        if (frame.width(), frame.texts().len()) != (schema.numbers(), schema.texts()) {
+            return Err(PredictError::Layout {
+                numbers: schema.numbers(),
+                texts: schema.texts(),
+                got_numbers: frame.width(),
+                got_texts: frame.texts().len(),
+            });
+        }
+        let offered = self.model.methods();
+        match methods.iter().find(|method| !offered.contains(*method)) {
+            Some(method) => Err(PredictError::NoSuchMethod(method)),
+            None => Ok(()),
+        }
+    }
+
+    fn predict_rows(
+        &self,
+        rows: &Rows<'_>,
+        methods: MethodSet,
+        scratch: &mut Scratch,
+        out: &mut Predictions,
+    ) -> Result<(), Refusal> {
+        let width = rows.frame.width();
+        let numbers = &rows.frame.numbers()[rows.start * width..(rows.start + rows.count) * width];
+        let input = Block::borrowed(width, numbers);
+        let Some(head) = self.plan.head() else {
+            let block = self.plan.transform(input, rows, scratch)?;
+            if methods.contains(Method::Transform) {
+                self.transformed(&block, rows, out);
+            }
+            block.release(&mut scratch.pool);
+            return Ok(());
+        };
+        let mut raw = scratch.pool.take();
+        self.plan.scores(input, rows, scratch, &mut raw)?;
+        let mut probabilities = scratch.pool.take();
+        let wanted = Wanted { raw: &raw, rows: rows.count, methods };
+        head.answer(wanted, &mut probabilities, out);
+        scratch.pool.give(probabilities);
+        scratch.pool.give(raw);
+        Ok(())
+    }
+
+    fn reset_table(&self, out: &mut Predictions) {
+        let columns = &self.plan.layout.columns;
+        let texts = columns.iter().filter(|column| column.kind() == Kind::Text).count();
+        out.table_mut().reset(self.plan.layout.width(), texts);
+    }
+
+    /// Appends transformed rows: to the output, or to the table where there are texts.
+    fn transformed(&self, block: &Block<'_>, rows: &Rows<'_>, out: &mut Predictions) {
+        // The last step may have left its columns in another order than they stand in the block.
+        let columns = &self.plan.layout.columns;
+        if !self.has_texts {
+            let values = out.output_mut(Method::Transform).values_mut();
+            for row in 0..rows.count {
+                let row = block.row(row);
+                values.extend(columns.iter().filter_map(|column| match &column.place {
+                    Place::Number(position) => Some(row[*position]),
+                    Place::Text(_) | Place::Unused => None,
+                }));
+            }
+            return;
+        }
+        let table = out.table_mut();
+        for row in 0..rows.count {
+            let mut text = 0;
+            for column in columns {
+                if let Place::Text(source) = &column.place {
+                    table.text_mut(text).push(source.get(rows.frame, rows.start + row));
+                    text += 1;
+                }
+            }
+        }
+        let width = table.width();
+        table.set_rows(rows.start + rows.count);
+        for row in 0..rows.count {
+            let target = &mut table.numbers_mut()[(rows.start + row) * width..][..width];
+            let numbers = columns.iter().filter_map(|column| match &column.place {
+                Place::Number(position) => Some(block.row(row)[*position]),
+                Place::Text(_) | Place::Unused => None,
+            });
+            target.iter_mut().zip(numbers).for_each(|(target, value)| *target = value);
+        }
+    }
+
+    fn refused(&self, Refusal { row, column, feature, problem }: Refusal) -> PredictError {
+        let name = |feature: usize| format!("`{}`", self.model.schema().features()[feature].name);
+        let column = feature.map_or_else(|| format!("column {column} inside the pipeline"), name);
+        PredictError::Refused { row, feature, column, problem }
+    }
+}

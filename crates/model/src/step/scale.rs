@@ -1,0 +1,120 @@
+//! Scalers: arithmetic with one constant per column.
+
+use super::Accepts;
+use crate::error::ModelError;
+use crate::infer::{Column, Facts, one_each};
+use crate::plan::{Layout, Op};
+
+const ACCEPTS: Accepts = Accepts { missing: true, infinite: false };
+
+/// A fitted scaler: arithmetic, and what the file tells of the values it was fitted on.
+///
+/// Missing values pass through; infinite values are refused, as every scaler of scikit-learn does.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Scale {
+    /// The operations, in order.
+    pub operations: Vec<Arithmetic>,
+    /// Smallest and largest value of each column in training, where the file tells.
+    pub range: Option<Vec<(f64, f64)>>,
+    /// Centre (mean or median) of each column in training, where the file tells.
+    pub centre: Option<Vec<f64>>,
+}
+
+/// One arithmetic operation over the columns of a numeric block; each vector holds one constant per column.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Arithmetic {
+    /// `x - c`.
+    Subtract(Vec<f64>),
+    /// `x / c`.
+    Divide(Vec<f64>),
+    /// `x * c`.
+    Multiply(Vec<f64>),
+    /// `x + c`.
+    Add(Vec<f64>),
+    /// `min(max(x, low), high)`, NaN stays NaN.
+    Clip {
+        /// Lower bound of all columns.
+        low: f64,
+        /// Upper bound of all columns.
+        high: f64,
+    },
+}
+
+impl Scale {
+    pub(crate) fn infer(&self, columns: &[Column], facts: &mut Facts) -> Result<Vec<Column>, ModelError> {
+        for operation in &self.operations {
+            match operation {
+                Arithmetic::Subtract(c)
+                | Arithmetic::Divide(c)
+                | Arithmetic::Multiply(c)
+                | Arithmetic::Add(c) => one_each("constants", c, columns)?,
+                Arithmetic::Clip { low, high } => {
+                    if low.is_nan() || high.is_nan() {
+                        return Err(ModelError::mismatch("numbers as bounds", "NaN"));
+                    }
+                }
+            }
+        }
+        if let Some(centre) = &self.centre {
+            one_each("centres", centre, columns)?;
+            columns.iter().zip(centre).for_each(|(column, value)| facts.example(column, *value));
+        }
+        if let Some(range) = &self.range {
+            one_each("ranges", range, columns)?;
+            columns.iter().zip(range).for_each(|(column, range)| facts.range(column, *range));
+        }
+        let accepted = facts.numbers(columns, ACCEPTS)?;
+        Ok(accepted.into_iter().map(Column::computed).collect())
+    }
+
+    pub(crate) fn compile(&self, layout: &Layout) -> (Vec<Op>, Layout) {
+        (vec![layout.guard(ACCEPTS), Op::Scale(self.operations.clone())], layout.clone())
+    }
+}
+
+impl Arithmetic {
+    /// Applies the operation to rows of `width` numbers, in place.
+    pub(crate) fn apply(&self, numbers: &mut [f64], width: usize) {
+        match self {
+            Self::Subtract(c) => each(numbers, width, c, |x, c| x - c),
+            Self::Divide(c) => each(numbers, width, c, |x, c| x / c),
+            Self::Multiply(c) => each(numbers, width, c, |x, c| x * c),
+            Self::Add(c) => each(numbers, width, c, |x, c| x + c),
+            Self::Clip { low, high } => {
+                for x in numbers {
+                    if *x < *low {
+                        *x = *low;
+                    }
+                    if *x > *high {
+                        *x = *high;
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[inline]
+fn each(numbers: &mut [f64], width: usize, constants: &[f64], operation: impl Fn(f64, f64) -> f64) {
+    for row in numbers.chunks_exact_mut(width.max(1)) {
+        row.iter_mut().zip(constants).for_each(|(x, c)| *x = operation(*x, *c));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operations_run_column_by_column() {
+        let mut block = [1.0, 2.0, 3.0, f64::NAN];
+        Arithmetic::Subtract(vec![1.0, 0.5]).apply(&mut block, 2);
+        Arithmetic::Divide(vec![2.0, 3.0]).apply(&mut block, 2);
+        assert_eq!(block[..3], [0.0, 0.5, 1.0]);
+        assert!(block[3].is_nan());
+        let mut block = [-1.0, 0.5, 7.0, f64::NAN];
+        Arithmetic::Clip { low: 0.0, high: 1.0 }.apply(&mut block, 2);
+        assert_eq!(block[..3], [0.0, 0.5, 1.0]);
+        assert!(block[3].is_nan());
+    }
+}
