@@ -1,6 +1,6 @@
 //! Transformers that compute with each number alone, or with each row: scalers, `Normalizer`, `FunctionTransformer`.
 
-use foretell_model::step::{Arithmetic, Function, Norm, Scale, Step};
+use foretell_model::step::{Arithmetic, Function, Norm, Normalize, Scale, Step};
 
 use super::{Input, Lowered, Result, present};
 use crate::pickle::Value;
@@ -67,7 +67,9 @@ pub(super) fn normalizer(value: &Value<'_>, input: Input) -> Result<Lowered> {
         "max" => Norm::Max,
         other => return Err(value.unsupported_option("norm", other, "`l1`, `l2` or `max`")),
     };
-    Ok(Lowered::transformer(None, vec![Step::Normalize(norm)], input.sparse))
+    // From 1.0 on; before, only a norm of exactly 0 counted as 1.
+    let normalize = Normalize { norm, smallest: 10.0 * f64::EPSILON };
+    Ok(Lowered::transformer(None, vec![Step::Normalize(normalize)], input.sparse))
 }
 
 /// `FunctionTransformer`: the identity, or a ufunc of numpy. Functions of the user are not in the file.
