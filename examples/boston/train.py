@@ -13,7 +13,7 @@ import joblib
 import pandas
 from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import Ridge
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import KFold, cross_val_score
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
@@ -25,7 +25,6 @@ if len(sys.argv) < 2:
     sys.exit(__doc__)
 table = pandas.read_csv(sys.argv[1], sep=r"\s+", names=COLUMNS)
 features, target = table.drop(columns="MEDV"), table["MEDV"]
-train, test, train_target, test_target = train_test_split(features, target, test_size=0.2, random_state=42)
 
 numeric = [name for name in features if name not in CATEGORICAL]
 pipeline = Pipeline(
@@ -39,11 +38,12 @@ pipeline = Pipeline(
                 ]
             ),
         ),
-        ("ridge", Ridge()),
+        ("ridge", Ridge(alpha=50)),
     ]
 )
-pipeline.fit(train, train_target)
-print(f"R2 on {len(test)} held-out districts: {pipeline.score(test, test_target):.3f}")
+folds = KFold(5, shuffle=True, random_state=42)
+print(f"R2 on held-out fifths: {cross_val_score(pipeline, features, target, cv=folds).mean():.3f}")
+pipeline.fit(features, target)
 
 out = pathlib.Path(sys.argv[2]) if len(sys.argv) > 2 else HERE / "model.joblib"
 joblib.dump(pipeline, out)

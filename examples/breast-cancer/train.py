@@ -25,8 +25,9 @@ DROPPED = [
 ]
 
 cancer = load_breast_cancer(as_frame=True)
+malignant = 1 - cancer.target  # scikit-learn's own target is 1 for a benign tumour
 train, test, train_target, test_target = train_test_split(
-    cancer.data, cancer.target, test_size=0.2, stratify=cancer.target, random_state=0
+    cancer.data, malignant, test_size=0.2, stratify=malignant, random_state=0
 )
 
 pipeline = Pipeline(
