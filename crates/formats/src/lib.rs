@@ -5,6 +5,7 @@ mod error;
 mod limits;
 pub mod pickle;
 pub mod sklearn;
+pub mod xgboost;
 
 pub use error::{FileKind, FormatError, Problem};
 pub use limits::Limits;

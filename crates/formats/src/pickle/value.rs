@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::Pickle;
 use super::class::Class;
 use super::node::{Node, NodeId, Object};
-use crate::{FileKind, FormatError, Problem};
+use crate::{FileKind, FormatError, Limits, Problem};
 
 /// Keys of a dict that are compared at the cost of one step to a value.
 const KEYS_PER_STEP: usize = 16;
@@ -64,6 +64,11 @@ impl<'p> Value<'p> {
     /// Counts bytes a reader is about to produce.
     pub(super) fn charge(&self, bytes: usize) -> Result<()> {
         self.pickle.charge(bytes).map_err(|problem| self.problem(problem))
+    }
+
+    /// The limits the file is read under, for formats that stand inside a pickle.
+    pub(crate) fn limits(&self) -> &'p Limits {
+        &self.pickle.limits
     }
 
     /// The class of an object, when this is one. For functions that rebuild an object of a class given as their first

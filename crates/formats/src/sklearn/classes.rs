@@ -10,7 +10,7 @@ use super::Result;
 use crate::pickle::{Kind, Value};
 
 /// The labels of one target, in the type the library gave them.
-pub(super) fn labels(value: &Value<'_>) -> Result<Labels> {
+pub(crate) fn labels(value: &Value<'_>) -> Result<Labels> {
     let array = value.array()?;
     array.expect_shape(&[None])?;
     match array.dtype().kind() {

@@ -28,6 +28,8 @@ use foretell_model::{
     Description, Estimator, Fitted, Head, ModelParts, Part, Pipeline, Provenance, Step, Task,
 };
 
+pub(crate) use classes::labels;
+
 use crate::FormatError;
 use crate::pickle::{Class, Value};
 
@@ -194,6 +196,9 @@ fn lowering(class: Class<'_>) -> Option<Lowering> {
         ("sklearn", "GaussianNB") => naive_bayes::gaussian,
         ("sklearn", "DummyClassifier") => dummy::classifier,
         ("sklearn", "DummyRegressor") => dummy::regression,
+
+        ("xgboost", "XGBClassifier" | "XGBRFClassifier" | "XGBRegressor" | "XGBRFRegressor")
+        | ("xgboost", "XGBRanker" | "Booster") => crate::xgboost::estimator,
         _ => return None,
     })
 }
@@ -245,7 +250,7 @@ pub fn find_estimator<'p>(root: &Value<'p>) -> Result<Value<'p>> {
 }
 
 /// An attribute that is there and not `None`.
-fn present<'p>(value: &Value<'p>, name: &'p str) -> Result<Option<Value<'p>>> {
+pub(crate) fn present<'p>(value: &Value<'p>, name: &'p str) -> Result<Option<Value<'p>>> {
     Ok(value.optional(name)?.filter(|field| !field.is_none()))
 }
 
