@@ -208,8 +208,14 @@ pub(super) fn append(trees: &mut Trees, tree: &Value<'_>, leaf_values: &LeafValu
     Ok(())
 }
 
-/// Compares what a tree says of itself with its ensemble.
+/// Compares what a tree says of itself with its ensemble and its tables.
 fn check_sizes(trees: &Trees, tree: &Value<'_>, leaf_values: &LeafValues) -> Result<()> {
+    // Nothing depends on the depth, but every tree has it: without it the file is damaged.
+    tree.field("max_depth")?.size()?;
+    let (count, nodes) = (tree.field("node_count")?, tree.field("nodes")?.len()?);
+    if count.size()? != nodes {
+        return Err(count.mismatch(format_args!("{nodes} nodes"), count.describe()));
+    }
     let sizes = tree.args()?;
     let (features, targets) = (sizes.at(0)?, sizes.at(2)?);
     if features.size()? != trees.features {
