@@ -24,6 +24,11 @@ mod neural;
 mod scale;
 mod trees;
 
+#[cfg(test)]
+mod python;
+#[cfg(test)]
+mod tests;
+
 use foretell_model::{
     Description, Estimator, Fitted, Head, ModelParts, Part, Pipeline, Provenance, Step, Task,
 };
