@@ -1,8 +1,8 @@
 //! Transformers that compute with each number alone, or with each row: scalers, `Normalizer`, `FunctionTransformer`.
 
-use foretell_model::step::{Arithmetic, Function, Norm, Normalize, Scale, Step};
+use foretell_model::step::{Accepts, Arithmetic, Function, Norm, Normalize, Scale, Step};
 
-use super::{Input, Lowered, Result, present};
+use super::{Input, Lowered, Result, Version, present};
 use crate::pickle::Value;
 
 /// `StandardScaler`.
@@ -67,15 +67,21 @@ pub(super) fn normalizer(value: &Value<'_>, input: Input) -> Result<Lowered> {
         "max" => Norm::Max,
         other => return Err(value.unsupported_option("norm", other, "`l1`, `l2` or `max`")),
     };
-    // From 1.0 on; before, only a norm of exactly 0 counted as 1.
-    let normalize = Normalize { norm, smallest: 10.0 * f64::EPSILON };
+    // Before 1.0, and for sparse rows, only a norm of exactly 0 counts as 1.
+    let only_zero = input.sparse || Version::of(value)? < Version(1, 0);
+    let smallest = if only_zero { f64::from_bits(1) } else { 10.0 * f64::EPSILON };
+    let normalize = Normalize { norm, smallest };
     Ok(Lowered::transformer(None, vec![Step::Normalize(normalize)], input.sparse))
 }
 
 /// `FunctionTransformer`: the identity, or a ufunc of numpy. Functions of the user are not in the file.
 pub(super) fn function_transformer(value: &Value<'_>, input: Input) -> Result<Lowered> {
+    let mut steps = Vec::new();
+    if value.field("validate")?.bool()? {
+        steps.push(Step::Require(Accepts { missing: false, infinite: false }));
+    }
     let Some(func) = present(value, "func")? else {
-        return Ok(Lowered::transformer(None, Vec::new(), input.sparse));
+        return Ok(Lowered::transformer(None, steps, input.sparse));
     };
     if let Some(arguments) = present(value, "kw_args")?
         && !arguments.pairs()?.is_empty()
@@ -88,7 +94,8 @@ pub(super) fn function_transformer(value: &Value<'_>, input: Input) -> Result<Lo
         let name = func.reference().map_or_else(|| func.describe(), |name| name.to_string());
         return Err(value.unsupported_option("func", name, supported));
     };
-    Ok(Lowered::transformer(None, vec![Step::Elementwise(vec![function])], input.sparse))
+    steps.push(Step::Elementwise(vec![function]));
+    Ok(Lowered::transformer(None, steps, input.sparse))
 }
 
 /// The name of a numpy ufunc: a plain reference, or before numpy 1.20 a call of `_ufunc_reconstruct(module, name)`.

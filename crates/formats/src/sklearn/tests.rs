@@ -94,9 +94,9 @@ fn scalers_multiply_by_reciprocals_after_a_sparse_step() {
         "MaxAbsScaler",
         &[("n_features_in_", Py::Int(1)), ("scale_", floats(&[4.0])), ("clip", Py::Bool(false))],
     );
-    let operations = |lowered: Lowered| match only_step(lowered) {
-        Step::Scale(scale) => scale.operations,
-        other => panic!("{other:?}"),
+    let operations = |lowered: Lowered| {
+        let Step::Scale(scale) = only_step(lowered) else { panic!("a scaler") };
+        scale.operations
     };
     assert_eq!(operations(lowered(&scaler).unwrap()), [Arithmetic::Divide(vec![4.0])]);
     let sparse = lowered_after(&scaler, Input { sparse: true }).unwrap();
@@ -178,11 +178,9 @@ fn columns_are_selected_by_name_position_slice_and_mask() {
                 ("sparse_output_", Py::Bool(false)),
             ],
         );
-        lowered(&transformer).map(|lowered| match only_step(lowered) {
-            Step::Parallel(branches) => {
-                branches.into_iter().flat_map(|branch| branch.columns).collect::<Vec<_>>()
-            }
-            other => panic!("{other:?}"),
+        lowered(&transformer).map(|lowered| {
+            let Step::Parallel(branches) = only_step(lowered) else { panic!("branches") };
+            branches.into_iter().flat_map(|branch| branch.columns).collect::<Vec<_>>()
         })
     };
     assert_eq!(positions(texts(&["c", "a"])).unwrap(), [2, 0]);
