@@ -91,7 +91,8 @@ pub struct Trees {
 }
 
 impl Trees {
-    pub(super) fn check(&self) -> Result<usize, ModelError> {
+    /// Checks everything that walks rely on; the number of raw scores.
+    pub(crate) fn check(&self) -> Result<usize, ModelError> {
         self.check_counts()?;
         let mut seen = vec![false; self.nodes.left.len()];
         for (tree, &root) in self.roots.iter().enumerate() {

@@ -311,3 +311,6 @@ fn bound(threshold: f64, equal_left: bool) -> f64 {
         threshold.next_down()
     }
 }
+
+#[cfg(test)]
+mod tests;
