@@ -65,8 +65,8 @@ impl fmt::Display for FileKind {
             FileKind::CatboostJson => "CatBoost JSON",
             FileKind::Onnx => "ONNX",
             FileKind::Skops => "skops",
-            FileKind::Compressed => "compressed file",
-            FileKind::Unknown => "unknown file",
+            FileKind::Compressed => "compressed",
+            FileKind::Unknown => "unknown",
         })
     }
 }

@@ -31,13 +31,7 @@ impl<'p> Class<'p> {
         }
     }
 
-    /// Package and name: what loaders match on.
-    ///
-    /// ```ignore
-    /// match class.key() {
-    ///     ("sklearn", "Ridge") => …,
-    /// }
-    /// ```
+    /// Package and name, such as `("sklearn", "Ridge")`: what loaders match on.
     pub fn key(&self) -> (&'p str, &'p str) {
         (self.package(), self.name)
     }

@@ -128,3 +128,28 @@ impl fmt::Display for Dtype {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_parsed_and_shown() {
+        for (code, shown) in [
+            ("f8", "float64"),
+            ("<f4", "float32"),
+            ("b1", "bool"),
+            ("u1", "uint8"),
+            ("U4", "str4"),
+            ("S3", "bytes3"),
+            ("O8", "object"),
+            ("c16", "dtype c16"),
+        ] {
+            assert_eq!(Dtype::parse(code).unwrap().to_string(), shown);
+        }
+        assert!(Dtype::parse(">i2").unwrap().big_endian);
+        for bad in ["", "z9", "f3", "i16", "U-1", "U99999999999999999999", "U9999999999999999999", ">"] {
+            assert_eq!(Dtype::parse(bad), None, "{bad}");
+        }
+    }
+}

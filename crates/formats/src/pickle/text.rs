@@ -72,3 +72,31 @@ fn hex(digits: &[u8]) -> Option<u32> {
 pub(super) fn latin1(text: &str) -> Option<Vec<u8>> {
     text.chars().map(|char| u8::try_from(u32::from(char)).ok()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn raw_unicode_escapes_are_decoded() {
+        assert_eq!(raw_unicode_escape(b"a\xe9\\u6f22\\U0001f600\\n").unwrap(), "aé漢😀\\n");
+        for bad in [&b"\\u12"[..], b"\\uzzzz", b"\\ud800", b"\\U00110000"] {
+            assert_eq!(raw_unicode_escape(bad), None);
+        }
+    }
+
+    #[test]
+    fn quoted_strings_are_decoded() {
+        assert_eq!(quoted(br#"'a\n\x41\101\0\'\q'"#).unwrap(), b"a\nAA\0'\\q");
+        assert_eq!(quoted(br#""it's""#).unwrap(), b"it's");
+        for bad in [&b"abc"[..], b"'abc", b"'", b"", b"'\\'", b"'\\x4'"] {
+            assert_eq!(quoted(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn latin1_is_one_byte_a_character() {
+        assert_eq!(latin1("aÿ\0").unwrap(), [0x61, 0xff, 0]);
+        assert_eq!(latin1("漢"), None);
+    }
+}
