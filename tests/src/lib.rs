@@ -1,4 +1,5 @@
 //! What the tests of the whole share: where things are, a running service, a client.
 
+pub mod browser;
 pub mod places;
 pub mod service;

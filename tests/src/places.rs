@@ -56,10 +56,11 @@ fn skip(reason: &str) {
 /// Runs a command to its end and returns what it wrote to stdout.
 ///
 /// # Panics
-/// If the command cannot start, or fails; the message has its stderr.
+/// If the command cannot start, or fails; the message has what it wrote.
 pub fn run(command: &mut Command) -> String {
     let output = command.output().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
     let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?} failed with {}\n{stderr}", output.status);
-    String::from_utf8(output.stdout).expect("tools write UTF-8")
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{command:?} failed with {}\n{stdout}\n{stderr}", output.status);
+    stdout.into_owned()
 }
