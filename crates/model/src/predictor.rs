@@ -50,6 +50,13 @@ impl Predictor {
         &self.model
     }
 
+    /// The kinds of the columns of a transformer's output, in order. Where there are texts, numbers and texts
+    /// stand in [`Predictions::table`], each in the order of the columns of their kind.
+    pub fn output_kinds(&self) -> impl Iterator<Item = Kind> {
+        let columns = if self.plan.head().is_some() { &[][..] } else { &self.plan.layout.columns[..] };
+        columns.iter().map(|column| column.kind())
+    }
+
     /// Predicts the rows of `frame`, which has the layout of the model's schema, and puts the output of each of
     /// `methods` into `out`. A transformer with text columns puts its rows into [`Predictions::table`]
     /// instead.
