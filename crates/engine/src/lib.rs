@@ -1,5 +1,28 @@
-//! The use cases as plain functions over plain types: read a table, open a model, predict, score, measure.
+//! The use cases as plain functions over plain types: open a model, read a table, predict, score, measure.
+//!
+//! * [`open`](open::open) reads a file; [`LiveModel`] makes it serve: warmed, measured, under its users' names.
+//! * [`Catalog`] is the immutable table of live models, [`LiveCatalog`] the one served now.
+//! * [`Worker`] predicts on the calling thread with reused memory; [`Pool`] takes large batches, splits them over
+//!   processors, and refuses more than it may hold.
+//! * [`table`] reads CSV and JSON Lines; [`dataset`] serves a table beside models; [`score`] says how good a model
+//!   is on one, [`bench`] how fast.
 //!
 //! Nothing here knows a protocol, prints, or reads arguments.
 
+pub mod bench;
+mod catalog;
+pub mod dataset;
+mod live;
+pub mod metrics;
+pub mod open;
+mod pool;
+mod predict;
+pub mod score;
 pub mod table;
+
+pub use catalog::{Catalog, DuplicateModel, LiveCatalog};
+pub use foretell_model::{Part, Provenance, Task};
+pub use live::{Cost, LiveModel, LoadError, Naming, Values};
+pub use open::{FileFacts, Limits, OpenError, OpenLimits, Opened};
+pub use pool::{Done, INLINE_BUDGET, Job, Overloaded, Pool, PoolOptions};
+pub use predict::{MAX_VIOLATIONS, PredictError, Worker, complete_violations};

@@ -7,7 +7,7 @@ const EXACT_INTEGERS: f64 = 9_007_199_254_740_992.0;
 
 /// What a text is when it is read as a number.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Number {
+pub(crate) enum Number {
     /// The nearest float64.
     Value(f64),
     /// A number that float64 cannot hold: an integer beyond 2^53 that is none, or a magnitude beyond its range.
@@ -18,7 +18,7 @@ pub(super) enum Number {
 
 /// Reads a decimal number, a boolean (1 and 0) or an infinity. `nan` is no number: a missing value is an empty
 /// cell, or `null`.
-pub(super) fn parse_number(text: &str) -> Number {
+pub(crate) fn parse_number(text: &str) -> Number {
     match text {
         "true" | "True" | "TRUE" => return Number::Value(1.0),
         "false" | "False" | "FALSE" => return Number::Value(0.0),

@@ -30,6 +30,18 @@ impl Record {
         (0..self.cells).map(move |cell| &self.bytes[start(cell)..self.ends[cell]])
     }
 
+    /// Number of cells.
+    pub(crate) fn len(&self) -> usize {
+        self.cells
+    }
+
+    /// A copy that takes no more memory than its cells need.
+    pub(crate) fn compact(&self) -> Self {
+        let ends = self.ends[..self.cells].to_vec();
+        let bytes = self.bytes[..ends.last().copied().unwrap_or(0)].to_vec();
+        Self { bytes, ends, ..*self }
+    }
+
     /// The cells as text.
     pub(crate) fn texts(&self) -> Result<Vec<String>, TableError> {
         self.iter().enumerate().map(|(column, cell)| Ok(utf8(cell, self.line, column)?.to_owned())).collect()
@@ -167,14 +179,15 @@ impl<R: Read> CsvRows<R> {
     }
 }
 
-fn push_row(
+/// Adds the cells of a record to the batch and to the answers.
+pub(crate) fn push_row(
     plan: &Plan,
     builder: &mut RowBuilder<'_>,
     target: &mut TextColumn,
     record: &Record,
 ) -> Result<(), TableError> {
     builder.begin_row();
-    let got = record.cells;
+    let got = record.len();
     let mut answer = None;
     if plan.by_header && got != plan.roles.len() {
         builder.end_ragged_row(plan.roles.len(), got);

@@ -3,7 +3,7 @@
 //! Columns are matched by name where the model knows its features' names, by position otherwise. An empty CSV
 //! cell and a JSON `null` are missing values, and nothing else is: `nan` and `NA` are ordinary texts.
 
-mod cells;
+pub(crate) mod cells;
 pub(crate) mod csv;
 mod error;
 mod jsonl;
@@ -230,7 +230,7 @@ impl<'a> TableReader<'a> {
     }
 }
 
-const BOM: &[u8] = b"\xef\xbb\xbf";
+pub(crate) const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// Reads the first bytes of a table.
 fn sniff(input: &mut impl Read) -> Result<Vec<u8>, TableError> {

@@ -59,7 +59,7 @@ impl Plan {
         target: Option<&Target>,
         notes: &mut Vec<Note>,
     ) -> Result<Self, TableError> {
-        let target = target.map(|target| find_target(target, names)).transpose()?;
+        let target = target.map(|target| Self::find_target(target, names)).transpose()?;
         let roles = if schema.named() {
             by_name(names, schema, target, notes)?
         } else {
@@ -84,6 +84,37 @@ impl Plan {
         Ok(Self { roles: Vec::new(), target, by_header: false })
     }
 
+    /// The position of the target among the columns.
+    ///
+    /// # Errors
+    /// There is no such column.
+    pub(crate) fn find_target(target: &Target, names: &[String]) -> Result<usize, TableError> {
+        let found = match target {
+            Target::Position(position) => Some(*position).filter(|position| *position < names.len()),
+            Target::Name(name) => names
+                .iter()
+                .position(|column| column == name)
+                .or_else(|| name.parse().ok().filter(|position: &usize| *position < names.len())),
+        };
+        found.ok_or_else(|| {
+            let name = target.to_string();
+            let nearest = nearest(&name, names.iter().map(String::as_str));
+            TableError::NoTarget { name, nearest }
+        })
+    }
+
+    /// The columns of a table without a header that are all known to have `columns` cells.
+    ///
+    /// # Errors
+    /// Another number of columns than features.
+    pub(crate) fn by_count(
+        columns: usize,
+        schema: &Schema,
+        target: Option<usize>,
+    ) -> Result<Self, TableError> {
+        Ok(Self { roles: by_position(columns, schema, target)?, target, by_header: true })
+    }
+
     /// The role of a column.
     pub(crate) fn role(&self, column: usize, schema: &Schema) -> Role {
         if self.by_header {
@@ -96,21 +127,6 @@ impl Plan {
         };
         if feature < schema.len() { Role::Feature(feature) } else { Role::Ignored }
     }
-}
-
-fn find_target(target: &Target, names: &[String]) -> Result<usize, TableError> {
-    let found = match target {
-        Target::Position(position) => Some(*position).filter(|position| *position < names.len()),
-        Target::Name(name) => names
-            .iter()
-            .position(|column| column == name)
-            .or_else(|| name.parse().ok().filter(|position: &usize| *position < names.len())),
-    };
-    found.ok_or_else(|| {
-        let name = target.to_string();
-        let nearest = nearest(&name, names.iter().map(String::as_str));
-        TableError::NoTarget { name, nearest }
-    })
 }
 
 fn by_name(

@@ -1,0 +1,123 @@
+//! How fast a predictor is on this machine, by itself: no file, no protocol.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use foretell_frame::{Frame, Method, MethodSet};
+
+use crate::live::LiveModel;
+use crate::pool::{Pool, PoolOptions};
+use crate::predict::{PredictError, Worker};
+
+/// How long one measurement lasts at least.
+const SAMPLE: Duration = Duration::from_millis(20);
+
+/// How many different rows are predicted one by one: enough that no branch of a model is learnt by heart.
+const MOST_SINGLE: usize = 4096;
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BenchOptions {
+    /// Threads that large batches are split over.
+    pub threads: usize,
+    /// Rows of a large batch.
+    pub batch_rows: usize,
+    /// Measurements, of which the median counts.
+    pub repeats: usize,
+}
+
+impl Default for BenchOptions {
+    fn default() -> Self {
+        Self { threads: 1, batch_rows: 1000, repeats: 15 }
+    }
+}
+
+/// Times of one model, medians.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BenchReport {
+    /// Threads that large batches were split over.
+    pub threads: usize,
+    /// Microseconds of a call with one row.
+    pub one_row_us: f64,
+    /// Rows of a large batch.
+    pub batch_rows: usize,
+    /// Microseconds a row in a large batch.
+    pub batch_row_us: f64,
+}
+
+/// Times a model on rows of data: one row a call, each time another one; and a large batch a call, for which the
+/// rows are repeated as often as needed. What is predicted is what a request gets: the class and the
+/// probabilities of a classifier, the value of a regression, the rows of a transformer.
+///
+/// # Errors
+/// Rows that the model does not take; there must be at least one.
+pub fn run(model: &LiveModel, rows: &Frame, options: BenchOptions) -> Result<BenchReport, PredictError> {
+    let methods = served(model);
+    let mut worker = Worker::new();
+    worker.predict(model, rows, methods)?;
+    let single: Vec<Frame> = (0..rows.rows().min(MOST_SINGLE)).map(|row| cycled(rows, row, 1)).collect();
+    let mut next = 0;
+    let one_row = median_of(options.repeats, || {
+        next = (next + 1) % single.len();
+        worker.compute(model, black_box(&single[next]), methods).map(|answer| drop(black_box(answer)))
+    })?;
+    let batch = cycled(rows, 0, options.batch_rows);
+    let pool = Pool::new(PoolOptions { threads: options.threads, max_jobs: 1 });
+    let whole_batch = median_of(options.repeats, || {
+        let batch = black_box(&batch);
+        if options.threads == 1 {
+            return worker.compute(model, batch, methods).map(|answer| drop(black_box(answer)));
+        }
+        pool.predict(model, batch, methods).map(|answer| drop(black_box(answer)))
+    })?;
+    Ok(BenchReport {
+        threads: options.threads,
+        one_row_us: one_row * 1e6,
+        batch_rows: options.batch_rows,
+        batch_row_us: whole_batch * 1e6 / options.batch_rows as f64,
+    })
+}
+
+/// What a request gets by default.
+fn served(model: &LiveModel) -> MethodSet {
+    let wanted = [Method::Label, Method::PredictProba, Method::Transform];
+    let set = wanted.into_iter().collect::<MethodSet>().and(model.methods());
+    if set.is_empty() { model.methods().and(MethodSet::EMPTY.with(Method::Predict)) } else { set }
+}
+
+/// `count` rows from row `start` on, beginning again after the last.
+fn cycled(rows: &Frame, start: usize, count: usize) -> Frame {
+    let mut frame = Frame::default();
+    let (mut part, mut row) = (Frame::default(), start);
+    while frame.rows() < count {
+        let end = rows.rows().min(row + count - frame.rows());
+        part.copy_rows(rows, row, end);
+        frame.append(&part);
+        row = 0;
+    }
+    frame
+}
+
+/// The median, over samples of many calls each, of the seconds that a call takes.
+fn median_of(
+    samples: usize,
+    mut call: impl FnMut() -> Result<(), PredictError>,
+) -> Result<f64, PredictError> {
+    let mut time = |calls: u64| {
+        let start = Instant::now();
+        for _ in 0..calls {
+            call()?;
+        }
+        Ok::<_, PredictError>(start.elapsed())
+    };
+    let mut calls = 1;
+    while time(calls)? < SAMPLE / 2 {
+        calls *= 2;
+    }
+    let mut seconds = Vec::with_capacity(samples);
+    for _ in 0..samples.max(1) {
+        seconds.push(time(calls)?.as_secs_f64() / calls as f64);
+    }
+    seconds.sort_by(f64::total_cmp);
+    Ok(seconds[seconds.len() / 2])
+}
