@@ -23,6 +23,7 @@ use crate::step::Accepts;
 
 /// A fitted estimator: computes raw scores from numeric columns.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "a model has one estimator, not an array of them")]
 pub enum Estimator {
     /// Weighted sums.
     Linear(Linear),

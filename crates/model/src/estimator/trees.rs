@@ -120,7 +120,7 @@ impl Trees {
         if width != 1 && width != self.outputs {
             return Err(ModelError::mismatch(format_args!("1 or {} values a leaf", self.outputs), width));
         }
-        if self.leaves.values.len() % width != 0 {
+        if !self.leaves.values.len().is_multiple_of(width) {
             let got = format!("{} values", self.leaves.values.len());
             return Err(ModelError::mismatch(format_args!("a multiple of {width} leaf values"), got));
         }

@@ -227,9 +227,8 @@ impl<N: Node> Packed<N> {
         for (tree, &start) in starts.iter().enumerate() {
             let size = starts.get(tree + 1).map_or(nodes.len(), |next| *next) - start;
             assert!(size > 0, "a tree has a root");
-            for position in start..start + size {
-                let node = nodes[position];
-                let leaf = node.left() == position - start && node.stays();
+            for (position, node) in nodes[start..start + size].iter().enumerate() {
+                let leaf = node.left() == position && node.stays();
                 assert!(node.left() + usize::from(!leaf) < size, "children stand inside their tree");
                 assert!(node.feature() < features, "features stand inside the row");
             }
