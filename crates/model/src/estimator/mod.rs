@@ -1,12 +1,14 @@
 //! Estimators: from a numeric block to raw scores, `rows x outputs`.
 
 mod linear;
+mod linear_booster;
 mod naive_bayes;
 mod neural;
 mod term;
 mod trees;
 
 pub use linear::Linear;
+pub use linear_booster::LinearBooster;
 pub use naive_bayes::GaussianNaiveBayes;
 pub(crate) use neural::NeuralBuffers;
 pub use neural::{Activation, Layer, Neural};
@@ -27,6 +29,8 @@ use crate::step::Accepts;
 pub enum Estimator {
     /// Weighted sums.
     Linear(Linear),
+    /// Weighted sums of a boosted linear model.
+    LinearBooster(LinearBooster),
     /// Sums or means over decision trees.
     Trees(Trees),
     /// Layers of weighted sums and activations.
@@ -45,6 +49,7 @@ impl Estimator {
     fn accepts(&self) -> Accepts {
         match self {
             Self::Linear(_) | Self::Neural(_) | Self::GaussianNaiveBayes(_) => Accepts::FINITE,
+            Self::LinearBooster(_) => Accepts { missing: true, infinite: false },
             Self::Trees(trees) => {
                 let marker = trees.missing_value;
                 let infinite = trees.infinite || marker.is_some_and(f64::is_infinite);
@@ -59,6 +64,7 @@ impl Estimator {
         facts.look(columns);
         let (inputs, outputs) = match self {
             Self::Linear(linear) => (linear.features, linear.check()?),
+            Self::LinearBooster(booster) => (booster.features, booster.check()?),
             Self::Trees(trees) => (trees.features, trees.check()?),
             Self::Neural(neural) => neural.check()?,
             Self::GaussianNaiveBayes(bayes) => (bayes.features, bayes.check()?),
@@ -79,6 +85,7 @@ impl Estimator {
         let guard = Guard { accepts, features: layout.features() };
         let kind = match self {
             Self::Linear(linear) => ScorerKind::Linear(linear.compile()),
+            Self::LinearBooster(booster) => ScorerKind::LinearBooster(booster.clone()),
             Self::Trees(trees) => ScorerKind::Forest(Forest::new(trees)),
             Self::Neural(neural) => ScorerKind::Neural(neural.compile()),
             Self::GaussianNaiveBayes(bayes) => ScorerKind::Gaussian(bayes.compile()),
@@ -108,6 +115,7 @@ pub(crate) struct Scorer {
 #[derive(Debug)]
 enum ScorerKind {
     Linear(Dense<f64>),
+    LinearBooster(LinearBooster),
     Forest(Forest),
     Neural(neural::NeuralPlan),
     Gaussian(naive_bayes::GaussianPlan),
@@ -130,6 +138,10 @@ impl Scorer {
             ScorerKind::Forest(forest) => {
                 let refusal = |position| self.guard.refusal(numbers[position], position, rows.start);
                 forest.scores(numbers, rows.count, &mut scratch.forest, raw).map_err(refusal)?;
+            }
+            ScorerKind::LinearBooster(booster) => {
+                let refusal = |position| self.guard.refusal(numbers[position], position, rows.start);
+                booster.scores(numbers, rows.count, raw).map_err(refusal)?;
             }
             ScorerKind::Linear(dense) => {
                 self.guard.check(numbers, rows.start)?;

@@ -130,7 +130,7 @@ impl Classification {
             LabelRule::LargestProbability => self.largest(probabilities, values),
             LabelRule::Positive => values.extend(wanted.raw.iter().map(|x| index(*x > 0.0))),
             LabelRule::NotNegative => values.extend(wanted.raw.iter().map(|x| index(*x >= 0.0))),
-            LabelRule::EachAboveHalf if self.probability == Some(Probability::LabelScores) => {
+            LabelRule::EachAboveHalf if self.probability.is_some_and(Probability::of_labels) => {
                 values.extend(probabilities.iter().map(|p| index(*p > 0.5)));
             }
             LabelRule::AboveHalf | LabelRule::EachAboveHalf => {
@@ -158,6 +158,9 @@ impl Classification {
         let Some(probability) = self.probability else { return };
         match probability {
             Probability::Scores | Probability::LabelScores => values.extend_from_slice(raw),
+            Probability::LabelSigmoidSingle => {
+                values.extend(raw.iter().map(|x| f64::from(sigmoid_single(*x))));
+            }
             Probability::SecondScore => values.extend(raw.iter().flat_map(|p| [1.0 - p, *p])),
             Probability::Sigmoid { scale } => {
                 values.extend(raw.iter().flat_map(|x| both(sigmoid(scale * x))));

@@ -52,7 +52,9 @@ impl Classification {
         let scores = match self.probability {
             None => return self.log_probability.map_or(Ok(()), |_| needs_probability("log-probabilities")),
             Some(Probability::Scores) => self.total_classes(),
-            Some(Probability::SecondScore | Probability::LabelScores) => self.two_classes_each()?,
+            Some(Probability::SecondScore | Probability::LabelScores | Probability::LabelSigmoidSingle) => {
+                self.two_classes_each()?
+            }
             Some(Probability::Sigmoid { .. } | Probability::SigmoidSingle | Probability::SoftmaxOfBoth) => {
                 self.two_classes_each()?;
                 1
@@ -69,10 +71,9 @@ impl Classification {
                 | Probability::SoftmaxSingle,
             ) => self.total_classes(),
         };
-        let any_targets = matches!(
-            self.probability,
-            Some(Probability::Scores | Probability::SecondScore | Probability::LabelScores)
-        );
+        let any_targets = self.probability.is_some_and(|probability| {
+            probability.of_labels() || matches!(probability, Probability::Scores | Probability::SecondScore)
+        });
         if !any_targets && !one_target {
             return Err(ModelError::mismatch("one target", format_args!("{} targets", self.classes.len())));
         }
@@ -89,7 +90,7 @@ impl Classification {
                 expect_count("target", 1, self.two_classes_each()?)?;
                 expect_count("raw score", 1, outputs)
             }
-            LabelRule::LargestProbability if self.probability.is_none_or(gives_label_scores) => {
+            LabelRule::LargestProbability if self.probability.is_none_or(Probability::of_labels) => {
                 needs_probability("the class of the largest probability")
             }
             LabelRule::LargestProbability => Ok(()),
@@ -120,10 +121,6 @@ impl Classification {
         }
         Ok(self.classes.len())
     }
-}
-
-fn gives_label_scores(probability: Probability) -> bool {
-    probability == Probability::LabelScores
 }
 
 fn needs_probability<T>(what: &str) -> Result<T, ModelError> {

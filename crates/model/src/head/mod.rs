@@ -101,6 +101,8 @@ pub enum Probability {
     SecondScore,
     /// Each raw score is the probability of one label of a multi-label classifier, given as it is.
     LabelScores,
+    /// The same after [`Link::SigmoidSingle`].
+    LabelSigmoidSingle,
     /// One raw score `x`: `[1 - s, s]` with `s = 1 / (1 + exp(-scale x))`.
     Sigmoid {
         /// Factor of the raw score.
@@ -120,6 +122,13 @@ pub enum Probability {
     SigmoidSingle,
     /// [`Probability::Softmax`] in float32.
     SoftmaxSingle,
+}
+
+impl Probability {
+    /// Whether it gives one probability per label, of a multi-label classifier.
+    pub(super) fn of_labels(self) -> bool {
+        matches!(self, Self::LabelScores | Self::LabelSigmoidSingle)
+    }
 }
 
 /// How logarithms of probabilities are made.
@@ -187,7 +196,7 @@ impl Classification {
 
     fn probability_shape(&self) -> Option<Shape> {
         let probability = self.probability?;
-        Some(if probability == Probability::LabelScores {
+        Some(if probability.of_labels() {
             Shape::Matrix(self.classes.len())
         } else if self.multi_target {
             Shape::PerTarget(self.classes.iter().map(Labels::len).collect())

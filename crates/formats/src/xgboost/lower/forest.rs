@@ -4,8 +4,11 @@ use foretell_model::estimator::{Average, Leaves, Nodes, NumberFormat, Trees};
 
 use crate::{FormatError, Problem};
 
-use super::super::learner::{Forest, Learner, Tree};
+use super::super::learner::{Forest, Learner, Tree, Version};
 use super::Use;
+
+/// The release from which on sums start from the base score; before it was added to them.
+const BASE_FIRST: Version = Version(1, 3, 0);
 
 /// The first trees of a forest, as many as are used.
 pub(super) fn trees(
@@ -17,6 +20,7 @@ pub(super) fn trees(
     let outputs = learner.outputs();
     let used = usage.trees.unwrap_or(forest.trees.len()).min(forest.trees.len());
     let vectors = forest.trees[..used].iter().any(|tree| tree.vectors.is_some());
+    let sums_first = learner.version.is_none_or(|version| version < BASE_FIRST);
     let mut trees = Trees {
         features: learner.features,
         outputs,
@@ -28,7 +32,7 @@ pub(super) fn trees(
         input: NumberFormat::Single,
         equal_left: false,
         sum: NumberFormat::Single,
-        average: Average::SumFromBase,
+        average: if sums_first { Average::SumThenBase } else { Average::SumFromBase },
         base: base.iter().map(|score| f64::from(*score)).collect(),
         missing: true,
         infinite: false,

@@ -4,15 +4,14 @@ mod categories;
 mod forest;
 mod objective;
 
-use foretell_frame::{Cell, Labels, Shape};
-use foretell_model::estimator::{Activation, Layer, Neural};
-use foretell_model::step::{Accepts, Impute, Step};
+use foretell_frame::{Labels, Shape};
+use foretell_model::estimator::LinearBooster;
 use foretell_model::{Estimator, Fitted, Part, Pipeline, Task};
 
 use crate::sklearn::Lowered;
 use crate::{FormatError, Problem};
 
-use super::learner::{Booster, Forest, Learner};
+use super::learner::{Booster, Learner};
 use objective::Objective;
 
 /// Who answers: the same trees give other answers through another interface of the library.
@@ -50,11 +49,15 @@ pub(super) fn lower(learner: &Learner, usage: &Use) -> Result<Lowered, FormatErr
 fn lower_parts(learner: &Learner, usage: &Use) -> Result<Lowered, FormatError> {
     let objective = Objective::of(learner)?;
     let base = objective.base(learner)?;
-    let (mut steps, estimator) = match &learner.booster {
-        Booster::Forest(forest) => forest_pipeline(learner, forest, usage, base)?,
-        Booster::Linear(weights) => linear(learner, weights, usage, &base)?,
+    let (steps, estimator) = match &learner.booster {
+        Booster::Forest(forest) => {
+            let trees = forest::trees(learner, forest, usage, &base)?;
+            (categories::recode(learner, forest)?, Estimator::Trees(trees))
+        }
+        Booster::Linear(weights) => {
+            (Vec::new(), Estimator::LinearBooster(linear(learner, weights, usage, &base)?))
+        }
     };
-    steps.shrink_to_fit();
     let head = objective.head(learner, &usage.interface)?;
     Ok(Lowered {
         pipeline: Pipeline { steps, estimator: Some(Fitted { estimator, head }) },
@@ -66,26 +69,13 @@ fn lower_parts(learner: &Learner, usage: &Use) -> Result<Lowered, FormatError> {
     })
 }
 
-fn forest_pipeline(
-    learner: &Learner,
-    forest: &Forest,
-    usage: &Use,
-    base: Vec<f32>,
-) -> Result<(Vec<Step>, Estimator), FormatError> {
-    let trees = forest::trees(learner, forest, usage, &base)?;
-    let steps = categories::recode(learner, forest)?;
-    let estimator =
-        if trees.roots.is_empty() { Estimator::Constant(trees.base) } else { Estimator::Trees(trees) };
-    Ok((steps, estimator))
-}
-
-/// `gblinear`: float32 sums that start from bias and base score; a missing feature adds nothing.
+/// `gblinear`. Of several base scores the library adds the first to every output.
 fn linear(
     learner: &Learner,
     weights: &[f32],
     usage: &Use,
     base: &[f32],
-) -> Result<(Vec<Step>, Estimator), FormatError> {
+) -> Result<LinearBooster, FormatError> {
     let (features, outputs) = (learner.features, learner.outputs());
     if weights.len() != features.saturating_add(1).saturating_mul(outputs) {
         let problem = Problem::Mismatch {
@@ -95,27 +85,12 @@ fn linear(
         return Err(FormatError::new(learner.kind, problem).at("learner.gradient_booster.model.weights"));
     }
     let (slopes, biases) = weights.split_at(features * outputs);
-    let layer = Layer {
-        inputs: features,
-        outputs,
-        weights: slopes.iter().map(|weight| f64::from(*weight)).collect(),
-        bias: biases.iter().zip(base).map(|(bias, base)| f64::from(bias + base)).collect(),
-        activation: Activation::Identity,
-    };
-    let fill = vec![Some(Cell::Number(0.0)); features];
-    let impute = |marker| {
-        Step::Impute(Impute {
-            marker,
-            fill: fill.clone(),
-            indicators: Vec::new(),
-            refuse_missing: Vec::new(),
-        })
-    };
-    let mut steps = vec![Step::Require(Accepts { missing: true, infinite: false }), impute(Cell::Missing)];
-    if let Some(missing) = usage.missing {
-        steps.push(impute(Cell::Number(missing)));
-    }
-    Ok((steps, Estimator::Neural(Neural { layers: vec![layer], single: true })))
+    Ok(LinearBooster {
+        features,
+        weights: slopes.to_vec(),
+        intercept: biases.iter().map(|bias| bias + base[0]).collect(),
+        missing_value: usage.missing.map(|missing| missing as f32),
+    })
 }
 
 fn feature_names(learner: &Learner) -> Result<Option<Vec<String>>, FormatError> {

@@ -67,13 +67,9 @@ impl Objective {
             Self::Softmax | Self::Softprob if classes < 2 => "at least 2 classes",
             Self::Softmax | Self::Softprob if targets > 1 => "one target for a multi-class objective",
             Self::Softmax | Self::Softprob => return Ok(()),
-            Self::Logistic | Self::LogisticRaw | Self::Hinge if targets > 1 => {
-                return Err(unsupported(
-                    learner,
-                    "num_target",
-                    &targets.to_string(),
-                    "one target for a binary objective",
-                ));
+            Self::LogisticRaw | Self::Hinge if targets > 1 => {
+                let supported = "one target, or `binary:logistic`";
+                return Err(unsupported(learner, "num_target", &targets.to_string(), supported));
             }
             Self::Logistic | Self::LogisticRaw | Self::Hinge | Self::Regression { .. } | Self::Ranking
                 if classes > 1 =>
@@ -168,6 +164,16 @@ impl Objective {
             }
             // The wrapper compares raw scores, or labels, with 1/2 as if they were probabilities.
             Self::LogisticRaw | Self::Hinge if !native => return Err(refused("`binary:logistic`")),
+            Self::Logistic if learner.targets > 1 => Classification {
+                classes: vec![classes.clone(); learner.targets],
+                multi_target: true,
+                label: LabelRule::EachAboveHalf,
+                probability: Some(Probability::LabelSigmoidSingle),
+                log_probability: None,
+                decision: None,
+                margin: Some(Shape::Matrix(learner.targets)),
+                predict: if native { ClassPredict::Probability } else { ClassPredict::Label },
+            },
             Self::Logistic => {
                 binary(LabelRule::AboveHalf, Some(Probability::SigmoidSingle), ClassPredict::Probability)
             }
