@@ -51,16 +51,7 @@ class Binaries:
     """Our programs as they are shipped."""
 
     def __init__(self):
-        command = [
-            "cargo",
-            "build",
-            "--profile",
-            "dist",
-            "--package",
-            "foretell-cli",
-            "--package",
-            "foretell-bench",
-        ]
+        command = ["cargo", "build", "--profile", "dist", "--package", "foretell-cli", "--package", "foretell-bench"]
         messages = subprocess.run(
             [*command, "--message-format=json-render-diagnostics"],
             cwd=ROOT,
@@ -154,15 +145,9 @@ def one_row(model):
 
 def foretell(binaries, model):
     port = free_port()
-    command = [
-        binaries.foretell,
-        "serve",
-        str(MODELS / f"{model}.joblib"),
-        "--port",
-        str(port),
-        "--no-access-log",
-    ]
-    return Server("foretell", model, command, port)
+    command = [binaries.foretell, "serve", str(MODELS / f"{model}.joblib"), "--port", str(port)]
+    # The peers run without a log of requests too.
+    return Server("foretell", model, command, port, {"FORETELL_LOG__REQUESTS": "off"})
 
 
 def ceiling(binaries, model, size):
@@ -174,16 +159,7 @@ def peers(model):
     environment = {"MODEL": str(MODELS / f"{model}.joblib")}
     python = [sys.executable, "-m"]
     port = free_port()
-    fastapi = [
-        *python,
-        "uvicorn",
-        "fastapi_app:app",
-        "--port",
-        str(port),
-        "--workers",
-        "2",
-        "--no-access-log",
-    ]
+    fastapi = [*python, "uvicorn", "fastapi_app:app", "--port", str(port), "--workers", "2", "--no-access-log"]
     yield Server("FastAPI", model, fastapi, port, environment)
     port = free_port()
     flask = [*python, "gunicorn", "--workers", "2", "--bind", f"127.0.0.1:{port}", "flask_app:app"]
@@ -225,15 +201,7 @@ def wrk(server, seconds):
 
 def at_rate(binaries, server, rate, seconds):
     address = f"127.0.0.1:{server.port}"
-    command = [
-        binaries.load,
-        address,
-        "/predict",
-        str(rate),
-        str(seconds),
-        str(CONNECTIONS),
-        one_row(server.model),
-    ]
+    command = [binaries.load, address, "/predict", str(rate), str(seconds), str(CONNECTIONS), one_row(server.model)]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
@@ -244,11 +212,7 @@ def median_of(runs):
 def measure_servers(binaries, effort, with_latency):
     servers = []
     for model in ("iris", "cancer"):
-        servers += [
-            ceiling(binaries, model, answer_size(binaries, model)),
-            foretell(binaries, model),
-            *peers(model),
-        ]
+        servers += [ceiling(binaries, model, answer_size(binaries, model)), foretell(binaries, model), *peers(model)]
     with running(servers):
         for server in servers:
             server.await_answer("/predict", one_row(server.model))
@@ -304,27 +268,11 @@ def measure_kernels(binaries):
 
 def measure_locust(binaries, effort):
     port = free_port()
-    command = [
-        binaries.foretell,
-        "serve",
-        "--config",
-        str(ROOT / "examples/iris/foretell.toml"),
-        "--port",
-        str(port),
-    ]
+    command = [binaries.foretell, "serve", "--config", str(ROOT / "examples/iris/foretell.toml"), "--port", str(port)]
     server = Server("foretell", "iris", command, port)
     with running([server]), tempfile.TemporaryDirectory() as folder:
         server.await_answer("/health/ready")
-        arguments = [
-            "--headless",
-            "-u",
-            "1000",
-            "-r",
-            "100",
-            "-t",
-            f"{effort.locust_seconds}s",
-            "--only-summary",
-        ]
+        arguments = ["--headless", "-u", "1000", "-r", "100", "-t", f"{effort.locust_seconds}s", "--only-summary"]
         subprocess.run(
             [sys.executable, "-m", "locust", "-f", ROOT / "examples/iris/locustfile.py", *arguments]
             + ["--host", f"http://127.0.0.1:{port}", "--csv", f"{folder}/run"],
@@ -398,13 +346,7 @@ def print_kernels(results):
         ratio = [f"{result[key] / own[key]:.2f}" if key in own else "" for key in ("one_row_us", "batch_row_us")]
         times = [f"{result['one_row_us']:.1f}", f"{result['batch_row_us']:.3f}"]
         rows.append([f"{result['model']}, {result['library']}", *times, *ratio])
-    header = [
-        "model, library",
-        "one row, us",
-        "of 1000 rows, us a row",
-        "one row / foretell",
-        "1000 rows / foretell",
-    ]
+    header = ["model, library", "one row, us", "of 1000 rows, us a row", "one row / foretell", "1000 rows / foretell"]
     table(header, sorted(rows))
 
 

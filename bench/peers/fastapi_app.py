@@ -19,7 +19,4 @@ class Rows(BaseModel):
 
 @app.post("/predict")
 def predict(rows: Rows):
-    return {
-        "prediction": model.predict(rows.data).tolist(),
-        "probability": model.predict_proba(rows.data).tolist(),
-    }
+    return {"prediction": model.predict(rows.data).tolist(), "probability": model.predict_proba(rows.data).tolist()}

@@ -15,7 +15,4 @@ app = Flask(__name__)
 @app.post("/predict")
 def predict():
     rows = request.get_json()["data"]
-    return jsonify(
-        prediction=model.predict(rows).tolist(),
-        probability=model.predict_proba(rows).tolist(),
-    )
+    return jsonify(prediction=model.predict(rows).tolist(), probability=model.predict_proba(rows).tolist())

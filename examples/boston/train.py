@@ -32,10 +32,7 @@ pipeline = Pipeline(
         (
             "prepare",
             ColumnTransformer(
-                [
-                    ("scale", StandardScaler(), numeric),
-                    ("encode", OneHotEncoder(handle_unknown="ignore"), CATEGORICAL),
-                ]
+                [("scale", StandardScaler(), numeric), ("encode", OneHotEncoder(handle_unknown="ignore"), CATEGORICAL)]
             ),
         ),
         ("ridge", Ridge(alpha=50)),

@@ -16,13 +16,7 @@ from sklearn.preprocessing import RobustScaler
 
 HERE = pathlib.Path(__file__).parent
 # The columns that tell least about the diagnosis. A client may go on sending them: the pipeline drops them.
-DROPPED = [
-    "mean fractal dimension",
-    "texture error",
-    "smoothness error",
-    "symmetry error",
-    "fractal dimension error",
-]
+DROPPED = ["mean fractal dimension", "texture error", "smoothness error", "symmetry error", "fractal dimension error"]
 
 cancer = load_breast_cancer(as_frame=True)
 malignant = 1 - cancer.target  # scikit-learn's own target is 1 for a benign tumour

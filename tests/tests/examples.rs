@@ -130,7 +130,7 @@ fn boston_in_production_hides_versions() {
     let folder = tempfile::tempdir().expect("a scratch folder");
     let configuration =
         std::fs::read_to_string(example("boston").join("foretell.toml")).expect("the configuration");
-    let configuration = format!("[server]\nmode = \"production\"\nauth = \"none\"\n{configuration}");
+    let configuration = format!("[server]\nmode = \"production\"\n{configuration}");
     std::fs::write(folder.path().join("foretell.toml"), configuration).expect("a configuration");
     std::fs::copy(example("boston").join("model.joblib"), folder.path().join("model.joblib"))
         .expect("a copy");
