@@ -2,4 +2,6 @@
 
 pub mod browser;
 pub mod places;
+pub mod readme;
 pub mod service;
+pub mod trained;

@@ -4,11 +4,12 @@
 //! and eeg are fitted here, by their own `train.py`, and their numbers come from the libraries at the same time.
 
 use foretell_tests::places::{root, run, shared, venv};
+use foretell_tests::readme;
 use foretell_tests::service::{Request, Service, binary};
+use foretell_tests::trained::trained;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command;
-use tempfile::TempDir;
 
 fn example(name: &str) -> std::path::PathBuf {
     root().join("examples").join(name)
@@ -16,19 +17,6 @@ fn example(name: &str) -> std::path::PathBuf {
 
 fn start(folder: &Path) -> Service {
     Service::start(&["--config".as_ref(), folder.join("foretell.toml").as_os_str()])
-}
-
-/// A folder with the example's configuration and the model files that its `train.py` makes of a table that may not be
-/// committed. `None` when the table or Python is missing.
-fn trained(name: &str, table: &str) -> Option<TempDir> {
-    let table = shared(table)?;
-    let python = venv("python")?;
-    let folder = tempfile::tempdir().expect("a scratch folder");
-    for file in ["foretell.toml", "train.py"] {
-        std::fs::copy(example(name).join(file), folder.path().join(file)).expect("a copy");
-    }
-    run(Command::new(python).arg(folder.path().join("train.py")).arg(table));
-    Some(folder)
 }
 
 /// What the library answers for the rows of a table.
@@ -52,6 +40,7 @@ fn iris_without_configuration() {
     assert_eq!(answer["prediction"], json!([0, 1]));
     assert_eq!(answer["probability"], json!([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]));
     assert_eq!(answer["classes"], json!([0, 1, 2]));
+    readme::check(&root().join("README.md"), &service, 2);
 }
 
 #[test]
@@ -71,6 +60,7 @@ fn iris() {
         assert_eq!(error["loc"], json!(["data", 0]), "{path}");
         assert_eq!(error["type"], "wrong_length", "{path}");
     }
+    readme::check(&example("iris").join("README.md"), &service, 2);
 }
 
 #[test]
@@ -104,6 +94,7 @@ fn diabetes() {
     let call = service.send(&call.body(&body.to_string()));
     assert_eq!(call.status, 200, "{}", call.text);
     assert!(["*", origin].contains(&call.header("access-control-allow-origin").unwrap_or_default()));
+    readme::check(&example("diabetes").join("README.md"), &service, 1);
 }
 
 const BOSTON: &str = r#"{"CRIM": 0.00632, "ZN": 18.0, "INDUS": 2.31, "CHAS": 0, "NOX": 0.538, "RM": 6.575, "AGE": 65.2,
@@ -123,6 +114,7 @@ fn boston() {
 
     let health = service.get("/health").ok().to_string();
     assert!(health.contains(env!("CARGO_PKG_VERSION")) && health.contains("1.0.0"), "{health}");
+    readme::check(&example("boston").join("README.md"), &service, 2);
 }
 
 #[test]
@@ -158,6 +150,7 @@ fn breast_cancer() {
     let native = service.post("/models/breast-cancer/predict", &body).ok();
     assert_eq!(native["prediction"], json!([1]));
     assert_eq!(native["probability"], json!([[0.12, 0.88]]));
+    readme::check(&example("breast-cancer").join("README.md"), &service, 1);
 }
 
 #[test]
@@ -200,6 +193,7 @@ fn eeg() {
         let status = service.get(path).status;
         assert!(matches!(status, 404 | 422), "{path}: {status}");
     }
+    readme::check(&example("eeg").join("README.md"), &service, 3);
 }
 
 /// The committed model files are what their scripts make: same predictions, to the bit.
