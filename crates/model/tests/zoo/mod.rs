@@ -121,7 +121,7 @@ pub(crate) fn forest(
             nodes.threshold.push(if split { numbers.float() } else { 0.0 });
             nodes.left.push(if split { first + 2 * node as u32 + 1 } else { leaf });
             nodes.right.push(if split { first + 2 * node as u32 + 2 } else { leaf });
-            nodes.missing_left.push(numbers.next() % 2 == 0);
+            nodes.missing_left.push(numbers.next().is_multiple_of(2));
             nodes.categorical.push(false);
         }
     }
@@ -328,7 +328,7 @@ pub(crate) fn frame(model: &Model, rows: usize, seed: u64) -> Frame {
         schema.features().iter().filter(|f| f.kind == Kind::Number).map(|f| f.nullable).collect();
     for row in frame.numbers_mut().chunks_exact_mut(schema.numbers().max(1)) {
         for (value, nullable) in row.iter_mut().zip(&nullable) {
-            let missing = *nullable && numbers.next() % 5 == 0;
+            let missing = *nullable && numbers.next().is_multiple_of(5);
             *value = if missing { f64::NAN } else { numbers.float() };
         }
     }
