@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use foretell_model::ModelError;
+
 /// A file that was refused.
 ///
 /// `Display` is one line, `place: problem (kind, library version)`:
@@ -15,10 +17,10 @@ use std::fmt;
 /// .at("Pipeline.steps[1].coef_");
 /// assert_eq!(error.to_string(), "Pipeline.steps[1].coef_: expected float64 (3, 4), got (3, 5)");
 /// ```
-#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, thiserror::Error)]
 pub struct FormatError(Box<Inner>);
 
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq)]
 struct Inner {
     kind: FileKind,
     place: Option<String>,
@@ -72,7 +74,7 @@ impl fmt::Display for FileKind {
 }
 
 /// What was wrong with a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Problem {
     /// The file ends too early.
     Truncated {
@@ -98,6 +100,8 @@ pub enum Problem {
     },
     /// A known kind of file that cannot be served yet.
     UnsupportedFormat {
+        /// The kind.
+        format: FileKind,
         /// What to do instead.
         advice: String,
     },
@@ -147,6 +151,8 @@ pub enum Problem {
         /// The contradiction.
         detail: String,
     },
+    /// The parts of the model do not fit together.
+    Model(ModelError),
     /// The file is readable but holds no model.
     NotAModel {
         /// What it holds.
@@ -169,8 +175,8 @@ impl fmt::Display for Problem {
                 f,
                 "not a model file foretell knows: {found}; expected a scikit-learn pickle or joblib file, or an XGBoost model"
             ),
-            Problem::UnsupportedFormat { advice } => {
-                write!(f, "this kind of file is not supported yet; {advice}")
+            Problem::UnsupportedFormat { format, advice } => {
+                write!(f, "{format} files are not supported yet; {advice}")
             }
             Problem::UnsupportedClass { class } => write!(
                 f,
@@ -198,6 +204,7 @@ impl fmt::Display for Problem {
             }
             Problem::Mismatch { expected, got } => write!(f, "expected {expected}, got {got}"),
             Problem::Invalid { detail } => f.write_str(detail),
+            Problem::Model(error) => error.fmt(f),
             Problem::NotAModel { found } => {
                 write!(f, "the file holds {found}, not a model; save the fitted estimator or pipeline itself")
             }

@@ -1,6 +1,7 @@
 //! Readers of model files: bytes to [`Model`](foretell_model::Model), without running anything.
 
 pub mod container;
+mod detect;
 mod error;
 mod limits;
 mod open;
@@ -8,6 +9,7 @@ pub mod pickle;
 pub mod sklearn;
 pub mod xgboost;
 
+pub use detect::detect;
 pub use error::{FileKind, FormatError, Problem};
 pub use limits::Limits;
-pub use open::{detect, open};
+pub use open::open;

@@ -89,6 +89,8 @@ pub struct Pickle<'b> {
     decoded: Vec<u8>,
     nodes: Vec<Node>,
     root: NodeId,
+    protocol: u8,
+    joblib: bool,
     limits: Limits,
     /// Bytes that readers have produced.
     made: Cell<usize>,
@@ -112,16 +114,28 @@ impl<'b> Pickle<'b> {
         let data = data.into();
         let mut machine = Machine::new(&data, limits);
         let root = machine.run()?;
-        let (nodes, decoded) = (machine.nodes, machine.decoded);
+        let Machine { nodes, decoded, protocol, joblib, .. } = machine;
         Ok(Pickle {
             data,
             decoded,
             nodes,
             root,
+            protocol,
+            joblib,
             limits: limits.clone(),
             made: Cell::new(0),
             walked: Cell::new(0),
         })
+    }
+
+    /// The protocol its header tells; 0 also stands for 1, which has none.
+    pub fn protocol(&self) -> u8 {
+        self.protocol
+    }
+
+    /// Do arrays stand in the stream, as joblib writes them?
+    pub fn is_joblib(&self) -> bool {
+        self.joblib
     }
 
     /// The value the file holds.

@@ -202,6 +202,7 @@ pub(super) fn joblib_array(machine: &mut Machine<'_>, id: NodeId, state: NodeId)
         return Err(machine.input.corrupt("a joblib array of an unknown class"));
     }
     let dtype = dtype_of(machine, dtype)?;
+    machine.joblib = true;
     if dtype.has_objects() {
         let nested = machine.run_nested()? as usize;
         if !matches!(machine.nodes[nested], Node::Array(_)) {

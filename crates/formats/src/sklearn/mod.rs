@@ -55,6 +55,8 @@ pub struct Lowered {
     pub task: Task,
     /// Its class and parts in the words of its library.
     pub part: Part,
+    /// Version of the library that made it, where it tells that otherwise than by `_sklearn_version`.
+    pub library_version: Option<String>,
     /// Whether a transformer's output is a sparse matrix in the library; values do not depend on it, except that some
     /// later steps (XGBoost) take what is not stored as missing.
     pub sparse: bool,
@@ -69,6 +71,7 @@ impl Lowered {
             names: None,
             task: Task::Transform,
             part: Part::default(),
+            library_version: None,
             sparse,
         }
     }
@@ -85,6 +88,7 @@ impl Lowered {
             names: None,
             task,
             part: Part::default(),
+            library_version: None,
             sparse: false,
         }
     }
@@ -235,23 +239,49 @@ pub fn lower(value: &Value<'_>, input: Input) -> Result<Lowered> {
     Ok(lowered)
 }
 
-/// The estimator a file holds: its root, or the only one among the values of a dict around it.
+/// The estimator a file holds: its root, or the only one among the values of a dict, list or tuple around it.
 ///
 /// # Errors
-/// The file holds something else.
+/// The file holds something else, or more than one.
 pub fn find_estimator<'p>(root: &Value<'p>) -> Result<Value<'p>> {
-    let known = |value: &Value<'p>| value.class().is_some_and(|class| lowering(class).is_some());
-    if !root.is_dict() {
-        return if root.class().is_some() { Ok(root.clone()) } else { Err(root.not_a_model()) };
-    }
-    let mut found = root.pairs()?.into_iter().map(|(_, value)| value).filter(known);
-    match (found.next(), found.next()) {
-        (Some(only), None) => Ok(only),
+    let held = if root.is_dict() {
+        root.pairs()?.into_iter().map(|(_, value)| value).collect()
+    } else if root.is_list() {
+        root.items()?
+    } else if root.class().is_some() {
+        return Ok(root.clone());
+    } else {
+        return Err(root.not_a_model());
+    };
+    let is_known = |value: &&Value<'_>| value.class().is_some_and(|class| lowering(class).is_some());
+    let mut known = held.iter().filter(is_known);
+    match (known.next(), known.next()) {
+        (Some(only), None) => Ok(only.clone()),
         (Some(first), Some(second)) => Err(root.invalid(format_args!(
             "the file holds several models (`{first}`, `{second}`); save the one to serve in a file of its own"
         ))),
-        (None, _) => Err(root.not_a_model()),
+        // What is not of Python's own library is likely the model that was meant.
+        (None, _) => match held.iter().find(|value| value.class().is_some_and(is_foreign)) {
+            Some(value) => Err(value.unsupported_class()),
+            None => Err(root.not_a_model()),
+        },
     }
+}
+
+/// Is a class none of Python's own that stand beside models: dates, numbers, identifiers?
+fn is_foreign(class: Class<'_>) -> bool {
+    !matches!(
+        class.package(),
+        "builtins"
+            | "collections"
+            | "datetime"
+            | "decimal"
+            | "fractions"
+            | "functools"
+            | "pathlib"
+            | "uuid"
+            | "numpy"
+    )
 }
 
 /// An attribute that is there and not `None`.

@@ -28,6 +28,9 @@ pub(in crate::pickle) struct Machine<'a> {
     spent: usize,
     /// Inside the nested pickle of an object array of a joblib file.
     pub(in crate::pickle) nested: bool,
+    pub(in crate::pickle) protocol: u8,
+    /// An array stood in the stream, as only joblib writes them.
+    pub(in crate::pickle) joblib: bool,
 }
 
 impl<'a> Machine<'a> {
@@ -43,6 +46,8 @@ impl<'a> Machine<'a> {
             opcodes: 0,
             spent: 0,
             nested: false,
+            protocol: 0,
+            joblib: false,
         }
     }
 
@@ -80,7 +85,7 @@ impl<'a> Machine<'a> {
 
     fn step(&mut self, opcode: u8) -> Result<()> {
         match opcode {
-            op::PROTO => self.protocol(),
+            op::PROTO => self.read_protocol(),
             op::FRAME => self.input.length::<8>().map(drop),
             op::MARK => {
                 self.marks.push(self.stack.len());
@@ -181,9 +186,15 @@ impl<'a> Machine<'a> {
         }
     }
 
-    fn protocol(&mut self) -> Result<()> {
+    fn read_protocol(&mut self) -> Result<()> {
         match self.input.byte()? {
-            0..=5 => Ok(()),
+            protocol @ 0..=5 => {
+                // The first is that of the file; others are of pickles inside it.
+                if !self.nested {
+                    self.protocol = protocol;
+                }
+                Ok(())
+            }
             protocol => {
                 Err(self.input.corrupt(format!("pickle protocol {protocol} does not exist, expected 0 to 5")))
             }

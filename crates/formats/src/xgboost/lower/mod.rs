@@ -66,6 +66,7 @@ fn lower_parts(learner: &Learner, usage: &Use) -> Result<Lowered, FormatError> {
         task: objective.task(),
         part: Part { class: usage.class.clone(), ..Part::default() },
         sparse: false,
+        library_version: learner.version.map(|version| version.to_string()),
     })
 }
 
