@@ -13,9 +13,10 @@ fn refusal(bytes: &[u8]) -> FormatError {
 
 #[test]
 fn what_is_no_model_is_named() {
-    let found = |bytes: &[u8]| match refusal(bytes).problem() {
-        Problem::UnknownFormat { found } => found.clone(),
-        other => panic!("{other:?}"),
+    let found = |bytes: &[u8]| {
+        let problem = refusal(bytes).problem().clone();
+        let Problem::UnknownFormat { found } = problem else { panic!("{problem:?}") };
+        found
     };
     assert_eq!(found(b""), "it is empty");
     assert_eq!(found(&[0; 40]), "it holds nothing but zeros");
@@ -43,7 +44,7 @@ fn a_known_kind_without_a_loader_is_named_with_advice() {
 
 #[test]
 fn a_container_of_models_must_hold_one() {
-    let object = |class: &str| format!("(i{class}\n}}b");
+    let object = |class: &str| format!("ccopy_reg\n__newobj__\n(c{class}\ntR}}b");
     let open = |items: &str| refusal(format!("({items}l.").as_bytes()).to_string();
     let ridge = object("sklearn.linear_model._ridge\nRidge");
     assert_eq!(
