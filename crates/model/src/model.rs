@@ -94,8 +94,8 @@ pub struct Model {
     schema: Schema,
     pipeline: Pipeline,
     task: Task,
-    /// Number of columns that come out of the steps.
-    outputs: usize,
+    /// Number of columns that come out of a transformer.
+    transformed: Option<usize>,
     output_names: Option<Vec<String>>,
     description: Description,
     provenance: Provenance,
@@ -115,12 +115,12 @@ impl Model {
             return Err(SchemaError::WrongNameCount { expected: features, got: names.len() }.into());
         }
         let mut facts = Facts::new(features)?;
-        let outputs = pipeline.infer_outputs(facts.columns(), &mut facts)?;
-        if let (None, Some(names)) = (&pipeline.estimator, &output_names) {
-            expect_count("output names", outputs, names.len())?;
+        let transformed = pipeline.infer(facts.columns(), &mut facts)?.columns;
+        if let (Some(columns), Some(names)) = (transformed, &output_names) {
+            expect_count("output names", columns, names.len())?;
         }
         let schema = facts.schema(names)?;
-        Ok(Self { schema, pipeline, task, outputs, output_names, description, provenance })
+        Ok(Self { schema, pipeline, task, transformed, output_names, description, provenance })
     }
 
     /// The same model with other names for its features, for a file that knows none.
@@ -164,18 +164,17 @@ impl Model {
 
     /// The methods it answers.
     pub fn methods(&self) -> MethodSet {
-        match &self.pipeline.estimator {
-            Some(fitted) => fitted.head.methods(),
-            None => MethodSet::EMPTY.with(Method::Transform),
-        }
+        let of_head = self.pipeline.estimator.as_ref().map(|fitted| fitted.head.methods());
+        let methods = of_head.unwrap_or(MethodSet::EMPTY);
+        if self.transformed.is_some() { methods.with(Method::Transform) } else { methods }
     }
 
     /// The shape of a method's output; `None` when it does not answer it.
     pub fn shape(&self, method: Method) -> Option<Shape> {
-        match &self.pipeline.estimator {
-            Some(fitted) => fitted.head.shape(method),
-            None => (method == Method::Transform).then_some(Shape::Matrix(self.outputs)),
+        if method == Method::Transform {
+            return self.transformed.map(Shape::Matrix);
         }
+        self.pipeline.estimator.as_ref().and_then(|fitted| fitted.head.shape(method))
     }
 
     /// The classes of each target; none where it is no classifier.

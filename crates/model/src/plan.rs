@@ -5,6 +5,7 @@
 use foretell_frame::{Frame, Kind, Schema, Slot};
 
 use crate::error::{Problem, Refusal};
+use crate::kernel::Dense;
 use crate::step::{
     Accepts, Arithmetic, BranchPlan, EncodePlan, Function, ImputePlan, Normalize, apply_parallel,
 };
@@ -20,6 +21,7 @@ pub(crate) enum Op {
     Impute(ImputePlan),
     Encode(EncodePlan),
     Parallel(Vec<BranchPlan>),
+    Project(Dense<f64>),
 }
 
 /// Replaces a text: of a missing value, or of one that equals a marker.
@@ -309,6 +311,11 @@ impl Op {
             Self::Impute(impute) => impute.apply(&block, rows, pool)?,
             Self::Encode(encode) => encode.apply(&block, rows, pool)?,
             Self::Parallel(branches) => apply_parallel(branches, &block, rows, pool)?,
+            Self::Project(dense) => {
+                let mut sums = pool.take();
+                dense.apply(rows.count, block.numbers(), &mut sums);
+                Block::owned(dense.outputs(), sums)
+            }
         };
         block.release(pool);
         Ok(replaced)

@@ -10,10 +10,12 @@ use crate::estimator::NeuralBuffers;
 use crate::head::Wanted;
 use crate::kernel::ForestBuffers;
 use crate::pipeline::PipelinePlan;
-use crate::plan::{Block, Layout, Place, Pool, Rows};
+use crate::plan::{Block, Layout, Located, Place, Pool, Rows};
 
 /// Rows that go through the pipeline together: few enough that what lies between two steps stays in the cache.
 const CHUNK: usize = 256;
+/// Transformed rows alone.
+const TRANSFORM: MethodSet = MethodSet::EMPTY.with(Method::Transform);
 
 /// Memory that a prediction needs besides its input and its answer. Reusing it makes predictions free of
 /// allocation; any predictor can use any scratch.
@@ -41,7 +43,8 @@ impl Predictor {
     /// Compiles a model.
     pub fn new(model: Arc<Model>) -> Self {
         let plan = PipelinePlan::new(model.pipeline(), Layout::of_schema(model.schema()));
-        let has_texts = plan.layout.columns.iter().any(|column| column.kind() == Kind::Text);
+        let columns = plan.transformed().map_or(&[][..], |layout| &layout.columns);
+        let has_texts = columns.iter().any(|column| column.kind() == Kind::Text);
         Self { model, plan, has_texts }
     }
 
@@ -53,8 +56,11 @@ impl Predictor {
     /// The kinds of the columns of a transformer's output, in order. Where there are texts, numbers and texts
     /// stand in [`Predictions::table`], each in the order of the columns of their kind.
     pub fn output_kinds(&self) -> impl Iterator<Item = Kind> {
-        let columns = if self.plan.head().is_some() { &[][..] } else { &self.plan.layout.columns[..] };
-        columns.iter().map(|column| column.kind())
+        self.transformed_columns().iter().map(|column| column.kind())
+    }
+
+    fn transformed_columns(&self) -> &[Located] {
+        self.plan.transformed().map_or(&[], |layout| &layout.columns)
     }
 
     /// Predicts the rows of `frame`, which has the layout of the model's schema, and puts the output of each of
@@ -112,17 +118,14 @@ impl Predictor {
     ) -> Result<(), Refusal> {
         let width = rows.frame.width();
         let numbers = &rows.frame.numbers()[rows.start * width..(rows.start + rows.count) * width];
-        let input = Block::borrowed(width, numbers);
-        let Some(head) = self.plan.head() else {
-            let block = self.plan.transform(input, rows, scratch)?;
-            if methods.contains(Method::Transform) {
-                self.transformed(&block, rows, out);
-            }
+        if methods.contains(Method::Transform) {
+            let block = self.plan.transform(Block::borrowed(width, numbers), rows, scratch)?;
+            self.transformed(&block, rows, out);
             block.release(&mut scratch.pool);
-            return Ok(());
-        };
+        }
+        let Some(head) = self.plan.head().filter(|_| methods != TRANSFORM) else { return Ok(()) };
         let mut raw = scratch.pool.take();
-        self.plan.scores(input, rows, scratch, &mut raw)?;
+        self.plan.scores(Block::borrowed(width, numbers), rows, scratch, &mut raw)?;
         let mut probabilities = scratch.pool.take();
         let wanted = Wanted { raw: &raw, rows: rows.count, methods };
         head.answer(wanted, &mut probabilities, out);
@@ -132,15 +135,14 @@ impl Predictor {
     }
 
     fn reset_table(&self, out: &mut Predictions) {
-        let columns = &self.plan.layout.columns;
-        let texts = columns.iter().filter(|column| column.kind() == Kind::Text).count();
-        out.table_mut().reset(self.plan.layout.width(), texts);
+        let count = |kind| self.transformed_columns().iter().filter(|column| column.kind() == kind).count();
+        out.table_mut().reset(count(Kind::Number), count(Kind::Text));
     }
 
     /// Appends transformed rows: to the output, or to the table where there are texts.
     fn transformed(&self, block: &Block<'_>, rows: &Rows<'_>, out: &mut Predictions) {
         // The last step may have left its columns in another order than they stand in the block.
-        let columns = &self.plan.layout.columns;
+        let columns = self.transformed_columns();
         if !self.has_texts {
             let values = out.output_mut(Method::Transform).values_mut();
             for row in 0..rows.count {

@@ -141,7 +141,7 @@ fn with_start(value: &Value<'_>, mut trees: Trees, scores: TermScores, input: In
     start.steps.insert(0, Step::Elementwise(vec![Function::Float32]));
     let shape = if trees.outputs == 1 { Shape::Vector } else { Shape::Matrix(trees.outputs) };
     let fitted = Fitted { estimator: Estimator::Trees(trees), head: regressor(shape) };
-    let rest = Pipeline { steps: Vec::new(), estimator: Some(fitted) };
+    let rest = Pipeline { estimator: Some(fitted), ..Pipeline::default() };
     Ok(Estimator::Sum(vec![
         Term { pipeline: start, scores },
         Term { pipeline: rest, scores: TermScores::Raw },

@@ -27,6 +27,7 @@ pub(super) fn pipeline(value: &Value<'_>, input: Input) -> Result<Lowered> {
         whole.part.parts.push(lowered.part_named(name));
         if position + 1 == entries.len() {
             whole.pipeline.estimator = lowered.pipeline.estimator;
+            whole.pipeline.transform = lowered.pipeline.transform;
             whole.pipeline.steps.extend(lowered.pipeline.steps);
         } else {
             whole.pipeline.steps.extend(lowered.into_steps(&step)?);

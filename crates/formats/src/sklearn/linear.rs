@@ -1,9 +1,10 @@
 //! Linear models: regressors, classifiers and linear discriminants.
 
 use foretell_frame::{Labels, Shape};
-use foretell_model::Estimator;
 use foretell_model::estimator::Linear;
 use foretell_model::head::{LabelRule, LogProbability, Probability};
+use foretell_model::step::{Arithmetic, Scale};
+use foretell_model::{Estimator, Step};
 
 use super::classes::{Classifier, labels, regressor};
 use super::{Input, Lowered, Result, present};
@@ -67,12 +68,36 @@ pub(super) fn sgd_classifier(value: &Value<'_>, _: Input) -> Result<Lowered> {
     classification(value, classes, probability, LogProbability::OfProbability)
 }
 
-/// `LinearDiscriminantAnalysis`.
+/// `LinearDiscriminantAnalysis`, which classifies, and transforms unless its solver is `lsqr`.
 pub(super) fn linear_discriminant_analysis(value: &Value<'_>, _: Input) -> Result<Lowered> {
     let classes = labels(&value.field("classes_")?)?;
     let probability =
         if classes.len() == 2 { Probability::Sigmoid { scale: 1.0 } } else { Probability::Softmax };
-    classification(value, classes, Some(probability), LogProbability::OfPositiveProbability)
+    let mut lowered =
+        classification(value, classes, Some(probability), LogProbability::OfPositiveProbability)?;
+    let features = value.field("n_features_in_")?.size()?;
+    lowered.pipeline.transform = match value.field("solver")?.text()? {
+        "svd" => {
+            let centre = Arithmetic::Subtract(value.field("xbar_")?.f64_vector(features)?);
+            let centre = Scale { operations: vec![centre], ..Scale::default() };
+            Some(vec![Step::Scale(centre), discriminants(value, features)?])
+        }
+        "eigen" => Some(vec![discriminants(value, features)?]),
+        "lsqr" => None,
+        other => return Err(value.unsupported_option("solver", other, "`svd`, `lsqr` or `eigen`")),
+    };
+    Ok(lowered)
+}
+
+/// The projection on the first discriminants: the first columns of `scalings_`.
+fn discriminants(value: &Value<'_>, features: usize) -> Result<Step> {
+    let scalings = value.field("scalings_")?.f64_matrix(features, None)?;
+    let kept = value.field("_max_components")?.size()?.min(scalings.cols);
+    let coefficients = (0..kept)
+        .flat_map(|column| (0..features).map(move |row| (row, column)))
+        .map(|(row, column)| scalings.row(row)[column]);
+    let linear = Linear { features, coefficients: coefficients.collect(), intercept: vec![0.0; kept] };
+    Ok(Step::Project(linear))
 }
 
 /// One score and two classes, or one score per class.

@@ -66,7 +66,7 @@ impl Lowered {
     /// A transformer of `features` columns.
     pub fn transformer(features: impl Into<Option<usize>>, steps: Vec<Step>, sparse: bool) -> Self {
         Self {
-            pipeline: Pipeline { steps, estimator: None },
+            pipeline: Pipeline { steps, ..Pipeline::default() },
             features: features.into(),
             names: None,
             task: Task::Transform,
@@ -83,7 +83,7 @@ impl Lowered {
             Head::Classification(_) => Task::Classification,
         };
         Self {
-            pipeline: Pipeline { steps: Vec::new(), estimator: Some(Fitted { estimator, head }) },
+            pipeline: Pipeline { estimator: Some(Fitted { estimator, head }), ..Pipeline::default() },
             features: features.into(),
             names: None,
             task,
@@ -120,14 +120,18 @@ impl Lowered {
         }
     }
 
-    /// The steps of a transformer.
+    /// The steps of a transformer, or of an estimator that also transforms.
     fn into_steps(self, value: &Value<'_>) -> Result<Vec<Step>> {
-        match self.pipeline.estimator {
-            None => Ok(self.pipeline.steps),
-            Some(_) => {
-                Err(value.mismatch("a transformer", format_args!("`{}`, which predicts", self.part.class)))
+        let Pipeline { mut steps, estimator, transform } = self.pipeline;
+        match (estimator, transform) {
+            (_, Some(rest)) => steps.extend(rest),
+            (None, None) => {}
+            (Some(_), None) => {
+                let got = format_args!("`{}`, which predicts", self.part.class);
+                return Err(value.mismatch("a transformer", got));
             }
         }
+        Ok(steps)
     }
 
     /// Its part under the name it has in what holds it.

@@ -15,7 +15,7 @@ pub struct Linear {
 }
 
 impl Linear {
-    pub(super) fn check(&self) -> Result<usize, ModelError> {
+    pub(crate) fn check(&self) -> Result<usize, ModelError> {
         let outputs = self.intercept.len();
         if Some(self.coefficients.len()) != self.features.checked_mul(outputs) {
             let expected = format!("{outputs} x {} coefficients", self.features);
@@ -24,7 +24,7 @@ impl Linear {
         Ok(outputs)
     }
 
-    pub(super) fn compile(&self) -> Dense<f64> {
+    pub(crate) fn compile(&self) -> Dense<f64> {
         let weight = |input, output| self.coefficients[output * self.features + input];
         Dense::new(self.features, &self.intercept, weight)
     }

@@ -46,8 +46,8 @@ pub enum TermScores {
 impl Term {
     /// Checks the term; the number of scores it contributes.
     fn infer(&self, columns: &[Column], facts: &mut Facts) -> Result<usize, ModelError> {
-        let outputs = self.pipeline.infer_outputs(columns.to_vec(), facts)?;
-        let Some(fitted) = &self.pipeline.estimator else {
+        let outputs = self.pipeline.infer(columns.to_vec(), facts)?.scores;
+        let (Some(fitted), Some(outputs)) = (&self.pipeline.estimator, outputs) else {
             return Err(ModelError::mismatch("an estimator", "none"));
         };
         if let TermScores::LogOdds { epsilon, .. } | TermScores::LogProbability { epsilon, .. } = self.scores

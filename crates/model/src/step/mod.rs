@@ -9,6 +9,7 @@ mod encode;
 mod impute;
 mod normalize;
 mod parallel;
+mod project;
 mod scale;
 
 pub use elementwise::Function;
@@ -23,6 +24,7 @@ pub(crate) use impute::ImputePlan;
 pub(crate) use parallel::{BranchPlan, apply as apply_parallel};
 
 use crate::error::{ModelError, expect_index};
+use crate::estimator::Linear;
 use crate::infer::{Column, Facts};
 use crate::plan::{Layout, Op};
 
@@ -48,6 +50,8 @@ pub enum Step {
     Parallel(Vec<Branch>),
     /// Keeps some columns, in this order.
     Select(Vec<usize>),
+    /// Weighted sums of the columns in place of them: projections onto discriminants.
+    Project(Linear),
 }
 
 /// What a part of a pipeline accepts in its numeric input.
@@ -79,6 +83,7 @@ impl Step {
             Self::Ordinal(_) => "ordinal",
             Self::Parallel(_) => "columns",
             Self::Select(_) => "select",
+            Self::Project(_) => "project",
         }
     }
 
@@ -96,6 +101,7 @@ impl Step {
             Self::Ordinal(ordinal) => ordinal.infer(columns, facts),
             Self::Parallel(branches) => parallel::infer(branches, columns, facts),
             Self::Select(positions) => select(positions, columns),
+            Self::Project(linear) => project::infer(linear, columns, facts),
         }
     }
 
@@ -115,6 +121,7 @@ impl Step {
                 let (gather, layout) = layout.gather(positions);
                 (vec![Op::Gather(gather)], layout)
             }
+            Self::Project(linear) => project::compile(linear, layout),
         }
     }
 }

@@ -40,7 +40,7 @@ impl Numbers {
 
 pub(crate) fn parts(features: usize, steps: Vec<Step>, estimator: Option<Fitted>) -> ModelParts {
     ModelParts {
-        pipeline: Pipeline { steps, estimator },
+        pipeline: Pipeline { steps, estimator, transform: None },
         features,
         names: None,
         task: Task::Classification,
@@ -305,7 +305,10 @@ fn sum(numbers: &mut Numbers) -> Option<Fitted> {
     let start = Fitted { estimator: linear(WIDTH, 1, numbers), head: binary() };
     let trees = forest(WIDTH, 9, 3, 1, false, numbers);
     let trees = Fitted { estimator: Estimator::Trees(trees), head: regression(1, Link::Identity) };
-    let term = |fitted, steps, scores| Term { pipeline: Pipeline { steps, estimator: Some(fitted) }, scores };
+    let term = |fitted, steps, scores| {
+        let pipeline = Pipeline { steps, estimator: Some(fitted), transform: None };
+        Term { pipeline, scores }
+    };
     let narrow = vec![Step::Elementwise(vec![Function::Float32])];
     let log_odds = TermScores::LogOdds { factor: 1.0, epsilon: 1e-7 };
     let terms = vec![term(start, narrow, log_odds), term(trees, Vec::new(), TermScores::Raw)];
