@@ -1,15 +1,15 @@
 //! A running `foretell serve` and a client for it.
 
-use crate::places::root;
+use crate::places::{root, run};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::{LazyLock, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// Far longer than any start takes, so that a slow machine does not fail a test.
-const START: Duration = Duration::from_secs(60);
+/// Far longer than anything takes, so that a slow machine does not fail a test.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The `foretell` binary, built in the profile of the tests.
 pub fn binary() -> &'static Path {
@@ -101,7 +101,7 @@ impl Service {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .allow_non_standard_methods(true)
-            .timeout_global(Some(START));
+            .timeout_global(Some(PATIENCE));
         let agent = ureq::Agent::new_with_config(config.build());
         let response = agent.run(message).unwrap_or_else(|error| panic!("{} {url}: {error}", request.method));
         let (head, mut body) = response.into_parts();
@@ -112,10 +112,33 @@ impl Service {
         Answer { status: head.status.as_u16(), headers: headers.collect(), text }
     }
 
+    /// Asks the process to stop, as a service manager does (`SIGTERM`), and goes on.
+    ///
+    /// # Panics
+    /// If there is no `kill`.
+    pub fn ask_to_stop(&self) {
+        run(Command::new("kill").args(["-TERM", &self.process.id().to_string()]));
+    }
+
+    /// How the process ended, once it has.
+    ///
+    /// # Panics
+    /// If it goes on for another minute.
+    pub fn await_end(&mut self) -> ExitStatus {
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.process.try_wait().expect("a child of ours") {
+                return status;
+            }
+            assert!(started.elapsed() < PATIENCE, "foretell does not end");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     fn await_ready(&self) {
-        let started = std::time::Instant::now();
+        let started = Instant::now();
         while self.get("/health/ready").status != 200 {
-            assert!(started.elapsed() < START, "foretell did not become ready");
+            assert!(started.elapsed() < PATIENCE, "foretell did not become ready");
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -144,7 +167,7 @@ fn address(stderr: ChildStderr) -> Result<String, String> {
         }
         found.send(Err(log)).ok();
     });
-    address.recv_timeout(START).unwrap_or_else(|_| Err("nothing".to_owned()))
+    address.recv_timeout(PATIENCE).unwrap_or_else(|_| Err("nothing".to_owned()))
 }
 
 /// A request to send with [`Service::send`].
