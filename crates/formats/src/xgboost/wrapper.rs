@@ -3,7 +3,7 @@
 
 use crate::pickle::Value;
 use crate::sklearn::{Input, Lowered, labels, present};
-use crate::{FormatError, Limits};
+use crate::{FormatError, Limits, Problem};
 
 use super::decode;
 use super::learner::{Booster, Learner, Version};
@@ -11,6 +11,9 @@ use super::lower::{Interface, Use, lower};
 
 /// From this release on wrappers predict with `best_iteration`, and before with `best_ntree_limit`.
 const BEST_ITERATION: Version = Version(1, 4, 0);
+/// From this release on files tell the number of parallel trees, so that rounds can be counted; before they have an
+/// attribute `best_ntree_limit` beside `best_iteration`, which counts trees.
+const PARALLEL_TREES: Version = Version(1, 6, 0);
 
 /// A native file: answers as `Booster.predict` does, or as the wrapper that saved it.
 pub(super) fn native(learner: &Learner, limits: &Limits) -> Result<Lowered, FormatError> {
@@ -33,19 +36,27 @@ pub(super) fn native(learner: &Learner, limits: &Limits) -> Result<Lowered, Form
     lower(learner, &usage)
 }
 
-/// Number of trees a wrapper predicts with, when training was stopped early.
+/// Number of trees a wrapper predicts with, when training was stopped early; `ntree_limit` is the wrapper's own
+/// `best_ntree_limit`.
 fn best_trees(learner: &Learner, ntree_limit: Option<usize>) -> Result<Option<usize>, FormatError> {
     let Booster::Forest(forest) = &learner.booster else { return Ok(None) };
-    if learner.version.is_none_or(|version| version < BEST_ITERATION) {
-        let limit = ntree_limit.unwrap_or(0).saturating_mul(learner.outputs());
-        return Ok((limit > 0 && limit <= forest.trees.len()).then_some(limit));
-    }
-    let Some(text) = learner.attributes.get("best_iteration") else { return Ok(None) };
-    let end = text.parse::<usize>().ok().and_then(|best| forest.round_ends.get(best));
-    end.map(|end| Some(*end)).ok_or_else(|| {
-        let detail = format!("round {text} is not one of {}", forest.round_ends.len());
-        FormatError::new(learner.kind, crate::Problem::Invalid { detail })
-            .at("learner.attributes.best_iteration")
+    let trees_of = |limit: usize| Some(limit.saturating_mul(learner.outputs()));
+    let end_of_round = |best: usize| forest.round_ends.get(best).copied();
+    let (name, number_of_trees): (_, &dyn Fn(usize) -> Option<usize>) = match learner.version {
+        Some(version) if version >= PARALLEL_TREES => ("best_iteration", &end_of_round),
+        Some(version) if version >= BEST_ITERATION => ("best_ntree_limit", &trees_of),
+        Some(_) | None => {
+            // The library takes a limit of 0, or one that is too large, for all trees.
+            let trees = ntree_limit.and_then(trees_of);
+            return Ok(trees.filter(|trees| (1..=forest.trees.len()).contains(trees)));
+        }
+    };
+    let Some(text) = learner.attributes.get(name) else { return Ok(None) };
+    let trees = text.parse().ok().and_then(number_of_trees).filter(|trees| *trees <= forest.trees.len());
+    trees.map(Some).ok_or_else(|| {
+        let shown: String = text.chars().take(40).collect();
+        let detail = format!("`{shown}` does not fit {} trees", forest.trees.len());
+        FormatError::new(learner.kind, Problem::Invalid { detail }).at(format!("learner.attributes.{name}"))
     })
 }
 

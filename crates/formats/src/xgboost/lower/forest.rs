@@ -10,6 +10,9 @@ use super::Use;
 /// The release from which on sums start from the base score; before it was added to them.
 const BASE_FIRST: Version = Version(1, 3, 0);
 
+/// What pruned nodes have for a feature. Release 1.0 does not tell their number in JSON.
+const PRUNED: u32 = i32::MAX as u32;
+
 /// The first trees of a forest, as many as are used.
 pub(super) fn trees(
     learner: &Learner,
@@ -86,7 +89,8 @@ impl Planting<'_> {
             self.split(node, (first + order.len()) as u32)?;
             order.extend([left, right]);
         }
-        if order.len() + self.tree.deleted == count {
+        let pruned = |node: usize| self.tree.feature[node] == PRUNED;
+        if order.len() + self.tree.deleted == count || (0..count).all(|node| seen[node] || pruned(node)) {
             return Ok(());
         }
         let detail = format!(

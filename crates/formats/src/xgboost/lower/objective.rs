@@ -6,8 +6,11 @@ use foretell_model::head::{ClassPredict, Classification, LabelRule, Link, Probab
 
 use crate::{FormatError, Problem};
 
-use super::super::learner::Learner;
+use super::super::learner::{Learner, Version};
 use super::{Interface, shape};
+
+/// From this release on the base score of `binary:logitraw` is a raw score, before it was a probability.
+const RAW_BASE: Version = Version(1, 3, 0);
 
 /// An objective, as far as prediction depends on it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -94,8 +97,9 @@ impl Objective {
         };
         let logistic = match self {
             Self::Logistic => true,
+            Self::LogisticRaw => learner.version.is_some_and(|version| version < RAW_BASE),
             Self::Regression { link } => link == Link::SigmoidSingle,
-            Self::Ranking | Self::LogisticRaw | Self::Hinge | Self::Softmax | Self::Softprob => false,
+            Self::Ranking | Self::Hinge | Self::Softmax | Self::Softprob => false,
         };
         let logarithm = self == Self::Regression { link: Link::ExpSingle };
         let raw = |score: &f32| match score {
