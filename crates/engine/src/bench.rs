@@ -35,6 +35,8 @@ impl Default for BenchOptions {
 /// Times of one model, medians.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BenchReport {
+    /// What computed them.
+    pub kernel: &'static str,
     /// Threads that large batches were split over.
     pub threads: usize,
     /// Microseconds of a call with one row.
@@ -59,18 +61,23 @@ pub fn run(model: &LiveModel, rows: &Frame, options: BenchOptions) -> Result<Ben
     let mut next = 0;
     let one_row = median_of(options.repeats, || {
         next = (next + 1) % single.len();
-        worker.compute(model, black_box(&single[next]), methods).map(|answer| drop(black_box(answer)))
+        worker.compute(model, black_box(&single[next]), methods).map(|answer| {
+            black_box(answer);
+        })
     })?;
     let batch = cycled(rows, 0, options.batch_rows);
     let pool = Pool::new(PoolOptions { threads: options.threads, max_jobs: 1 });
     let whole_batch = median_of(options.repeats, || {
         let batch = black_box(&batch);
         if options.threads == 1 {
-            return worker.compute(model, batch, methods).map(|answer| drop(black_box(answer)));
+            return worker.compute(model, batch, methods).map(|answer| {
+                black_box(answer);
+            });
         }
         pool.predict(model, batch, methods).map(|answer| drop(black_box(answer)))
     })?;
     Ok(BenchReport {
+        kernel: model.kernel(),
         threads: options.threads,
         one_row_us: one_row * 1e6,
         batch_rows: options.batch_rows,

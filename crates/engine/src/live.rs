@@ -184,6 +184,11 @@ impl LiveModel {
         }
     }
 
+    /// What computes its predictions, for reports.
+    pub fn kernel(&self) -> &'static str {
+        self.model().pipeline().estimator.as_ref().map_or("steps", |fitted| fitted.estimator.kind())
+    }
+
     /// Whether the library's own `predict` of a classifier gives the class.
     fn predicts_labels(&self) -> bool {
         match self.model().pipeline().estimator.as_ref().map(|fitted| &fitted.head) {
@@ -204,7 +209,7 @@ impl LiveModel {
     ///
     /// # Errors
     /// [`PredictError::Invalid`] with what is wrong, up to a bound.
-    pub(crate) fn check(&self, frame: &Frame) -> Result<(), PredictError> {
+    pub fn check(&self, frame: &Frame) -> Result<(), PredictError> {
         let mut violations = Vec::new();
         validate(self.schema(), frame, MAX_VIOLATIONS, &mut violations);
         if violations.is_empty() { Ok(()) } else { Err(PredictError::Invalid { violations }) }

@@ -46,14 +46,6 @@ pub struct Overloaded {
     pub max_jobs: usize,
 }
 
-/// Threads that were refused by the system.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot start {threads} compute threads")]
-pub struct PoolError {
-    threads: usize,
-    source: rayon::ThreadPoolBuildError,
-}
-
 /// A job to compute: whole batches, owned, so that whoever asked need not wait.
 #[derive(Debug)]
 pub struct Job {
@@ -114,7 +106,7 @@ impl Pool {
     /// [`PredictError::Overloaded`] when as many jobs as allowed are running and waiting, or when the system
     /// gives no threads.
     pub fn submit(&self, job: Job, done: impl FnOnce(Done) + Send + 'static) -> Result<(), PredictError> {
-        let threads = self.threads().map_err(|_| PredictError::Overloaded(self.overloaded()))?;
+        let threads = self.threads()?;
         let admitted = self.admit()?;
         threads.spawn(move || {
             let result = split(&job.model, &job.frame, job.methods);
@@ -134,7 +126,7 @@ impl Pool {
         frame: &Frame,
         methods: MethodSet,
     ) -> Result<Predictions, PredictError> {
-        let threads = self.threads().map_err(|_| PredictError::Overloaded(self.overloaded()))?;
+        let threads = self.threads()?;
         let _admitted = self.admit()?;
         threads.install(|| split(model, frame, methods))
     }
@@ -143,15 +135,16 @@ impl Pool {
         Overloaded { max_jobs: self.options.max_jobs }
     }
 
-    fn admit(&self) -> Result<Admitted, PredictError> {
+    fn admit(&self) -> Result<Admitted, Overloaded> {
         let admitted = Admitted(Arc::clone(&self.jobs));
         if self.jobs.fetch_add(1, Ordering::AcqRel) >= self.options.max_jobs {
-            return Err(PredictError::Overloaded(self.overloaded()));
+            return Err(self.overloaded());
         }
         Ok(admitted)
     }
 
-    fn threads(&self) -> Result<&rayon::ThreadPool, PoolError> {
+    /// The threads. A system that gives none has more to do than it can.
+    fn threads(&self) -> Result<&rayon::ThreadPool, Overloaded> {
         if let Some(threads) = self.threads.get() {
             return Ok(threads);
         }
@@ -160,7 +153,7 @@ impl Pool {
             .num_threads(threads)
             .thread_name(|number| format!("compute-{number}"))
             .build()
-            .map_err(|source| PoolError { threads, source })?;
+            .map_err(|_| self.overloaded())?;
         Ok(self.threads.get_or_init(|| pool))
     }
 }

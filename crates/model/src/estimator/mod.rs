@@ -45,6 +45,19 @@ pub enum Estimator {
 }
 
 impl Estimator {
+    /// Its kind in a word, for reports.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Linear(_) => "linear",
+            Self::LinearBooster(_) => "linear-booster",
+            Self::Trees(_) => "trees",
+            Self::Neural(_) => "neural",
+            Self::GaussianNaiveBayes(_) => "naive-bayes",
+            Self::Constant(_) => "constant",
+            Self::Sum(_) => "sum",
+        }
+    }
+
     /// What it accepts. Trees speak for themselves, and a sum's terms do.
     fn accepts(&self) -> Accepts {
         match self {

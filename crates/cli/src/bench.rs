@@ -1,0 +1,60 @@
+//! `foretell bench`: how fast a model predicts on this machine.
+
+use std::io::Write;
+
+use foretell_engine::bench::{self, BenchOptions, BenchReport};
+use foretell_frame::Frame;
+use serde_json::json;
+
+use crate::args::BenchArguments;
+use crate::failure::Failure;
+use crate::model;
+use crate::output::Output;
+use crate::table::Table;
+
+/// Rows that are measured with; more tell nothing new.
+const MOST_ROWS: usize = 100_000;
+
+pub(crate) fn run(arguments: &BenchArguments) -> Result<(), Failure> {
+    let model = model::load(&arguments.model)?;
+    let table = Table::new(&arguments.data, &arguments.table, None);
+    let mut rows = Frame::default();
+    table.for_each_chunk(&model, |chunk| {
+        model.check(&chunk.frame).map_err(|error| table.refused(&error, &model, chunk))?;
+        if rows.rows() < MOST_ROWS {
+            rows.append(&chunk.frame);
+        }
+        Ok(())
+    })?;
+    let options = BenchOptions { threads: usize::from(arguments.threads), ..BenchOptions::default() };
+    let report = bench::run(&model, &rows, options)
+        .map_err(|error| Failure::new("cannot measure the model").because(&error))?;
+    let mut output = Output::open(None)?;
+    let text = if arguments.json { as_json(&report) } else { as_text(&report) };
+    output.write_all(text.as_bytes()).map_err(|error| Failure::output(&error))?;
+    output.finish()
+}
+
+fn as_json(report: &BenchReport) -> String {
+    let object = json!({
+        "kernel": report.kernel,
+        "threads": report.threads,
+        "one_row_us": report.one_row_us,
+        "batch_rows": report.batch_rows,
+        "batch_row_us": report.batch_row_us,
+    });
+    format!("{object}\n")
+}
+
+fn as_text(report: &BenchReport) -> String {
+    let BenchReport { kernel, threads, one_row_us, batch_rows, batch_row_us } = report;
+    let rate = |us: f64| 1e6 / us;
+    format!(
+        "kernel {kernel}, {threads} thread{}\n\
+         one row      {one_row_us:>10.3} us a call  {:>12.0} rows a second\n\
+         {batch_rows} rows    {batch_row_us:>10.3} us a row   {:>12.0} rows a second\n",
+        if *threads == 1 { "" } else { "s" },
+        rate(*one_row_us),
+        rate(*batch_row_us),
+    )
+}

@@ -1,0 +1,38 @@
+//! `foretell`: arguments, configuration, output and exit codes around the engine and the server.
+
+mod args;
+mod bench;
+mod failure;
+mod inspect;
+mod model;
+mod output;
+mod predict;
+mod score;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Arguments, Command};
+use crate::failure::Failure;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn run(arguments: Arguments) -> Result<(), Failure> {
+    match arguments.command {
+        Command::Inspect(command) => inspect::run(&command),
+        Command::Predict(command) => predict::run(&command),
+        Command::Score(command) => score::run(&command),
+        Command::Bench(command) => bench::run(&command),
+    }
+}

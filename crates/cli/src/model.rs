@@ -1,0 +1,63 @@
+//! Opening the model that a command names.
+
+use std::path::Path;
+
+use foretell_engine::{LiveModel, LoadError, Naming, OpenError, OpenLimits, open};
+
+use crate::args::{LimitArguments, ModelArguments};
+use crate::failure::Failure;
+
+/// Opens the model and makes it ready to predict.
+pub(crate) fn load(arguments: &ModelArguments) -> Result<LiveModel, Failure> {
+    let path = &arguments.model;
+    let opened = open::open(path, &limits(&arguments.limits)).map_err(|error| refused(path, &error))?;
+    let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let naming = Naming { name, ..Naming::default() };
+    LiveModel::new(opened, naming).map_err(|error| not_loaded(path, &error))
+}
+
+/// The limits that the arguments ask for, the defaults otherwise.
+pub(crate) fn limits(arguments: &LimitArguments) -> OpenLimits {
+    let mut limits = OpenLimits::default();
+    limits.max_file_bytes = arguments.max_file_bytes.unwrap_or(limits.max_file_bytes);
+    limits.loader.max_inflated_bytes =
+        arguments.max_inflated_bytes.unwrap_or(limits.loader.max_inflated_bytes);
+    limits.loader.max_model_bytes = arguments.max_model_bytes.unwrap_or(limits.loader.max_model_bytes);
+    limits
+}
+
+/// Why a model file was not opened, in the words of the command line.
+pub(crate) fn refused(path: &Path, error: &OpenError) -> Failure {
+    let shown = path.display();
+    match error {
+        OpenError::Io { source } => {
+            let registry_name = path.to_string_lossy().contains('@') && !path.exists();
+            let hint = registry_name.then(|| {
+                "`name@version` means a registry, which this release does not have: give the path of a model file"
+                    .to_owned()
+            });
+            // The path stands in the message already; fs-err repeats it.
+            let source = source.raw_os_error().map_or_else(|| source.to_string(), os_message);
+            Failure::new(format!("cannot read model file `{shown}`")).detail(source).hint(hint)
+        }
+        OpenError::TooLarge { limit } => {
+            Failure::new(format!("model file `{shown}` has more than {limit} bytes"))
+                .hint("raise `--max-file-bytes` if the file is trusted".to_owned())
+        }
+        OpenError::Refused { source } => {
+            Failure::new(format!("cannot open model file `{shown}`")).because(source)
+        }
+    }
+}
+
+fn not_loaded(path: &Path, error: &LoadError) -> Failure {
+    Failure::new(format!("cannot use model file `{}`", path.display())).because(error)
+}
+
+/// What the operating system says, without the number of its error.
+pub(crate) fn os_message(code: i32) -> String {
+    let text = std::io::Error::from_raw_os_error(code).to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
+}

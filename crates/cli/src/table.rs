@@ -1,0 +1,128 @@
+//! Opening the table that a command names, and telling what is wrong with its rows.
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Read};
+use std::path::Path;
+
+use foretell_engine::table::{Chunk, Header, Note, ReadOptions, TableError, TableReader, Target};
+use foretell_engine::{LiveModel, PredictError};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::args::{HeaderRow, TableArguments};
+use crate::failure::{Failure, note};
+use crate::model::os_message;
+
+/// How many bad values are listed.
+const LISTED: usize = 20;
+
+/// A table of rows, as the user named it.
+pub(crate) struct Table<'a> {
+    /// For messages: the path in backticks, or stdin.
+    shown: String,
+    path: &'a Path,
+    options: ReadOptions,
+}
+
+impl<'a> Table<'a> {
+    /// The table at a path, `-` being stdin.
+    pub(crate) fn new(path: &'a Path, arguments: &TableArguments, target: Option<Target>) -> Self {
+        let shown =
+            if path.as_os_str() == "-" { "stdin".to_owned() } else { format!("`{}`", path.display()) };
+        let header = match arguments.header {
+            HeaderRow::Auto => Header::Auto,
+            HeaderRow::Yes => Header::Present,
+            HeaderRow::No => Header::Absent,
+        };
+        let options = ReadOptions { header, target, max_violations: LISTED, ..ReadOptions::default() };
+        Self { shown, path, options }
+    }
+
+    /// Reads the table chunk by chunk and hands each to `take`, showing progress on a terminal. There is at least
+    /// one row.
+    pub(crate) fn for_each_chunk(
+        &self,
+        model: &LiveModel,
+        mut take: impl FnMut(&mut Chunk) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let (input, progress) = self.open()?;
+        let mut reader = TableReader::open(progress.wrap_read(input), model.schema(), &self.options)
+            .map_err(|error| self.unreadable(&error))?;
+        let mut chunk = Chunk::default();
+        let mut rows = 0;
+        while reader.read(&mut chunk).map_err(|error| self.unreadable(&error))? {
+            if !chunk.violations.is_empty() {
+                let violations = std::mem::take(&mut chunk.violations);
+                return Err(self.refused(&PredictError::Invalid { violations }, model, &chunk));
+            }
+            rows += chunk.rows();
+            take(&mut chunk)?;
+        }
+        progress.finish_and_clear();
+        for text in reader.notes().iter().map(Note::to_string) {
+            note(&format!("{}: {text}", self.shown));
+        }
+        if rows == 0 {
+            return Err(Failure::new(format!("table {} has no rows", self.shown)));
+        }
+        Ok(())
+    }
+
+    /// What a model says against the rows of a chunk.
+    pub(crate) fn refused(&self, error: &PredictError, model: &LiveModel, chunk: &Chunk) -> Failure {
+        let shown = &self.shown;
+        match error {
+            PredictError::Invalid { violations } => {
+                let count = violations.len();
+                let values = if count == 1 { "a value" } else { "values" };
+                let mut failure =
+                    Failure::new(format!("table {shown} has {values} that the model does not take"));
+                for violation in violations.iter().take(LISTED) {
+                    let line = chunk.line(violation.row);
+                    failure = failure.detail(format!("line {line}: {}", violation.message(model.schema())));
+                }
+                if count >= LISTED { failure.detail("and perhaps more") } else { failure }
+            }
+            PredictError::Refused(source) => {
+                Failure::new(format!("the model refuses rows of table {shown}")).because(source)
+            }
+            PredictError::Overloaded(source) => Failure::new("cannot predict").because(source),
+        }
+    }
+
+    fn open(&self) -> Result<(Box<dyn Read>, ProgressBar), Failure> {
+        if self.path.as_os_str() == "-" {
+            return Ok((Box::new(io::stdin().lock()), ProgressBar::hidden()));
+        }
+        let unreadable = |source: &io::Error| {
+            let message = source.raw_os_error().map_or_else(|| source.to_string(), os_message);
+            Failure::new(format!("cannot read table {}", self.shown)).detail(message)
+        };
+        let file = fs_err::File::open(self.path).map_err(|error| unreadable(&error))?;
+        let (file, _) = file.into_parts();
+        let progress = progress(&file);
+        Ok((Box::new(file), progress))
+    }
+
+    fn unreadable(&self, error: &TableError) -> Failure {
+        let message = match error {
+            TableError::Io { source } => source.raw_os_error().map_or_else(|| source.to_string(), os_message),
+            TableError::Json { source, .. } => {
+                let reason = source.to_string();
+                format!("{error}: {}", reason.split(" at line ").next().unwrap_or_default())
+            }
+            _ => error.to_string(),
+        };
+        Failure::new(format!("cannot read table {}", self.shown)).detail(message).hint(error.hint())
+    }
+}
+
+/// A bar that counts the bytes of a regular file, on a terminal.
+fn progress(file: &File) -> ProgressBar {
+    let size = file.metadata().ok().filter(|data| data.is_file()).map(|data| data.len());
+    let Some(size) = size.filter(|_| io::stderr().is_terminal()) else {
+        return ProgressBar::hidden();
+    };
+    let bar = ProgressBar::with_draw_target(Some(size), ProgressDrawTarget::stderr());
+    let template = "{wide_bar} {bytes}/{total_bytes} {eta}";
+    bar.with_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
