@@ -7,7 +7,7 @@ use foretell_model::{Model, ModelParts, Provenance};
 use crate::container::{Container, inflate};
 use crate::detect::{self, detect};
 use crate::pickle::{Pickle, Value};
-use crate::sklearn::{self, Input};
+use crate::sklearn;
 use crate::{FileKind, FormatError, Limits, Problem, xgboost};
 
 /// Opens a model file of any supported kind, compressed or not.
@@ -54,7 +54,7 @@ fn pickled(
 ) -> Result<ModelParts, FormatError> {
     let pickle = Pickle::read(content, limits)?;
     let estimator = sklearn::find_estimator(&pickle.root())?;
-    let lowered = sklearn::lower(&estimator, Input::default())?;
+    let lowered = sklearn::lower_whole(&estimator)?;
     let writer = if pickle.is_joblib() { "joblib" } else { "pickle" };
     let protocol = pickle.protocol();
     let format = match compression {

@@ -124,7 +124,8 @@ fn with_start(value: &Value<'_>, mut trees: Trees, scores: TermScores, input: In
             other => Err(value.unsupported_option("init_", other, "`zero` or an estimator")),
         };
     }
-    let lowered = lower(&init, input)?;
+    // The first guess is made from the float32 copy of the input that the trees see.
+    let lowered = lower(&init, Input { single: true, ..input })?;
     if lowered.features.is_some_and(|features| features != trees.features) {
         return Err(init
             .mismatch(format_args!("{} features", trees.features), format_args!("{:?}", lowered.features)));
@@ -136,7 +137,6 @@ fn with_start(value: &Value<'_>, mut trees: Trees, scores: TermScores, input: In
         trees.base = base;
         return Ok(Estimator::Trees(trees));
     }
-    // The first guess is made from the float32 copy of the input that the trees see.
     let mut start = lowered.pipeline;
     start.steps.insert(0, Step::Elementwise(vec![Function::Float32]));
     let shape = if trees.outputs == 1 { Shape::Vector } else { Shape::Matrix(trees.outputs) };

@@ -16,7 +16,7 @@ pub(super) fn pipeline(value: &Value<'_>, input: Input) -> Result<Lowered> {
             whole.part.parts.push(word_part(name, "passthrough"));
             continue;
         }
-        let lowered = lower(&step, Input { sparse: whole.sparse })?;
+        let lowered = lower(&step, Input { sparse: whole.sparse, ..input })?;
         if whole.features.is_none() {
             // Steps before the first that counts its columns keep columns and names as they are.
             whole.features = lowered.features;

@@ -18,7 +18,7 @@ pub(super) fn regression(value: &Value<'_>, _: Input) -> Result<Lowered> {
 }
 
 /// `LogisticRegression`: one sigmoid per class, or a softmax, by solver, setting and version.
-pub(super) fn logistic_regression(value: &Value<'_>, _: Input) -> Result<Lowered> {
+pub(super) fn logistic_regression(value: &Value<'_>, input: Input) -> Result<Lowered> {
     let classes = labels(&value.field("classes_")?)?;
     let binary = classes.len() <= 2;
     // Since 1.8 there is no `multi_class`: several classes are always multinomial.
@@ -33,7 +33,11 @@ pub(super) fn logistic_regression(value: &Value<'_>, _: Input) -> Result<Lowered
             }
         },
     };
+    let coef = value.field("coef_")?;
+    let single = input.single && coef.is_array() && coef.array()?.dtype().is_float32();
     let probability = match (one_versus_rest, binary) {
+        (true, true) if single => Probability::SigmoidSingle,
+        (false, false) if single => Probability::SoftmaxSingle,
         (true, true) => Probability::Sigmoid { scale: 1.0 },
         (true, false) => Probability::SigmoidNormalized,
         (false, true) => Probability::SoftmaxOfBoth,

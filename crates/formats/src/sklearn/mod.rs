@@ -146,6 +146,8 @@ pub struct Input {
     /// Whether it is a sparse matrix in the library: scalers then multiply by reciprocals, and XGBoost takes zeros as
     /// missing.
     pub sparse: bool,
+    /// Whether its numbers are float32 in the library; estimators that were fitted on float32 then compute in it.
+    pub single: bool,
 }
 
 /// The function that understands a class.
@@ -239,6 +241,29 @@ pub fn lower(value: &Value<'_>, input: Input) -> Result<Lowered> {
         && let Some(names) = present(value, "feature_names_in_")?
     {
         lowered.names = Some(names.text_vector(lowered.features)?);
+    }
+    Ok(lowered)
+}
+
+/// Lowers the estimator that a whole file is about.
+///
+/// # Errors
+/// As [`lower`], and a transformer whose file does not tell how many columns it takes.
+pub fn lower_whole(value: &Value<'_>) -> Result<Lowered> {
+    let lowered = lower(value, Input::default())?;
+    let blind = lowered.pipeline.estimator.as_ref().is_some_and(|fitted| match fitted.estimator {
+        Estimator::Constant(_) => true,
+        Estimator::Linear(_)
+        | Estimator::LinearBooster(_)
+        | Estimator::Trees(_)
+        | Estimator::Neural(_)
+        | Estimator::GaussianNaiveBayes(_)
+        | Estimator::Sum(_) => false,
+    });
+    if lowered.features.is_none() && !blind {
+        let detail =
+            "the file does not tell how many columns it takes; save it in a pipeline with an estimator";
+        return Err(value.invalid(detail));
     }
     Ok(lowered)
 }

@@ -99,7 +99,7 @@ fn scalers_multiply_by_reciprocals_after_a_sparse_step() {
         scale.operations
     };
     assert_eq!(operations(lowered(&scaler).unwrap()), [Arithmetic::Divide(vec![4.0])]);
-    let sparse = lowered_after(&scaler, Input { sparse: true }).unwrap();
+    let sparse = lowered_after(&scaler, Input { sparse: true, single: false }).unwrap();
     assert!(sparse.sparse);
     assert_eq!(operations(sparse), [Arithmetic::Multiply(vec![0.25])]);
 }
