@@ -9,6 +9,8 @@ use crate::{FormatError, Problem};
 use super::super::learner::{Learner, Version};
 use super::{Interface, shape};
 
+/// Largest number of raw scores: bounds what is made of a number that a file merely states.
+const MOST_OUTPUTS: usize = 1 << 16;
 /// From this release on the base score of `binary:logitraw` is a raw score, before it was a probability.
 const RAW_BASE: Version = Version(1, 3, 0);
 
@@ -66,6 +68,12 @@ impl Objective {
 
     fn check_outputs(self, learner: &Learner) -> Result<(), FormatError> {
         let (classes, targets) = (learner.classes, learner.targets);
+        if learner.outputs() > MOST_OUTPUTS {
+            let (option, value) =
+                if classes > targets { ("num_class", classes) } else { ("num_target", targets) };
+            let supported = format!("at most {MOST_OUTPUTS}");
+            return Err(unsupported(learner, option, &value.to_string(), &supported));
+        }
         let problem = match self {
             Self::Softmax | Self::Softprob if classes < 2 => "at least 2 classes",
             Self::Softmax | Self::Softprob if targets > 1 => "one target for a multi-class objective",
