@@ -24,6 +24,8 @@ pub struct Limits {
     pub max_opcodes: u64,
     /// Values (numbers, texts, lists, objects) in the tree of a file.
     pub max_nodes: usize,
+    /// Bytes of memory these values take, without the bytes of arrays and texts, which stay in the file.
+    pub max_tree_bytes: usize,
     /// Levels a reader descends from the root; also what ends a walk through a structure that contains itself.
     pub max_depth: usize,
     /// Bytes of one array.
@@ -46,6 +48,7 @@ impl Default for Limits {
             max_containers: 2,
             max_opcodes: 200_000_000,
             max_nodes: 10_000_000,
+            max_tree_bytes: 640 << 20,
             max_depth: 200,
             max_array_bytes: 2 << 30,
             max_model_bytes: 4 << 30,

@@ -34,6 +34,17 @@ impl ArrayNode {
         self.shape.iter().product()
     }
 
+    /// About how much memory it takes, without bytes that stay in the file and without its dtype, which is shared.
+    pub(super) fn heap_bytes(&self) -> usize {
+        let values = match &self.data {
+            Data::Raw(_) => 0,
+            Data::Values(values) => values.len() * size_of::<NodeId>(),
+        };
+        /// What an allocator adds to each of the three.
+        const ALLOCATION: usize = 16;
+        size_of::<Self>() + self.shape.len() * size_of::<usize>() + values + 2 * ALLOCATION
+    }
+
     /// dtype and shape as an error shows them.
     pub(super) fn describe(&self) -> String {
         format!("{} {}", self.dtype, convert::shape(&self.shape))

@@ -93,6 +93,24 @@ impl Dtype {
         Some(Dtype { kind, itemsize, big_endian })
     }
 
+    /// About how much memory it takes.
+    pub(super) fn heap_bytes(&self) -> usize {
+        let fields = match &self.kind {
+            Kind::Structured(fields) => {
+                fields.iter().map(|field| size_of::<Field>() + field.name.len()).sum()
+            }
+            Kind::Bool
+            | Kind::Int
+            | Kind::Uint
+            | Kind::Float
+            | Kind::Text
+            | Kind::Bytes
+            | Kind::Object
+            | Kind::Other(_) => 0,
+        };
+        size_of::<Self>() + fields
+    }
+
     /// Does an element hold Python values?
     pub(super) fn has_objects(&self) -> bool {
         match &self.kind {

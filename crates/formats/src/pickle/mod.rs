@@ -140,7 +140,7 @@ impl<'b> Pickle<'b> {
 
     /// The value the file holds.
     pub fn root(&self) -> Value<'_> {
-        Value { pickle: self, id: self.root, way: None }
+        Value::root(self, self.root)
     }
 
     fn node(&self, id: NodeId) -> &Node {

@@ -105,6 +105,31 @@ impl Node {
     }
 }
 
+impl Node {
+    /// About how much memory a node takes outside of the arena, with what an allocator adds.
+    pub(super) fn heap_bytes(&self) -> usize {
+        const ALLOCATION: usize = 16;
+        let ids = |count: usize| if count == 0 { 0 } else { count * size_of::<NodeId>() + ALLOCATION };
+        match self {
+            Node::None
+            | Node::Bool(_)
+            | Node::Int(_)
+            | Node::BigInt
+            | Node::Float(_)
+            | Node::Text(_)
+            | Node::Bytes(_)
+            | Node::Global(_) => 0,
+            Node::List(items) | Node::Set(items) | Node::Dict(items) => ids(items.len()),
+            Node::Tuple(items) => ids(items.len()),
+            Node::Object(object) => {
+                size_of::<Object>() + ids(object.items.len()) + ids(object.pairs.len()) + ALLOCATION
+            }
+            Node::Dtype(dtype) => dtype.heap_bytes() + ALLOCATION,
+            Node::Array(array) => array.heap_bytes() + ALLOCATION,
+        }
+    }
+}
+
 /// The content of a node of one kind.
 impl Node {
     pub(super) fn int(&self) -> Option<i64> {

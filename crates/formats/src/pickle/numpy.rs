@@ -6,7 +6,7 @@ use super::array::{ArrayNode, Data, Elements};
 use super::convert;
 use super::dtype::{Dtype, Field, Kind};
 use super::known::{self, str_of, tuple};
-use super::machine::{Machine, Result};
+use super::machine::{MAX_NAME, Machine, Result};
 use super::node::{Global, Making, Node, NodeId, Object, TRUE};
 
 /// NumPy's own bound on dimensions.
@@ -18,7 +18,8 @@ const MAX_WRAPPER_ENTRIES: usize = 64;
 
 /// `numpy.dtype('f8', False, True)`.
 pub(super) fn dtype(machine: &Machine<'_>, code: NodeId) -> Result<Node> {
-    let code = str_of(machine, code).ok_or_else(|| machine.input.corrupt("a dtype that is no text"))?;
+    let code = str_of(machine, code).filter(|code| code.len() <= MAX_NAME);
+    let code = code.ok_or_else(|| machine.input.corrupt("a dtype that is no short text"))?;
     match Dtype::parse(code) {
         Some(dtype) => Ok(Node::Dtype(Arc::new(dtype))),
         None => Err(machine.input.corrupt(format!("dtype `{}` does not exist", code.escape_debug()))),
@@ -51,8 +52,8 @@ pub(super) fn dtype_built(machine: &mut Machine<'_>, id: NodeId, state: NodeId) 
         return Err(machine.input.corrupt(format!("a dtype {dtype} of {size} bytes")));
     }
     let work = if let Kind::Structured(fields) = &dtype.kind { fields.len() } else { 0 };
-    machine.nodes[id as usize] = Node::Dtype(Arc::new(dtype));
-    machine.spend(work)
+    machine.spend(work)?;
+    machine.replace(id, Node::Dtype(Arc::new(dtype)))
 }
 
 fn fields(machine: &Machine<'_>, names: NodeId, fields: NodeId, size: usize) -> Result<Vec<Field>> {
@@ -63,7 +64,8 @@ fn fields(machine: &Machine<'_>, names: NodeId, fields: NodeId, size: usize) -> 
         return Err(corrupt("whose names and fields do not agree"));
     }
     let field = |&name: &NodeId| {
-        let name = str_of(machine, name).ok_or_else(|| corrupt("with a name that is no text"))?;
+        let name = str_of(machine, name).filter(|name| name.len() <= MAX_NAME);
+        let name = name.ok_or_else(|| corrupt("with a name that is no short text"))?;
         let found = pairs.chunks_exact(2).find(|pair| str_of(machine, pair[0]) == Some(name));
         let found = found.ok_or_else(|| corrupt("whose names and fields do not agree"))?[1];
         let &[dtype, offset, ..] = tuple(machine, found) else {
@@ -171,8 +173,8 @@ pub(super) fn reconstructed(machine: &mut Machine<'_>, id: NodeId, state: NodeId
         return Err(machine.input.corrupt(format!("an array with data of type {name}")));
     };
     let dtype = dtype_of(machine, dtype)?;
-    machine.nodes[id as usize] = array(machine, dtype, shape, fortran, data)?;
-    Ok(())
+    let array = array(machine, dtype, shape, fortran, data)?;
+    machine.replace(id, array)
 }
 
 fn is_array_class(machine: &Machine<'_>, class: NodeId) -> bool {
@@ -219,8 +221,8 @@ pub(super) fn joblib_array(machine: &mut Machine<'_>, id: NodeId, state: NodeId)
     let (_, len) = extent(machine, &dtype, shape)?;
     let bytes = machine.input.take(len, "the data of an array")?;
     let data = Data::Raw(machine.span_of(bytes));
-    machine.nodes[id as usize] = array(machine, dtype, shape, fortran, data)?;
-    Ok(())
+    let array = array(machine, dtype, shape, fortran, data)?;
+    machine.replace(id, array)
 }
 
 /// The shape and the bytes of its elements, within the limits.

@@ -8,6 +8,9 @@ use super::class::Class;
 use super::node::{Node, NodeId, Object};
 use crate::{FileKind, FormatError, Limits, Problem};
 
+/// Bytes of a key that a path shows.
+const SHOWN: usize = 60;
+
 /// Keys of a dict that are compared at the cost of one step to a value.
 const KEYS_PER_STEP: usize = 16;
 
@@ -19,14 +22,10 @@ const KEYS_PER_STEP: usize = 16;
 pub struct Value<'p> {
     pub(super) pickle: &'p Pickle<'p>,
     pub(super) id: NodeId,
-    pub(super) way: Option<Rc<Way<'p>>>,
-}
-
-/// The last step of a path and what came before.
-pub(super) struct Way<'p> {
-    from: Value<'p>,
+    depth: u32,
+    /// What it was reached from; shared by all items of a list.
+    from: Option<Rc<Value<'p>>>,
     step: Step<'p>,
-    depth: usize,
 }
 
 #[derive(Clone, Copy)]
@@ -45,15 +44,23 @@ impl<'p> Value<'p> {
         self.pickle.node(self.id)
     }
 
+    /// The root of a file.
+    pub(super) fn root(pickle: &'p Pickle<'p>, id: NodeId) -> Self {
+        Value { pickle, id, depth: 0, from: None, step: Step::Silent }
+    }
+
     fn go(&self, id: NodeId, step: Step<'p>) -> Result<Value<'p>> {
-        self.walk(1)?;
-        let depth = self.way.as_ref().map_or(0, |way| way.depth) + 1;
-        let allowed = self.pickle.limits.max_depth;
-        if depth > allowed {
-            return Err(self.problem(Problem::LimitExceeded { limit: "max_depth", allowed: allowed as u64 }));
+        Value::beyond(&Rc::new(self.clone()), id, step)
+    }
+
+    /// The value `step` leads to from `here`.
+    fn beyond(here: &Rc<Self>, id: NodeId, step: Step<'p>) -> Result<Value<'p>> {
+        here.walk(1)?;
+        let allowed = here.pickle.limits.max_depth;
+        if here.depth as usize >= allowed {
+            return Err(here.problem(Problem::LimitExceeded { limit: "max_depth", allowed: allowed as u64 }));
         }
-        let way = Rc::new(Way { from: self.clone(), step, depth });
-        Ok(Value { pickle: self.pickle, id, way: Some(way) })
+        Ok(Value { pickle: here.pickle, id, depth: here.depth + 1, from: Some(Rc::clone(here)), step })
     }
 
     /// Counts steps this reader is about to take.
@@ -142,7 +149,8 @@ impl<'p> Value<'p> {
     /// `Mismatch` when this is none of them.
     pub fn items(&self) -> Result<Vec<Value<'p>>> {
         let ids = self.element_ids()?;
-        ids.iter().enumerate().map(|(i, &id)| self.go(id, Step::Index(i))).collect()
+        let here = Rc::new(self.clone());
+        ids.iter().enumerate().map(|(i, &id)| Value::beyond(&here, id, Step::Index(i))).collect()
     }
 
     fn element_ids(&self) -> Result<&'p [NodeId]> {
@@ -211,9 +219,10 @@ impl<'p> Value<'p> {
         };
         let entries = self.node().entries().or_else(of_object);
         let entries = entries.ok_or_else(|| self.mismatch("a dict", self.describe()))?;
+        let here = Rc::new(self.clone());
         let pair = |(i, pair): (usize, &[NodeId])| {
             let step = self.pickle.text(pair[0]).map_or(Step::Index(i), Step::Field);
-            Ok((self.go(pair[0], step)?, self.go(pair[1], step)?))
+            Ok((Value::beyond(&here, pair[0], step)?, Value::beyond(&here, pair[1], step)?))
         };
         entries.chunks_exact(2).enumerate().map(pair).collect()
     }
@@ -283,7 +292,7 @@ impl<'p> Value<'p> {
             if let Some(version) = version(value) {
                 return Some(format!("scikit-learn {version}"));
             }
-            value = &value.way.as_ref()?.from;
+            value = value.from.as_ref()?;
         }
     }
 
@@ -334,14 +343,17 @@ impl<'p> Value<'p> {
 /// The path.
 impl fmt::Display for Value<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(way) = &self.way else {
+        let Some(from) = &self.from else {
             return match self.class() {
                 Some(class) => f.write_str(class.name()),
                 None => f.write_str(self.pickle.type_name(self.id)),
             };
         };
-        write!(f, "{}", way.from)?;
-        match way.step {
+        write!(f, "{from}")?;
+        match self.step {
+            Step::Field(name) if name.len() > SHOWN => {
+                write!(f, ".{}…", &name[..name.floor_char_boundary(SHOWN)])
+            }
             Step::Field(name) => write!(f, ".{name}"),
             Step::Index(index) => write!(f, "[{index}]"),
             Step::Silent => Ok(()),

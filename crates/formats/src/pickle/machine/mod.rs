@@ -3,6 +3,8 @@
 mod literals;
 mod objects;
 
+pub(in crate::pickle) use objects::MAX_NAME;
+
 use super::input::Input;
 use super::node::{EMPTY_TUPLE, FALSE, NONE, Node, NodeId, TRUE};
 use super::opcode as op;
@@ -26,6 +28,7 @@ pub(in crate::pickle) struct Machine<'a> {
     memo: Vec<NodeId>,
     opcodes: u64,
     spent: usize,
+    tree_bytes: usize,
     /// Inside the nested pickle of an object array of a joblib file.
     pub(in crate::pickle) nested: bool,
     pub(in crate::pickle) protocol: u8,
@@ -45,6 +48,7 @@ impl<'a> Machine<'a> {
             memo: Vec::new(),
             opcodes: 0,
             spent: 0,
+            tree_bytes: 0,
             nested: false,
             protocol: 0,
             joblib: false,
@@ -87,10 +91,7 @@ impl<'a> Machine<'a> {
         match opcode {
             op::PROTO => self.read_protocol(),
             op::FRAME => self.input.length::<8>().map(drop),
-            op::MARK => {
-                self.marks.push(self.stack.len());
-                Ok(())
-            }
+            op::MARK => self.mark(),
             op::POP => self.discard(),
             op::POP_MARK => self.pop_to_mark().map(drop),
             op::DUP => self.top().and_then(|id| self.push(id)),
@@ -221,8 +222,25 @@ impl Machine<'_> {
         if self.nodes.len() >= allowed {
             return Err(self.limit("max_nodes", allowed as u64));
         }
+        self.grow(size_of::<Node>() + node.heap_bytes())?;
         self.nodes.push(node);
         Ok((self.nodes.len() - 1) as NodeId)
+    }
+
+    /// Counts memory that the tree takes.
+    pub(in crate::pickle) fn grow(&mut self, bytes: usize) -> Result<()> {
+        self.tree_bytes = self.tree_bytes.saturating_add(bytes);
+        if self.tree_bytes <= self.limits.max_tree_bytes {
+            return Ok(());
+        }
+        Err(self.limit("max_tree_bytes", self.limits.max_tree_bytes as u64))
+    }
+
+    /// Puts what a record has turned out to be in its place.
+    pub(in crate::pickle) fn replace(&mut self, id: NodeId, node: Node) -> Result<()> {
+        self.grow(node.heap_bytes())?;
+        self.nodes[id as usize] = node;
+        Ok(())
     }
 
     /// Counts work on values that are there already. A pickler refers to each value a few times at most, and each costs a byte of the file.
@@ -235,6 +253,9 @@ impl Machine<'_> {
     }
 
     fn push(&mut self, id: NodeId) -> Result<()> {
+        if self.stack.len() >= self.limits.max_nodes {
+            return Err(self.limit("max_nodes", self.limits.max_nodes as u64));
+        }
         self.stack.push(id);
         Ok(())
     }
@@ -268,6 +289,14 @@ impl Machine<'_> {
         let id = self.top()?;
         self.stack.pop();
         Ok(id)
+    }
+
+    fn mark(&mut self) -> Result<()> {
+        if self.marks.len() >= self.limits.max_nodes {
+            return Err(self.limit("max_nodes", self.limits.max_nodes as u64));
+        }
+        self.marks.push(self.stack.len());
+        Ok(())
     }
 
     /// `POP` also takes back a `MARK` that nothing was put on.

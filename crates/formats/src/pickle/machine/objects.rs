@@ -5,8 +5,8 @@ use crate::Problem;
 use crate::pickle::known;
 use crate::pickle::node::{Global, Node, NodeId, Span};
 
-/// The longest module or class name, in bytes; names are compared again and again.
-const MAX_NAME: usize = 1000;
+/// The longest name of a module, class or field, in bytes; names are compared and shown again and again.
+pub(in crate::pickle) const MAX_NAME: usize = 1000;
 
 impl Machine<'_> {
     pub(super) fn new_dict(&mut self) -> Result<()> {
@@ -24,6 +24,8 @@ impl Machine<'_> {
     }
 
     pub(super) fn append(&mut self, items: &[NodeId]) -> Result<()> {
+        // Growing doubles a list now and then.
+        self.grow(items.len() * 2 * size_of::<NodeId>())?;
         let id = self.top()?;
         let node = &mut self.nodes[id as usize];
         if let Node::List(into) | Node::Set(into) = node {
@@ -39,6 +41,7 @@ impl Machine<'_> {
 
     pub(super) fn set(&mut self, pairs: &[NodeId]) -> Result<()> {
         self.check_pairs(pairs)?;
+        self.grow(pairs.len() * 2 * size_of::<NodeId>())?;
         let id = self.top()?;
         let node = &mut self.nodes[id as usize];
         if let Node::Dict(into) = node {
