@@ -139,6 +139,12 @@ impl<'a> RowBuilder<'a> {
         self.frame.set_rows(self.frame.rows() + 1);
     }
 
+    /// Ends a row that is none: `got` says what stands in its place.
+    pub fn end_unreadable_row(&mut self, got: &str) {
+        self.note(None, ViolationKind::NotARow { got: shorten(got) });
+        self.frame.set_rows(self.frame.rows() + 1);
+    }
+
     /// What is wrong with the rows so far; empty when all is well.
     pub fn finish(self) -> Vec<Violation> {
         self.violations

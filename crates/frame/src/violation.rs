@@ -35,6 +35,11 @@ pub enum ViolationKind {
         /// The model's feature with the most similar name.
         nearest: Option<String>,
     },
+    /// There is something else where a row should be.
+    NotARow {
+        /// What came, such as `number 3`.
+        got: String,
+    },
     /// The row has another number of values than the model has features.
     WrongLength {
         /// Number of features.
@@ -85,6 +90,9 @@ impl Violation {
             ViolationKind::UnknownFeature { name, nearest: None } => {
                 format!("the model has no feature `{name}`")
             }
+            ViolationKind::NotARow { got } => {
+                format!("expected a row (an array or an object of values), got {got}")
+            }
             ViolationKind::WrongLength { expected, got } => format!("expected {expected} values, got {got}"),
         }
     }
@@ -95,7 +103,7 @@ impl Violation {
             ViolationKind::Missing => "missing_value",
             ViolationKind::Infinite => "not_finite",
             ViolationKind::UnknownCategory { .. } => "unknown_category",
-            ViolationKind::WrongType { .. } => "wrong_type",
+            ViolationKind::WrongType { .. } | ViolationKind::NotARow { .. } => "wrong_type",
             ViolationKind::NotExact { .. } => "not_exact",
             ViolationKind::Absent => "missing_feature",
             ViolationKind::Duplicate => "duplicate_feature",

@@ -165,7 +165,9 @@ fn plain(raw: &RawValue) -> Option<String> {
     }
 }
 
-fn set_json(builder: &mut RowBuilder<'_>, feature: usize, raw: &RawValue) {
+/// Sets a feature from a JSON value: a missing value is `null`, or `"NaN"` for a number, which our own output has
+/// for it. A string is never read as any other number than infinity.
+pub fn set_json(builder: &mut RowBuilder<'_>, feature: usize, raw: &RawValue) {
     let text = raw.get();
     match text.as_bytes().first() {
         Some(b'"') => match serde_json::from_str::<String>(text) {

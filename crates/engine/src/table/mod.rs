@@ -15,6 +15,7 @@ use std::io::{self, Cursor, Read};
 use foretell_frame::{Frame, Schema, TextColumn, Violation};
 
 pub use error::{MissingColumn, TableError};
+pub use jsonl::set_json;
 
 use self::csv::CsvRows;
 use self::jsonl::JsonRows;

@@ -1,0 +1,190 @@
+//! Reading a request's body: bounded in size, also after it is inflated, and in time.
+
+use std::future::{Future, poll_fn};
+use std::io::Read;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
+use http_body_util::BodyExt;
+use hyper::HeaderMap;
+use hyper::body::{Body, Incoming};
+use hyper::header::{CONTENT_ENCODING, EXPECT};
+use tokio::time::timeout;
+
+use crate::problem::Problem;
+
+/// How long the rest of a body that is refused for its size is read and thrown away, so that a client which
+/// reads only after it has written gets the answer and not a broken connection.
+const DISCARD_TIME: Duration = Duration::from_secs(2);
+/// How much of it, as a multiple of the limit.
+const DISCARD_FACTOR: usize = 4;
+
+/// The bounds on a body.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// Bytes, as sent and as inflated.
+    pub(crate) bytes: usize,
+    /// Time until its last byte.
+    pub(crate) time: Duration,
+}
+
+/// Reads a whole body and undoes its `Content-Encoding`.
+///
+/// # Errors
+/// It is too large or too slow, broken, or in a coding that is not read.
+pub(crate) async fn read(headers: &HeaderMap, body: Incoming, bounds: Bounds) -> Result<Bytes, Problem> {
+    let coding = Coding::of(headers)?;
+    let patient = !headers.contains_key(EXPECT);
+    let raw = collect_in_time(body, bounds, patient).await?;
+    match coding {
+        Coding::Identity => Ok(raw),
+        Coding::Gzip => inflate(MultiGzDecoder::new(&raw[..]), bounds.bytes),
+        Coding::Deflate if is_zlib(&raw) => inflate(ZlibDecoder::new(&raw[..]), bounds.bytes),
+        // What some old clients send under the name of deflate.
+        Coding::Deflate => inflate(DeflateDecoder::new(&raw[..]), bounds.bytes),
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Coding {
+    Identity,
+    Gzip,
+    Deflate,
+}
+
+impl Coding {
+    fn of(headers: &HeaderMap) -> Result<Self, Problem> {
+        let mut values = headers.get_all(CONTENT_ENCODING).iter();
+        let Some(value) = values.next() else {
+            return Ok(Self::Identity);
+        };
+        let refused =
+            || Problem::WrongContentEncoding { got: String::from_utf8_lossy(value.as_bytes()).into_owned() };
+        if values.next().is_some() {
+            return Err(refused());
+        }
+        match value.as_bytes().trim_ascii().to_ascii_lowercase().as_slice() {
+            b"" | b"identity" => Ok(Self::Identity),
+            b"gzip" | b"x-gzip" => Ok(Self::Gzip),
+            b"deflate" => Ok(Self::Deflate),
+            _ => Err(refused()),
+        }
+    }
+}
+
+/// Whether bytes begin like a zlib stream (RFC 1950, section 2.2).
+fn is_zlib(bytes: &[u8]) -> bool {
+    match bytes {
+        [method, flags, ..] => method & 0x0f == 8 && (u16::from(*method) << 8 | u16::from(*flags)) % 31 == 0,
+        _ => false,
+    }
+}
+
+fn inflate(decoder: impl Read, limit: usize) -> Result<Bytes, Problem> {
+    let mut whole = Vec::new();
+    let bounded = limit as u64 + 1;
+    decoder.take(bounded).read_to_end(&mut whole).map_err(|error| Problem::BadRequest {
+        detail: format!("the body is not in its content encoding: {error}"),
+    })?;
+    if whole.len() > limit { Err(Problem::TooLarge { limit }) } else { Ok(whole.into()) }
+}
+
+/// Small bodies are there with their head: a timer is only made for those that are not.
+async fn collect_in_time(body: Incoming, bounds: Bounds, patient: bool) -> Result<Bytes, Problem> {
+    let mut collecting = pin!(collect(body, bounds.bytes, patient));
+    if let Poll::Ready(done) = poll_fn(|context| Poll::Ready(collecting.as_mut().poll(context))).await {
+        return done;
+    }
+    let slow = Problem::SlowBody { waited: bounds.time };
+    timeout(bounds.time, collecting).await.unwrap_or(Err(slow))
+}
+
+async fn collect(mut body: Incoming, limit: usize, patient: bool) -> Result<Bytes, Problem> {
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if announced > limit {
+        return refuse(body, limit, patient).await;
+    }
+    let first = next(&mut body).await?.unwrap_or_default();
+    if first.len() > limit {
+        return refuse(body, limit, patient).await;
+    }
+    if body.is_end_stream() {
+        return Ok(first);
+    }
+    let mut whole = Vec::from(first);
+    while let Some(data) = next(&mut body).await? {
+        if data.len() > limit - whole.len() {
+            return refuse(body, limit, patient).await;
+        }
+        whole.extend_from_slice(&data);
+    }
+    Ok(whole.into())
+}
+
+/// The next data of a body; trailers are ignored.
+async fn next(body: &mut Incoming) -> Result<Option<Bytes>, Problem> {
+    while let Some(frame) = body.frame().await {
+        let frame =
+            frame.map_err(|error| Problem::BadRequest { detail: format!("the body is broken: {error}") })?;
+        if let Ok(data) = frame.into_data() {
+            return Ok(Some(data));
+        }
+    }
+    Ok(None)
+}
+
+async fn refuse(mut body: Incoming, limit: usize, patient: bool) -> Result<Bytes, Problem> {
+    let discard = async {
+        let mut left = limit.saturating_mul(DISCARD_FACTOR);
+        while let Ok(Some(data)) = next(&mut body).await {
+            left = left.saturating_sub(data.len());
+            if left == 0 {
+                break;
+            }
+        }
+    };
+    if patient {
+        // Whether the client was heard to its end or not, it is told the same.
+        let _ = timeout(DISCARD_TIME, discard).await;
+    }
+    Err(Problem::TooLarge { limit })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::{GzEncoder, ZlibEncoder};
+
+    use super::*;
+
+    #[test]
+    fn inflation_stops_at_the_limit() {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(&vec![b' '; 10 << 20]).unwrap();
+        let bomb = encoder.finish().unwrap();
+        assert!(bomb.len() < 20_000);
+        assert_eq!(inflate(MultiGzDecoder::new(&bomb[..]), 1000), Err(Problem::TooLarge { limit: 1000 }));
+        assert_eq!(inflate(MultiGzDecoder::new(&bomb[..]), 10 << 20).unwrap().len(), 10 << 20);
+    }
+
+    #[test]
+    fn broken_streams_are_the_clients_fault() {
+        for bytes in [&b""[..], b"\x1f\x8b\x08", b"not compressed"] {
+            assert!(matches!(inflate(MultiGzDecoder::new(bytes), 10), Err(Problem::BadRequest { .. })));
+        }
+    }
+
+    #[test]
+    fn zlib_streams_are_told_from_raw_ones() {
+        let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(b"abc").unwrap();
+        assert!(is_zlib(&encoder.finish().unwrap()));
+        assert!(!is_zlib(b"\x4b\x4c\x4a\x06\x00"));
+        assert!(!is_zlib(b""));
+    }
+}

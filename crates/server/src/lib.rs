@@ -1,0 +1,29 @@
+//! The HTTP service.
+//!
+//! A request is decoded straight into a [`Frame`](foretell_frame::Frame), the engine predicts it, and the
+//! predictions are encoded; nothing else about models is known here. [`run`] serves until it is told to stop.
+//!
+//! Where things are:
+//! * `router`: every path, and which handler answers it. A new endpoint is a variant of `Route` there.
+//! * `service`: what happens to every request: id, CORS, admission, body, handler, compression, log.
+//! * `problem`: every way in which a request fails, in one table.
+//! * `predict`: the native prediction API.
+//! * `serve`, `connection`: sockets, threads, timeouts, the end of the service.
+
+mod body;
+mod compress;
+pub mod config;
+mod connection;
+mod cors;
+pub mod log;
+mod predict;
+mod problem;
+mod reply;
+mod request;
+mod router;
+mod serve;
+mod service;
+mod state;
+
+pub use config::Config;
+pub use serve::{BindError, Listeners, RunError, bind, run};

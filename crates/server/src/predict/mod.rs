@@ -1,0 +1,192 @@
+//! The native prediction API: a body in one of many forms goes in, predictions come out.
+
+mod csv;
+mod encode;
+mod json;
+mod layout;
+mod outputs;
+
+use std::borrow::Cow;
+use std::mem;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use foretell_engine::{Done, Job, LiveModel, Pool, PredictError, Worker as Predicting};
+use foretell_frame::{Frame, Predictions};
+use hyper::HeaderMap;
+use hyper::header::CONTENT_TYPE;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use crate::problem::Problem;
+use crate::reply::Reply;
+use crate::request::{About, Call};
+use crate::router::shown;
+
+use self::encode::Answer;
+use self::layout::Decoded;
+pub(crate) use self::outputs::Outputs;
+
+/// Which model a path names.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Target<'p> {
+    /// The only or the first one.
+    Default,
+    /// The one with this name.
+    Name(Cow<'p, str>),
+    /// This version of the one with this name.
+    Version(Cow<'p, str>, Cow<'p, str>),
+}
+
+/// What a thread decodes and predicts with, reused from request to request.
+#[derive(Debug, Default)]
+pub(crate) struct Desk {
+    frame: Frame,
+    predicting: Predicting,
+    text: Vec<u8>,
+}
+
+/// Answers a request for a prediction in the native form.
+///
+/// # Errors
+/// There is no such model, or the body is not what it takes.
+pub(crate) async fn answer(call: &Call<'_>, target: &Target<'_>, body: Bytes) -> Result<Reply, Problem> {
+    let model = find(call, target)?;
+    call.about.set(Some(About { model: Arc::clone(&model), rows: 0 }));
+    let outputs = match call.parameter("outputs") {
+        Some(names) => Outputs::parse(&names, &model)?,
+        None => Outputs::of(&model),
+    };
+    native(call, &model, &outputs, body).await.map(Reply::json)
+}
+
+/// The native answer of a model, as JSON, to a body in any of the forms that are accepted.
+///
+/// # Errors
+/// The body is not what the model takes, there are too many such requests, or the answer took too long.
+pub(crate) async fn native(
+    call: &Call<'_>,
+    model: &Arc<LiveModel>,
+    outputs: &Outputs,
+    body: Bytes,
+) -> Result<Bytes, Problem> {
+    match at_once(call, model, outputs, &body)? {
+        Step::Answered(answer) => Ok(answer),
+        Step::Large(job, decoded) => {
+            let predictions = compute(call, job, &decoded).await?;
+            let answer = Answer { model, outputs, one: decoded.one, request_id: call.id.as_str() };
+            Ok(answer.encode(&predictions, &mut call.worker.desk.borrow_mut().text))
+        }
+    }
+}
+
+/// How far a request gets on the thread that received it.
+enum Step {
+    /// To its answer.
+    Answered(Bytes),
+    /// To rows that are too many to be computed there.
+    Large(Job, Decoded),
+}
+
+/// Decodes a body, and predicts and encodes it unless that takes long.
+fn at_once(call: &Call<'_>, model: &Arc<LiveModel>, outputs: &Outputs, body: &[u8]) -> Result<Step, Problem> {
+    let form = Form::of(&call.head.headers)?;
+    let max_rows = call.state().config.server.max_rows;
+    let mut desk = call.worker.desk.borrow_mut();
+    let Desk { frame, predicting, text } = &mut *desk;
+    let decoded = match form {
+        Form::Json => json::decode(body, model.schema(), max_rows, frame)?,
+        Form::Csv => csv::decode(body, model.schema(), max_rows, frame)?,
+    };
+    call.about.set(Some(About { model: Arc::clone(model), rows: frame.rows() }));
+    if !Pool::is_inline(model, frame.rows()) {
+        let job = Job { model: Arc::clone(model), frame: mem::take(frame), methods: outputs.methods() };
+        return Ok(Step::Large(job, decoded));
+    }
+    let predictions = predicting.predict(model, frame, outputs.methods());
+    let predictions = predictions.map_err(|error| refused(error, model, &decoded))?;
+    let answer = Answer { model, outputs, one: decoded.one, request_id: call.id.as_str() };
+    Ok(Step::Answered(answer.encode(predictions, text)))
+}
+
+/// Lets the pool compute a large batch.
+async fn compute(call: &Call<'_>, job: Job, decoded: &Decoded) -> Result<Predictions, Problem> {
+    let state = call.state();
+    let model = Arc::clone(&job.model);
+    let (sender, receiver) = oneshot::channel();
+    // Whoever asked may have gone by the time the answer is there.
+    let done = move |done: Done| drop(sender.send(done));
+    state.pool.submit(job, done).map_err(|error| refused(error, &model, decoded))?;
+    let limit = state.config.server.deadline;
+    let left = limit.saturating_sub(call.started.elapsed());
+    match timeout(left, receiver).await {
+        Ok(Ok(Done { frame, result })) => {
+            call.worker.desk.borrow_mut().frame = frame;
+            result.map_err(|error| refused(error, &model, decoded))
+        }
+        // The job panicked; the pool's thread has reported it.
+        Ok(Err(_)) => Err(Problem::Internal),
+        Err(_) => Err(Problem::Deadline { limit }),
+    }
+}
+
+fn find(call: &Call<'_>, target: &Target<'_>) -> Result<Arc<LiveModel>, Problem> {
+    let catalog = call.state().catalog.snapshot();
+    let found = match target {
+        Target::Default => return catalog.default_model().cloned().ok_or(Problem::NotReady),
+        Target::Name(name) => catalog.get(name),
+        Target::Version(name, version) => catalog.version(name, version),
+    };
+    if let Some(model) = found {
+        return Ok(Arc::clone(model));
+    }
+    match target {
+        Target::Version(name, version) if catalog.get(name).is_some() => {
+            Err(Problem::NoSuchVersion { name: shown(name), version: shown(version) })
+        }
+        Target::Default => Err(Problem::NotReady),
+        Target::Name(name) | Target::Version(name, _) => {
+            let mut known: Vec<_> = catalog.models().iter().map(|model| model.name().to_owned()).collect();
+            known.dedup();
+            Err(Problem::NoSuchModel { name: shown(name), known })
+        }
+    }
+}
+
+/// The format of a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Json,
+    Csv,
+}
+
+impl Form {
+    /// A body without a content type is taken for JSON.
+    fn of(headers: &HeaderMap) -> Result<Self, Problem> {
+        let Some(value) = headers.get(CONTENT_TYPE) else {
+            return Ok(Self::Json);
+        };
+        let bytes = value.as_bytes();
+        if bytes == b"application/json" {
+            return Ok(Self::Json);
+        }
+        let essence = bytes.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+        match essence.to_ascii_lowercase().as_slice() {
+            b"application/json" | b"text/json" => Ok(Self::Json),
+            essence if essence.starts_with(b"application/") && essence.ends_with(b"+json") => Ok(Self::Json),
+            b"text/csv" | b"application/csv" => Ok(Self::Csv),
+            _ => Err(Problem::WrongContentType { got: shown(&String::from_utf8_lossy(bytes)) }),
+        }
+    }
+}
+
+/// What became of a batch that was not predicted.
+fn refused(error: PredictError, model: &LiveModel, decoded: &Decoded) -> Problem {
+    match error {
+        PredictError::Invalid { violations } => {
+            Problem::Invalid { faults: decoded.layout.faults(&violations, model.schema()) }
+        }
+        PredictError::Refused(source) => Problem::invalid(Vec::new(), "refused", source.to_string()),
+        PredictError::Overloaded(_) => Problem::Overloaded,
+    }
+}

@@ -1,0 +1,189 @@
+//! Sockets and threads: one runtime of one thread per processor, each with a socket of its own on the same port,
+//! so that a request never changes threads on its way.
+
+use std::future::Future;
+use std::io;
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use foretell_engine::LiveCatalog;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+
+use crate::config::{Config, ServerConfig};
+use crate::connection::{self, Worker};
+use crate::state::{Phase, StartError, State};
+
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 1024;
+/// How long a stopping service goes on taking requests, so that those which clients send at that moment on open
+/// connections are answered and not cut off.
+const LINGER: Duration = Duration::from_millis(250);
+/// How long accepting pauses when the system has no more file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// The service cannot listen where it should.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on `{host}`, port {port}")]
+pub struct BindError {
+    /// Name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// Why.
+    pub source: io::Error,
+}
+
+/// Why the service did not start, or ended before it was told to.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The configuration does not fit the models.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// A thread or its runtime could not be started.
+    #[error("cannot start an I/O thread")]
+    Thread {
+        /// Why.
+        source: io::Error,
+    },
+    /// An I/O thread panicked.
+    #[error("an I/O thread panicked")]
+    Panicked,
+}
+
+/// Sockets that are bound and listening: clients can connect, and wait until [`run`] accepts them.
+#[derive(Debug)]
+pub struct Listeners {
+    sockets: Vec<TcpListener>,
+    address: SocketAddr,
+}
+
+impl Listeners {
+    /// Where the service listens; with the port that was chosen when port 0 was asked for.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+/// Binds the sockets of a service.
+///
+/// # Errors
+/// The host is unknown, the port is taken or not allowed.
+pub fn bind(config: &ServerConfig) -> Result<Listeners, BindError> {
+    let fail = |source| BindError { host: config.host.clone(), port: config.port, source };
+    let unknown = || io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+    let mut address = (config.host.as_str(), config.port)
+        .to_socket_addrs()
+        .and_then(|mut addresses| addresses.next().ok_or_else(unknown))
+        .map_err(fail)?;
+    let mut sockets = Vec::new();
+    for _ in 0..config.worker_count() {
+        let socket = listen(address).map_err(fail)?;
+        address = socket.local_addr().map_err(fail)?;
+        sockets.push(socket);
+    }
+    Ok(Listeners { sockets, address })
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    // Without this probe a second service could share the port of a first one unnoticed.
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// Serves until `shutdown` is done, then finishes the requests under way, for as long as the configuration
+/// allows, and returns. Blocks the calling thread.
+///
+/// # Errors
+/// The configuration does not fit the models, or threads cannot be started.
+pub fn run(
+    config: Config,
+    catalog: Arc<LiveCatalog>,
+    listeners: Listeners,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), RunError> {
+    let (phase, phases) = watch::channel(Phase::Serving);
+    let state = Arc::new(State::new(config, catalog, phases.clone())?);
+    let runtime = Builder::new_current_thread().enable_all().build().map_err(thread_error)?;
+    let mut workers = Vec::new();
+    for (number, socket) in listeners.sockets.into_iter().enumerate() {
+        let (state, phases) = (Arc::clone(&state), phases.clone());
+        let worker = thread::Builder::new()
+            .name(format!("http-{number}"))
+            .spawn(move || work(&state, socket, phases))
+            .map_err(thread_error)?;
+        workers.push(worker);
+    }
+    runtime.block_on(async {
+        shutdown.await;
+        phase.send_replace(Phase::Draining);
+    });
+    for worker in workers {
+        worker.join().map_err(|_| RunError::Panicked)??;
+    }
+    Ok(())
+}
+
+fn thread_error(source: io::Error) -> RunError {
+    RunError::Thread { source }
+}
+
+/// One I/O thread from its first to its last connection.
+fn work(state: &Arc<State>, socket: TcpListener, mut phases: watch::Receiver<Phase>) -> Result<(), RunError> {
+    let mut builder = Builder::new_current_thread();
+    let runtime = builder.enable_all().build_local(LocalOptions::default()).map_err(thread_error)?;
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::from_std(socket).map_err(thread_error)?;
+        let worker = Rc::new(Worker::new(Arc::clone(state)));
+        tokio::task::spawn_local(connection::tick(Rc::clone(&worker)));
+        tokio::select! {
+            // The sender lives until all workers have ended.
+            _ = phases.wait_for(|phase| *phase == Phase::Draining) => {}
+            () = accept(&listener, &worker) => {}
+        }
+        worker.drain();
+        tokio::select! {
+            () = accept(&listener, &worker) => {}
+            () = worker.idle() => {}
+            () = sleep(LINGER) => {}
+        }
+        // Those that the system has accepted for us were told that we are there.
+        let _ = timeout(Duration::ZERO, accept(&listener, &worker)).await;
+        drop(listener);
+        worker.close();
+        if timeout(state.config.server.drain_timeout, worker.idle()).await.is_err() {
+            tracing::warn!(connections = worker.open(), "requests were cut off at the end of the drain time");
+        }
+        Ok(())
+    })
+}
+
+/// Accepts connections for ever.
+async fn accept(listener: &tokio::net::TcpListener, worker: &Rc<Worker>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => connection::open(stream, worker),
+            Err(error) if is_about_the_connection(&error) => {}
+            Err(error) => {
+                tracing::error!(%error, "cannot accept connections");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Whether accepting failed because the client was gone already.
+fn is_about_the_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    [ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted].contains(&error.kind())
+}

@@ -1,0 +1,157 @@
+//! What happens to every request, whatever its path.
+
+use std::any::Any;
+use std::cell::Cell;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Instant;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::{ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, VARY};
+use hyper::http::request::Parts;
+use hyper::{Method, Request, Response, StatusCode};
+
+use crate::body::{self, Bounds};
+use crate::compress::Coding;
+use crate::config::LoggedRequests;
+use crate::connection::Worker;
+use crate::problem::Problem;
+use crate::reply::Reply;
+use crate::request::{Call, RequestId, X_REQUEST_ID};
+use crate::router::Route;
+
+/// Answers one request. Never fails: whatever goes wrong is an answer too.
+pub(crate) async fn serve(worker: &Worker, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    let started = Instant::now();
+    let (head, body) = request.into_parts();
+    let id = RequestId::of(&head.headers);
+    let call = Call { worker, head: &head, id: &id, started, about: Cell::new(None) };
+    let reply = match catch(answer(&call, body)).await {
+        Ok(Ok(reply)) => reply,
+        Ok(Err(problem)) => Reply::problem(&problem, &id),
+        Err(panic) => {
+            tracing::error!(request_id = id.as_str(), panic = panic_message(&*panic), "a request panicked");
+            Reply::problem(&Problem::Internal, &id)
+        }
+    };
+    note(&call, &reply);
+    finish(worker, &head, &id, reply).await
+}
+
+/// Finds the route, and calls its handler with the body that it takes.
+async fn answer(call: &Call<'_>, body: Incoming) -> Result<Reply, Problem> {
+    let (state, head) = (call.state(), call.head);
+    let route = Route::find(state, head.uri.path())?;
+    if head.method == Method::OPTIONS {
+        let allow = HeaderValue::from_static(route.methods().allow());
+        let mut reply = Reply::ok(HeaderValue::from_static("text/plain"), Bytes::new()).with(ALLOW, allow);
+        reply.status = StatusCode::NO_CONTENT;
+        return Ok(reply);
+    }
+    route.check(&head.method)?;
+    if head.method != Method::POST {
+        return route.answer(call, Bytes::new()).await;
+    }
+    let _admitted = state.admit()?;
+    let config = &state.config.server;
+    let bounds = Bounds { bytes: config.max_body_bytes, time: config.body_timeout };
+    let body = body::read(&head.headers, body, bounds).await?;
+    route.answer(call, body).await
+}
+
+/// Puts an answer into the form of the wire: the headers that every answer has, and compression.
+async fn finish(worker: &Worker, request: &Parts, id: &RequestId, mut reply: Reply) -> Response<Full<Bytes>> {
+    let state = &worker.state;
+    compress(&request.headers, &mut reply, state.config.server.compress_from_bytes).await;
+    let preflight = (request.method == Method::OPTIONS && state.cors.is_preflight(&request.headers))
+        .then(|| Route::find(state, request.uri.path()).ok())
+        .flatten()
+        .map(|route| route.methods().allow());
+    let mut response = Response::new(Full::new(reply.body));
+    *response.status_mut() = reply.status;
+    let headers = response.headers_mut();
+    if reply.status != StatusCode::NO_CONTENT {
+        headers.insert(CONTENT_TYPE, reply.content_type);
+    }
+    headers.insert(X_REQUEST_ID, id.header());
+    headers.extend(reply.headers.drain(..));
+    state.cors.apply(&request.headers, preflight, headers);
+    if worker.draining() {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+/// Bodies of so many bytes are compressed away from the thread that serves other requests too.
+const COMPRESS_ELSEWHERE: usize = 64 << 10;
+
+async fn compress(request: &HeaderMap, reply: &mut Reply, from_bytes: usize) {
+    if reply.body.len() < from_bytes || reply.headers.iter().any(|(name, _)| *name == CONTENT_ENCODING) {
+        return;
+    }
+    reply.headers.push((VARY, HeaderValue::from_static("accept-encoding")));
+    let Some(coding) = Coding::accepted(request) else {
+        return;
+    };
+    let body = reply.body.clone();
+    let compressed = if body.len() < COMPRESS_ELSEWHERE {
+        coding.compress(&body).ok()
+    } else {
+        let compressing = tokio::task::spawn_blocking(move || coding.compress(&body));
+        compressing.await.ok().and_then(Result::ok)
+    };
+    if let Some(compressed) = compressed {
+        reply.body = compressed;
+        reply.headers.push((CONTENT_ENCODING, coding.name()));
+    }
+}
+
+/// One event per request: what it was and what became of it, never its data.
+fn note(call: &Call<'_>, reply: &Reply) {
+    let logged = match call.state().config.log.requests {
+        LoggedRequests::All => true,
+        LoggedRequests::Errors => !reply.status.is_success(),
+        LoggedRequests::Off => false,
+    };
+    if !logged {
+        return;
+    }
+    let about = call.about.take();
+    let (model, version, rows) =
+        about.as_ref().map_or(("", "", 0), |about| (about.model.name(), about.model.version(), about.rows));
+    tracing::info!(
+        request_id = call.id.as_str(),
+        method = call.head.method.as_str(),
+        path = call.head.uri.path(),
+        status = reply.status.as_u16(),
+        model,
+        version,
+        rows,
+        latency_us = u64::try_from(call.started.elapsed().as_micros()).unwrap_or(u64::MAX),
+        "request"
+    );
+}
+
+/// Runs a handler; `Err` when it panicked. A panic ends the one request and not the service.
+async fn catch<T>(handler: impl Future<Output = T>) -> Result<T, Box<dyn Any + Send>> {
+    let mut handler = pin!(handler);
+    // Nothing that a handler shares with others stays half changed: what a thread keeps is reset before each use.
+    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(context))) {
+        Ok(Poll::Pending) => Poll::Pending,
+        Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
+        Err(panic) => Poll::Ready(Err(panic)),
+    })
+    .await
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
+}
