@@ -2,7 +2,7 @@
 //!
 //! A pickle is a program for a small stack machine; Python runs it and calls whatever it names. Here the machine is an
 //! interpreter of data only. `GLOBAL` makes an inert name, `REDUCE`, `NEWOBJ` and `BUILD` make an inert record (class, arguments, state),
-//! and a short table ([`known`]) turns the few records that are plain data in disguise (NumPy arrays, scalars and dtypes, `bytearray`, sets, …)
+//! and a short table (`known`) turns the few records that are plain data in disguise (NumPy arrays, scalars and dtypes, `bytearray`, sets, …)
 //! into data. A call of anything else that is neither in that table nor a class of a known library is refused. Nothing is ever called.
 //!
 //! # Reading a model
@@ -42,8 +42,9 @@
 //!
 //! # Parts
 //!
-//! [`input`] reads opcodes and their operands; [`machine`] runs them over the arena of [`node`]; [`known`] is the table of records that are data;
-//! [`value`] is the cursor with the path; [`array`], [`convert`], [`dtype`] and [`sparse`] are NumPy and SciPy.
+//! `input` reads opcodes and their operands; `machine` runs them over the arena of `node`; `known` is the table of records that are data;
+//! `value` is the cursor with the path and `read` what it reads; `numpy` knows how NumPy and joblib write arrays, and `array`, `convert`, `dtype` and
+//! `sparse` are their content.
 //!
 //! # Bounds
 //!

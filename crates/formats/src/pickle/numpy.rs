@@ -8,6 +8,7 @@ use super::dtype::{Dtype, Field, Kind};
 use super::known::{self, str_of, tuple};
 use super::machine::{MAX_NAME, Machine, Result};
 use super::node::{Global, Making, Node, NodeId, Object, TRUE};
+use crate::Problem;
 
 /// NumPy's own bound on dimensions.
 const MAX_DIMENSIONS: usize = 64;
@@ -142,6 +143,11 @@ fn fortran(machine: &Machine<'_>, order: NodeId) -> Result<bool> {
     match str_of(machine, order) {
         Some("C") => Ok(false),
         Some("F") => Ok(true),
+        Some("K") => Err(machine.input.problem(Problem::UnsupportedOption {
+            option: "order".to_owned(),
+            value: "K".to_owned(),
+            supported: "an array in C or F order; `numpy.ascontiguousarray` makes one".to_owned(),
+        })),
         _ => Err(machine.input.corrupt("an array whose order is neither C nor F")),
     }
 }

@@ -313,6 +313,37 @@ fn limits_are_kept() {
     assert_eq!(opcodes, Problem::LimitExceeded { limit: "max_opcodes", allowed: 10 });
     let nodes = with(Limits { max_nodes: 10, ..Limits::default() });
     assert_eq!(nodes, Problem::LimitExceeded { limit: "max_nodes", allowed: 10 });
+    let tree = with(Limits { max_tree_bytes: 1000, ..Limits::default() });
+    assert_eq!(tree, Problem::LimitExceeded { limit: "max_tree_bytes", allowed: 1000 });
+    for opcode in [b"(", b"N"] {
+        let stack =
+            Pickle::read(opcode.repeat(20), &Limits { max_nodes: 10, ..Limits::default() }).unwrap_err();
+        assert_eq!(*stack.problem(), Problem::LimitExceeded { limit: "max_nodes", allowed: 10 });
+    }
+}
+
+#[test]
+fn the_same_values_are_not_copied_again_and_again() {
+    // A list of a hundred numbers, made into a set a hundred times.
+    let mut bytes = b"c__builtin__\nset\nq\0](".to_vec();
+    bytes.extend(b"K\x01".repeat(100));
+    bytes.extend(b"e\x85q\x01");
+    bytes.extend(b"h\0h\x01R".repeat(100));
+    bytes.push(b'.');
+    assert!(refusal(&bytes).to_string().contains("copied again and again"));
+}
+
+#[test]
+fn errors_stay_short_whatever_the_file_names() {
+    let key = "k".repeat(100_000);
+    let list = Val::List(vec![Val::Dict(vec![(key.clone(), Val::Text(key.clone()))])]);
+    let bytes = pickle(&list, 4);
+    let pickle = read(&bytes).unwrap();
+    let (_, value) = pickle.root().at(0).unwrap().pairs().unwrap().remove(0);
+    let message = value.int().unwrap_err().to_string();
+    assert!(message.len() < 200, "{message}");
+    let call = [b"c".as_slice(), key.as_bytes(), b"\nx\n)R."].concat();
+    assert!(refusal(&call).to_string().len() < 300);
 }
 
 #[test]
