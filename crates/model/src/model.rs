@@ -114,10 +114,10 @@ impl Model {
         {
             return Err(SchemaError::WrongNameCount { expected: features, got: names.len() }.into());
         }
-        let mut facts = Facts::new(features)?;
+        let mut facts = Facts::new(features).map_err(|error| error.within("input"))?;
         let transformed = pipeline.infer(facts.columns(), &mut facts)?.columns;
         if let (Some(columns), Some(names)) = (transformed, &output_names) {
-            expect_count("output names", columns, names.len())?;
+            expect_count("names", columns, names.len()).map_err(|error| error.within("output"))?;
         }
         let schema = facts.schema(names)?;
         Ok(Self { schema, pipeline, task, transformed, output_names, description, provenance })

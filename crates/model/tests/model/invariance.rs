@@ -1,13 +1,12 @@
 //! What must hold for every kind of model: results depend on the row alone, and predicting allocates nothing.
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
-
-mod zoo;
 
 use std::sync::Arc;
 
 use foretell_frame::{Frame, Method, MethodSet, Predictions};
 use foretell_model::{Predictor, Scratch};
 use proptest::prelude::*;
+
+use crate::zoo;
 
 /// All outputs of a batch as bits, one list per method.
 fn bits(predictor: &Predictor, frame: &Frame) -> Vec<Vec<u64>> {
