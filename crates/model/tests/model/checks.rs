@@ -12,6 +12,9 @@ use foretell_model::{Estimator, Fitted, Head, Model, Pipeline};
 
 use crate::zoo::{Numbers, classifier, forest, linear, parts, regression, texts};
 
+/// A change that breaks something, and the refusal that follows.
+type Broken<'a, T> = (&'a dyn Fn(&mut T), &'a str);
+
 fn refusal(features: usize, steps: Vec<Step>, estimator: Option<Fitted>) -> String {
     Model::new(parts(features, steps, estimator)).unwrap_err().to_string()
 }
@@ -83,7 +86,7 @@ fn categories() {
         change(&mut columns[0]);
         step(Step::OneHot(OneHot { columns, unknown }))
     };
-    let cases: [(&dyn Fn(&mut Categories), &str); 5] = [
+    let cases: [Broken<'_, Categories>; 5] = [
         (&|c| c.codes.truncate(1), "expected 2 codes, got 1"),
         (&|c| c.codes[0] = Some(2), "expected an indicator below 2, got 2"),
         (&|c| c.infrequent = Some(u32::MAX), "expected an indicator below 2, got 4294967295"),
@@ -139,7 +142,7 @@ fn shapes_of_estimators() {
 #[test]
 fn nodes_that_are_no_tree() {
     // Each tree of the forest has nodes 0, 1, 2 as splits and 3 to 6 as leaves.
-    let cases: [(&dyn Fn(&mut Trees), &str); 9] = [
+    let cases: [Broken<'_, Trees>; 9] = [
         (&|t| t.nodes.left[1] = 99, "tree 0, node 99: there is no such node"),
         (&|t| t.nodes.left[1] = 0, "tree 0, node 0: it is reached twice"),
         (&|t| t.nodes.left[1] = 5, "tree 0, node 5: it is reached twice"),
@@ -157,7 +160,7 @@ fn nodes_that_are_no_tree() {
 
 #[test]
 fn counts_of_trees() {
-    let cases: [(&dyn Fn(&mut Trees), &str); 8] = [
+    let cases: [Broken<'_, Trees>; 8] = [
         (&|t| t.nodes.missing_left.truncate(3), "expected 14 entries in every array of nodes, got 3"),
         (&|t| t.outputs = 0, "expected at least one raw score, got 0"),
         (&|t| t.leaves.width = 0, "expected 1 or 1 values a leaf, got 0"),
