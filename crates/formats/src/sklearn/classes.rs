@@ -69,6 +69,30 @@ impl Classifier {
     }
 }
 
+/// A classifier of several labels at once: each is a target of its own with the classes 0 and 1.
+pub(super) struct MultiLabel {
+    pub(super) count: usize,
+    pub(super) label: LabelRule,
+    pub(super) probability: Option<Probability>,
+    pub(super) log_probability: Option<LogProbability>,
+    pub(super) decision: Option<Shape>,
+}
+
+impl MultiLabel {
+    pub(super) fn head(self) -> Head {
+        Head::Classification(Classification {
+            classes: vec![Labels::range(2); self.count],
+            multi_target: true,
+            label: self.label,
+            probability: self.probability,
+            log_probability: self.log_probability,
+            decision: self.decision,
+            margin: None,
+            predict: ClassPredict::Label,
+        })
+    }
+}
+
 /// A regressor whose raw scores are its predictions.
 pub(super) fn regressor(shape: Shape) -> Head {
     Head::Regression(Regression { shape, link: Link::Identity, margin: false })

@@ -41,6 +41,11 @@ pub(super) fn search(value: &Value<'_>, input: Input) -> Result<Lowered> {
     lower(&value.field("best_estimator_")?, input)
 }
 
+/// `RANSACRegressor`: it answers as the estimator that was fitted on the inliers does.
+pub(super) fn ransac(value: &Value<'_>, input: Input) -> Result<Lowered> {
+    lower(&value.field("estimator_")?, input)
+}
+
 /// `FeatureUnion`: transformers that each see all columns, side by side.
 pub(super) fn feature_union(value: &Value<'_>, input: Input) -> Result<Lowered> {
     let mut parts = Vec::new();

@@ -2,11 +2,11 @@
 
 use foretell_frame::{Labels, Shape};
 use foretell_model::estimator::Linear;
-use foretell_model::head::{LabelRule, LogProbability, Probability};
+use foretell_model::head::{LabelRule, Link, LogProbability, Probability, Regression};
 use foretell_model::step::{Arithmetic, Scale};
-use foretell_model::{Estimator, Step};
+use foretell_model::{Estimator, Head, Step};
 
-use super::classes::{Classifier, labels, regressor};
+use super::classes::{Classifier, MultiLabel, labels, regressor};
 use super::{Input, Lowered, Result, present};
 use crate::pickle::Value;
 
@@ -15,6 +15,22 @@ pub(super) fn regression(value: &Value<'_>, _: Input) -> Result<Lowered> {
     let weights = Weights::read(value, None)?;
     let shape = if weights.vector { Shape::Vector } else { Shape::Matrix(weights.linear.intercept.len()) };
     Ok(weights.lowered(regressor(shape)))
+}
+
+/// `PoissonRegressor` and `GammaRegressor`: the exponential of a weighted sum.
+pub(super) fn log_link_regression(value: &Value<'_>, _: Input) -> Result<Lowered> {
+    let link = Head::Regression(Regression { shape: Shape::Vector, link: Link::Exp, margin: false });
+    Ok(Weights::read(value, None)?.lowered(link))
+}
+
+/// `TweedieRegressor`: its link may depend on its power.
+pub(super) fn tweedie_regression(value: &Value<'_>, input: Input) -> Result<Lowered> {
+    match value.field("link")?.text()? {
+        "identity" => regression(value, input),
+        "auto" if value.field("power")?.float()? <= 0.0 => regression(value, input),
+        "log" | "auto" => log_link_regression(value, input),
+        other => Err(value.unsupported_option("link", other, "`auto`, `identity` or `log`")),
+    }
 }
 
 /// `LogisticRegression`: one sigmoid per class, or a softmax, by solver, setting and version.
@@ -46,18 +62,32 @@ pub(super) fn logistic_regression(value: &Value<'_>, input: Input) -> Result<Low
     classification(value, classes, Some(probability), LogProbability::OfProbability)
 }
 
-/// `RidgeClassifier`, `LinearSVC` and all others without probabilities.
+/// `LinearSVC` and all others without probabilities.
 pub(super) fn classification_without_probability(value: &Value<'_>, _: Input) -> Result<Lowered> {
-    if let Some(binarizer) = present(value, "_label_binarizer")? {
-        let kind = binarizer.field("y_type_")?.text()?;
-        if !matches!(kind, "binary" | "multiclass") {
-            return Err(binarizer.unsupported_option("y_type_", kind, "one label per row"));
-        }
-        let classes = labels(&binarizer.field("classes_")?)?;
-        return classification(value, classes, None, LogProbability::OfProbability);
-    }
     let classes = labels(&value.field("classes_")?)?;
     classification(value, classes, None, LogProbability::OfProbability)
+}
+
+/// `RidgeClassifier`, of classes or of several labels at once.
+pub(super) fn ridge_classifier(value: &Value<'_>, _: Input) -> Result<Lowered> {
+    let binarizer = value.field("_label_binarizer")?;
+    let classes = labels(&binarizer.field("classes_")?)?;
+    match binarizer.field("y_type_")?.text()? {
+        "binary" | "multiclass" => classification(value, classes, None, LogProbability::OfProbability),
+        "multilabel-indicator" => {
+            let count = classes.len();
+            let weights = Weights::read(value, Some(count))?;
+            let head = MultiLabel {
+                count,
+                label: LabelRule::EachPositive,
+                probability: None,
+                log_probability: None,
+                decision: Some(Shape::Matrix(count)),
+            };
+            Ok(weights.lowered(head.head()))
+        }
+        other => Err(binarizer.unsupported_option("y_type_", other, "classes or labels")),
+    }
 }
 
 /// `SGDClassifier`: probabilities depend on the loss.
@@ -155,7 +185,7 @@ impl Weights {
         Ok(Self { linear: Linear { features, coefficients, intercept }, vector })
     }
 
-    fn lowered(self, head: foretell_model::Head) -> Lowered {
+    fn lowered(self, head: Head) -> Lowered {
         Lowered::estimator(self.linear.features, Estimator::Linear(self.linear), head)
     }
 }

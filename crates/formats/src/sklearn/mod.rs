@@ -15,6 +15,7 @@ mod boosting;
 mod classes;
 mod columns;
 mod compose;
+mod decompose;
 mod dummy;
 mod encode;
 mod impute;
@@ -170,6 +171,9 @@ fn lowering(class: Class<'_>) -> Option<Lowering> {
         ("sklearn", "RobustScaler") => scale::robust_scaler,
         ("sklearn", "Normalizer") => scale::normalizer,
         ("sklearn", "FunctionTransformer") => scale::function_transformer,
+        ("sklearn", "PCA" | "IncrementalPCA") => decompose::pca,
+        ("sklearn", "TruncatedSVD") => decompose::truncated_svd,
+        ("sklearn", "FastICA") => decompose::fast_ica,
         ("sklearn", "OneHotEncoder") => encode::one_hot,
         ("sklearn", "OrdinalEncoder") => encode::ordinal,
         ("sklearn", "SimpleImputer") => impute::simple_imputer,
@@ -178,8 +182,10 @@ fn lowering(class: Class<'_>) -> Option<Lowering> {
         ("sklearn", "LogisticRegression" | "LogisticRegressionCV") => linear::logistic_regression,
         ("sklearn", "SGDClassifier") => linear::sgd_classifier,
         ("sklearn", "LinearDiscriminantAnalysis") => linear::linear_discriminant_analysis,
-        ("sklearn", "RidgeClassifier" | "RidgeClassifierCV" | "LinearSVC" | "Perceptron")
-        | ("sklearn", "PassiveAggressiveClassifier") => linear::classification_without_probability,
+        ("sklearn", "RidgeClassifier" | "RidgeClassifierCV") => linear::ridge_classifier,
+        ("sklearn", "LinearSVC" | "Perceptron") | ("sklearn", "PassiveAggressiveClassifier") => {
+            linear::classification_without_probability
+        }
         (
             "sklearn",
             "LinearRegression" | "Ridge" | "RidgeCV" | "SGDRegressor" | "LinearSVR" | "HuberRegressor",
@@ -198,6 +204,10 @@ fn lowering(class: Class<'_>) -> Option<Lowering> {
         )
         | ("sklearn", "BayesianRidge" | "ARDRegression" | "TheilSenRegressor" | "QuantileRegressor")
         | ("sklearn", "PassiveAggressiveRegressor") => linear::regression,
+
+        ("sklearn", "PoissonRegressor" | "GammaRegressor") => linear::log_link_regression,
+        ("sklearn", "TweedieRegressor") => linear::tweedie_regression,
+        ("sklearn", "RANSACRegressor") => compose::ransac,
 
         ("sklearn", "DecisionTreeClassifier" | "ExtraTreeClassifier") => trees::tree_classifier,
         ("sklearn", "DecisionTreeRegressor" | "ExtraTreeRegressor") => trees::tree_regressor,

@@ -2,10 +2,10 @@
 
 use foretell_frame::{Labels, Shape};
 use foretell_model::estimator::{Activation, Layer, Neural};
-use foretell_model::head::{ClassPredict, Classification, LabelRule, LogProbability, Probability};
+use foretell_model::head::{LabelRule, LogProbability, Probability};
 use foretell_model::{Estimator, Head};
 
-use super::classes::{Classifier, labels, regressor};
+use super::classes::{Classifier, MultiLabel, labels, regressor};
 use super::{Input, Lowered, Result};
 use crate::pickle::Value;
 
@@ -46,18 +46,16 @@ fn single(classes: Labels, label: LabelRule, probability: Probability) -> Head {
     Classifier { classes, label, probability: Some(probability), log_probability, decision: None }.head()
 }
 
-/// Each label is a target of its own with the classes 0 and 1.
+/// The output of each label is its probability.
 fn labels_at_once(count: usize) -> Head {
-    Head::Classification(Classification {
-        classes: vec![Labels::range(2); count],
-        multi_target: true,
+    MultiLabel {
+        count,
         label: LabelRule::EachAboveHalf,
         probability: Some(Probability::LabelScores),
         log_probability: Some(LogProbability::OfProbability),
         decision: None,
-        margin: None,
-        predict: ClassPredict::Label,
-    })
+    }
+    .head()
 }
 
 fn network(value: &Value<'_>) -> Result<Neural> {
@@ -91,8 +89,9 @@ fn activation(value: &Value<'_>, name: &'static str) -> Result<Activation> {
         "tanh" => Activation::Tanh,
         "relu" => Activation::Relu,
         "softmax" => Activation::Softmax,
+        "exp" => Activation::Exp,
         other => {
-            let supported = "`identity`, `logistic`, `tanh`, `relu` or `softmax`";
+            let supported = "`identity`, `logistic`, `tanh`, `relu`, `softmax` or `exp`";
             return Err(value.unsupported_option(name, other, supported));
         }
     })

@@ -14,6 +14,8 @@ pub enum Activation {
     Tanh,
     /// `max(x, 0)`.
     Relu,
+    /// `exp(x)`.
+    Exp,
     /// `exp(x_k) / sum exp(x)`, over the layer.
     Softmax,
 }
@@ -140,6 +142,7 @@ impl Activation {
             Self::Logistic => numbers.iter_mut().for_each(|x| *x = T::ONE / (T::ONE + (-*x).exp())),
             Self::Tanh => numbers.iter_mut().for_each(|x| *x = x.tanh()),
             Self::Relu => numbers.iter_mut().for_each(|x| *x = x.larger(T::default())),
+            Self::Exp => numbers.iter_mut().for_each(|x| *x = x.exp()),
             Self::Softmax => numbers.chunks_exact_mut(width.max(1)).for_each(softmax),
         }
     }

@@ -76,7 +76,10 @@ impl Regression {
 impl Classification {
     fn uses_probabilities(&self, method: Method) -> bool {
         let label = match self.label {
-            LabelRule::LargestScore | LabelRule::Positive | LabelRule::NotNegative => false,
+            LabelRule::LargestScore
+            | LabelRule::Positive
+            | LabelRule::NotNegative
+            | LabelRule::EachPositive => false,
             LabelRule::LargestProbability | LabelRule::AboveHalf | LabelRule::EachAboveHalf => true,
         };
         match method {
@@ -128,7 +131,9 @@ impl Classification {
         match self.label {
             LabelRule::LargestScore => self.largest(wanted.raw, values),
             LabelRule::LargestProbability => self.largest(probabilities, values),
-            LabelRule::Positive => values.extend(wanted.raw.iter().map(|x| index(*x > 0.0))),
+            LabelRule::Positive | LabelRule::EachPositive => {
+                values.extend(wanted.raw.iter().map(|x| index(*x > 0.0)))
+            }
             LabelRule::NotNegative => values.extend(wanted.raw.iter().map(|x| index(*x >= 0.0))),
             LabelRule::EachAboveHalf if self.probability.is_some_and(Probability::of_labels) => {
                 values.extend(probabilities.iter().map(|p| index(*p > 0.5)));
@@ -184,15 +189,11 @@ impl Classification {
             })),
             Probability::SigmoidNormalized => self.by_row(raw, values, |row| {
                 row.iter_mut().for_each(|x| *x = sigmoid(*x));
-                normalize(row);
+                normalize_or_uniform(row);
             }),
             Probability::ModifiedHuber => self.by_row(raw, values, |row| {
                 row.iter_mut().for_each(|x| *x = modified_huber(*x));
-                // Where every class scored at most -1, all are equally likely.
-                if row.iter().all(|p| *p == 0.0) {
-                    row.fill(1.0);
-                }
-                normalize(row);
+                normalize_or_uniform(row);
             }),
             Probability::Softmax => self.by_row(raw, values, softmax),
             Probability::ExpNormalized => self.by_row(raw, values, |row| {
@@ -229,6 +230,14 @@ fn modified_huber(x: f64) -> f64 {
 fn normalize(row: &mut [f64]) {
     let sum: f64 = row.iter().sum();
     row.iter_mut().for_each(|x| *x /= sum);
+}
+
+/// Where every class has the probability 0, all are equally likely.
+fn normalize_or_uniform(row: &mut [f64]) {
+    if row.iter().all(|p| *p == 0.0) {
+        row.fill(1.0);
+    }
+    normalize(row);
 }
 
 fn largest(row: &[f64]) -> f64 {

@@ -90,6 +90,8 @@ pub enum LabelRule {
     AboveHalf,
     /// Each target has two classes and one probability: the second when it is above 1/2.
     EachAboveHalf,
+    /// Each target has two classes and one raw score: the second when it is above 0.
+    EachPositive,
 }
 
 /// How raw scores become probabilities.

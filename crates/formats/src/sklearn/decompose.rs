@@ -1,0 +1,56 @@
+//! Projections on components: `PCA` and its relatives.
+
+use foretell_model::Step;
+use foretell_model::estimator::Linear;
+use foretell_model::step::{Arithmetic, Scale};
+
+use super::{Input, Lowered, Result, Version, present};
+use crate::pickle::{Matrix, Value};
+
+/// `PCA` and `IncrementalPCA`: centred, projected, and scaled to unit variance when whitened.
+pub(super) fn pca(value: &Value<'_>, _: Input) -> Result<Lowered> {
+    let components = value.field("components_")?.f64_matrix(None, None)?;
+    let (count, features) = (components.rows, components.cols);
+    let mut steps = centred(value, features)?;
+    steps.push(project(components));
+    if value.field("whiten")?.bool()? {
+        let variance = value.field("explained_variance_")?.f64_vector(count)?;
+        // Since 1.5 a vanishing variance does not make the result infinite.
+        let smallest = if Version::of(value)? < Version(1, 5) { 0.0 } else { f64::EPSILON };
+        let deviation = variance.iter().map(|variance| variance.sqrt().max(smallest)).collect();
+        steps
+            .push(Step::Scale(Scale { operations: vec![Arithmetic::Divide(deviation)], ..Scale::default() }));
+    }
+    Ok(Lowered::transformer(features, steps, false))
+}
+
+/// `TruncatedSVD`.
+pub(super) fn truncated_svd(value: &Value<'_>, _: Input) -> Result<Lowered> {
+    let components = value.field("components_")?.f64_matrix(None, None)?;
+    Ok(Lowered::transformer(components.cols, vec![project(components)], false))
+}
+
+/// `FastICA`: centred only when it whitened in training.
+pub(super) fn fast_ica(value: &Value<'_>, _: Input) -> Result<Lowered> {
+    let components = value.field("components_")?.f64_matrix(None, None)?;
+    let features = components.cols;
+    let whiten = value.field("whiten")?;
+    let whitened = whiten.is_text() || whiten.bool()?;
+    let mut steps = if whitened { centred(value, features)? } else { Vec::new() };
+    steps.push(project(components));
+    Ok(Lowered::transformer(features, steps, false))
+}
+
+/// The subtraction of `mean_`, where there is one.
+fn centred(value: &Value<'_>, features: usize) -> Result<Vec<Step>> {
+    let Some(mean) = present(value, "mean_")? else { return Ok(Vec::new()) };
+    let mean = mean.f64_vector(features)?;
+    let centre = Some(mean.clone());
+    Ok(vec![Step::Scale(Scale { operations: vec![Arithmetic::Subtract(mean)], range: None, centre })])
+}
+
+/// The projection on components, one per row.
+fn project(components: Matrix) -> Step {
+    let intercept = vec![0.0; components.rows];
+    Step::Project(Linear { features: components.cols, coefficients: components.data, intercept })
+}
