@@ -16,14 +16,19 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Show what is in a model file: pipeline, features, classes, library and version
     #[command(
-        after_help = "Example:\n  foretell inspect model.joblib\n  foretell inspect model.joblib --json | jq .features"
+        after_help = "Examples:\n  foretell inspect model.joblib\n  foretell inspect model.joblib --json | jq .features"
     )]
     Inspect(InspectArguments),
     /// Predict the rows of a table
     #[command(
-        after_help = "Example:\n  foretell predict model.joblib rows.csv\n  foretell predict model.joblib - --format csv --outputs predict < rows.jsonl"
+        after_help = "Examples:\n  foretell predict model.joblib rows.csv\n  foretell predict model.joblib - --format csv --outputs predict < rows.jsonl"
     )]
     Predict(PredictArguments),
+    /// Serve models over HTTP
+    #[command(
+        after_help = "Examples:\n  foretell serve model.joblib\n  foretell serve iris=model.joblib --port 9000\n  foretell serve --config foretell.toml\n\nEvery key of the configuration is also an environment variable: FORETELL_SERVER__PORT=9000"
+    )]
+    Serve(ServeArguments),
     /// Say how good a model is on a table with known answers
     #[command(after_help = "Example:\n  foretell score model.joblib test.csv --target species")]
     Score(ScoreArguments),
@@ -110,6 +115,36 @@ pub(crate) enum Format {
     Jsonl,
     /// One line per row and one column per value, as rows are read
     Csv,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArguments {
+    /// Model files to serve, each `PATH` or `NAME=PATH`; the first is the default model
+    #[arg(value_name = "MODEL")]
+    pub(crate) models: Vec<String>,
+    /// Configuration file [default: foretell.toml in this folder, when no MODEL is given]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Address or name to listen on [default: 127.0.0.1, this machine only]
+    #[arg(long)]
+    pub(crate) host: Option<String>,
+    /// Port to listen on, 0 for any free one [default: 8080]
+    #[arg(long)]
+    pub(crate) port: Option<u16>,
+    /// development, or production: documentation off, versions hidden [default: development]
+    #[arg(long)]
+    pub(crate) mode: Option<String>,
+    /// Origins whose pages may call the service: off, any, or one such as https://example.com [default: off]
+    #[arg(long, value_name = "ORIGIN")]
+    pub(crate) cors: Option<String>,
+    /// I/O threads, 0 for one per processor [default: 0]
+    #[arg(long, value_name = "N")]
+    pub(crate) workers: Option<u16>,
+    /// Least severe level that is logged: error, warn, info or debug [default: info]
+    #[arg(long, value_name = "LEVEL", env = "FORETELL_LOG", hide_env_values = true)]
+    pub(crate) log_level: Option<String>,
+    #[command(flatten)]
+    pub(crate) limits: LimitArguments,
 }
 
 #[derive(Debug, Args)]

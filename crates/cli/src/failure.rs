@@ -60,7 +60,7 @@ impl Failure {
 
     /// Output that could not be written. A reader that has gone is not a failure.
     pub(crate) fn output(error: &io::Error) -> Self {
-        let failure = Self::new("cannot write the output").because(error);
+        let failure = Self::new("cannot write the output").detail(io_text(error));
         match error.kind() {
             io::ErrorKind::BrokenPipe => Self { exit: Exit::BrokenPipe, ..failure },
             _ => failure,
@@ -92,6 +92,23 @@ impl Failure {
             Exit::Usage => ExitCode::from(2),
         }
     }
+}
+
+/// What the operating system says of an error, without the path and the number that it may be wrapped in.
+pub(crate) fn io_text(error: &io::Error) -> String {
+    let mut next: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = next {
+        let code = error.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error);
+        if let Some(code) = code {
+            let text = io::Error::from_raw_os_error(code).to_string();
+            let mut letters = text.split(" (os error").next().unwrap_or_default().chars();
+            return letters
+                .next()
+                .map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect());
+        }
+        next = error.source();
+    }
+    error.to_string()
 }
 
 /// Prints something worth knowing to stderr.

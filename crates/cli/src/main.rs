@@ -2,12 +2,14 @@
 
 mod args;
 mod bench;
+mod config;
 mod failure;
 mod inspect;
 mod model;
 mod output;
 mod predict;
 mod score;
+mod serve;
 mod table;
 
 use std::process::ExitCode;
@@ -32,6 +34,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.command {
         Command::Inspect(command) => inspect::run(&command),
         Command::Predict(command) => predict::run(&command),
+        Command::Serve(command) => serve::run(&command),
         Command::Score(command) => score::run(&command),
         Command::Bench(command) => bench::run(&command),
     }

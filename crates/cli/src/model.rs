@@ -5,7 +5,7 @@ use std::path::Path;
 use foretell_engine::{LiveModel, LoadError, Naming, OpenError, OpenLimits, open};
 
 use crate::args::{LimitArguments, ModelArguments};
-use crate::failure::Failure;
+use crate::failure::{Failure, io_text};
 
 /// Opens the model and makes it ready to predict.
 pub(crate) fn load(arguments: &ModelArguments) -> Result<LiveModel, Failure> {
@@ -36,9 +36,7 @@ pub(crate) fn refused(path: &Path, error: &OpenError) -> Failure {
                 "`name@version` means a registry, which this release does not have: give the path of a model file"
                     .to_owned()
             });
-            // The path stands in the message already; fs-err repeats it.
-            let source = source.raw_os_error().map_or_else(|| source.to_string(), os_message);
-            Failure::new(format!("cannot read model file `{shown}`")).detail(source).hint(hint)
+            Failure::new(format!("cannot read model file `{shown}`")).detail(io_text(source)).hint(hint)
         }
         OpenError::TooLarge { limit } => {
             Failure::new(format!("model file `{shown}` has more than {limit} bytes"))
@@ -50,14 +48,7 @@ pub(crate) fn refused(path: &Path, error: &OpenError) -> Failure {
     }
 }
 
-fn not_loaded(path: &Path, error: &LoadError) -> Failure {
+/// Why a model that was opened cannot be used.
+pub(crate) fn not_loaded(path: &Path, error: &LoadError) -> Failure {
     Failure::new(format!("cannot use model file `{}`", path.display())).because(error)
-}
-
-/// What the operating system says, without the number of its error.
-pub(crate) fn os_message(code: i32) -> String {
-    let text = std::io::Error::from_raw_os_error(code).to_string();
-    let text = text.split(" (os error").next().unwrap_or_default();
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }

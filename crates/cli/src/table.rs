@@ -9,8 +9,7 @@ use foretell_engine::{LiveModel, PredictError};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::args::{HeaderRow, TableArguments};
-use crate::failure::{Failure, note};
-use crate::model::os_message;
+use crate::failure::{Failure, io_text, note};
 
 /// How many bad values are listed.
 const LISTED: usize = 20;
@@ -93,19 +92,14 @@ impl<'a> Table<'a> {
         if self.path.as_os_str() == "-" {
             return Ok((Box::new(io::stdin().lock()), ProgressBar::hidden()));
         }
-        let unreadable = |source: &io::Error| {
-            let message = source.raw_os_error().map_or_else(|| source.to_string(), os_message);
-            Failure::new(format!("cannot read table {}", self.shown)).detail(message)
-        };
-        let file = fs_err::File::open(self.path).map_err(|error| unreadable(&error))?;
-        let (file, _) = file.into_parts();
+        let file = File::open(self.path).map_err(|source| self.unreadable(&TableError::Io { source }))?;
         let progress = progress(&file);
         Ok((Box::new(file), progress))
     }
 
     fn unreadable(&self, error: &TableError) -> Failure {
         let message = match error {
-            TableError::Io { source } => source.raw_os_error().map_or_else(|| source.to_string(), os_message),
+            TableError::Io { source } => io_text(source),
             TableError::Json { source, .. } => {
                 let reason = source.to_string();
                 format!("{error}: {}", reason.split(" at line ").next().unwrap_or_default())

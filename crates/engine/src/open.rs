@@ -1,6 +1,7 @@
 //! Opening a model file: bounded reading, the loader that fits its content, and the facts of the file.
 
 use std::fmt::Write as _;
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -97,7 +98,7 @@ pub fn open_bytes(bytes: Vec<u8>, limits: &OpenLimits) -> Result<Opened, OpenErr
 /// may be a pipe, or grow.
 fn read(path: &Path, limit: u64) -> Result<Vec<u8>, OpenError> {
     let io = |source| OpenError::Io { source };
-    let file = fs_err::File::open(path).map_err(io)?;
+    let file = File::open(path).map_err(io)?;
     let mut bytes = Vec::new();
     file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(io)?;
     if bytes.len() as u64 > limit {

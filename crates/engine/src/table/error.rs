@@ -92,6 +92,8 @@ pub enum TableError {
         name: String,
         /// The column with the most similar name.
         nearest: Option<String>,
+        /// The columns there are.
+        columns: Vec<String>,
     },
     /// The target is given by name and the table has no header.
     #[error("the table has no header row, so it has no target column `{name}`")]
@@ -113,6 +115,7 @@ impl TableError {
                 Some("the model knows no feature names, so columns are matched by position".into())
             }
             Self::NoTarget { nearest: Some(nearest), .. } => Some(format!("did you mean `{nearest}`?")),
+            Self::NoTarget { columns, .. } => Some(format!("its columns are {}", listed(columns))),
             Self::TargetByName { .. } => Some("give the target by position, counted from 0".into()),
             Self::UnsupportedFormat { .. } => Some("convert the table to CSV first".into()),
             Self::Json { .. } => Some("JSON Lines has one complete object or array on each line".into()),
@@ -121,17 +124,23 @@ impl TableError {
             | Self::Empty
             | Self::OpenQuotes { .. }
             | Self::NotUtf8 { .. }
-            | Self::DuplicateColumn { .. }
-            | Self::NoTarget { nearest: None, .. } => None,
+            | Self::DuplicateColumn { .. } => None,
         }
     }
 }
 
 fn missing_columns(missing: &[MissingColumn]) -> String {
-    const SHOWN: usize = 10;
-    let names: Vec<_> = missing.iter().take(SHOWN).map(|column| format!("`{}`", column.name)).collect();
-    let more = missing.len().saturating_sub(SHOWN);
-    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    let names: Vec<_> = missing.iter().map(|column| column.name.clone()).collect();
     let columns = if missing.len() == 1 { "column" } else { "columns" };
-    format!("the table has no {columns} {}{more}, which the model needs", names.join(", "))
+    format!("the table has no {columns} {}, which the model needs", listed(&names))
+}
+
+/// Some names, of many only the first.
+pub(super) fn listed(names: &[String]) -> String {
+    const SHOWN: usize = 10;
+    let shown: Vec<_> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
 }

@@ -58,7 +58,8 @@ impl<R: Read> JsonRows<R> {
             };
             let mut json = serde_json::Deserializer::from_slice(&self.text);
             row.deserialize(&mut json).and_then(|()| json.end()).map_err(|source| {
-                let column = source.column();
+                let end = self.text.trim_ascii_end().len();
+                let column = if source.is_eof() { end } else { source.column().max(1) };
                 TableError::Json { line: self.line, column, source }
             })?;
             chunk.lines.push(self.line);

@@ -14,8 +14,9 @@ use std::io::{self, Cursor, Read};
 
 use foretell_frame::{Frame, Schema, TextColumn, Violation};
 
-pub use error::{MissingColumn, TableError};
-pub use jsonl::set_json;
+use self::error::listed;
+pub use self::error::{MissingColumn, TableError};
+pub use self::jsonl::set_json;
 
 use self::csv::CsvRows;
 use self::jsonl::JsonRows;
@@ -123,15 +124,8 @@ impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::IgnoredColumns(names) => {
-                write!(
-                    f,
-                    "ignored {} the model does not take: ",
-                    if names.len() == 1 { "a column" } else { "columns" }
-                )?;
-                for (position, name) in names.iter().enumerate() {
-                    write!(f, "{}`{name}`", if position == 0 { "" } else { ", " })?;
-                }
-                Ok(())
+                let columns = if names.len() == 1 { "a column" } else { "columns" };
+                write!(f, "ignored {columns} the model does not take: {}", listed(names))
             }
         }
     }

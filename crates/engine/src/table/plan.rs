@@ -99,7 +99,7 @@ impl Plan {
         found.ok_or_else(|| {
             let name = target.to_string();
             let nearest = nearest(&name, names.iter().map(String::as_str));
-            TableError::NoTarget { name, nearest }
+            TableError::NoTarget { name, nearest, columns: names.to_vec() }
         })
     }
 

@@ -1,0 +1,216 @@
+//! The configuration of `serve`: a file, the environment and flags, each over the one before.
+
+use std::path::{Path, PathBuf};
+
+use figment::providers::Env;
+use figment::value::{Dict, Map, Value};
+use figment::{Figment, Metadata, Profile, Provider};
+use foretell_engine::table::nearest;
+use foretell_server::Config;
+use serde::Serialize;
+use toml::de::{DeTable, DeValue};
+
+use crate::args::ServeArguments;
+use crate::failure::{Failure, io_text};
+
+/// The file that is read when neither a model nor a file is named.
+const DEFAULT_FILE: &str = "foretell.toml";
+const PREFIX: &str = "FORETELL_";
+/// The tables of a configuration: what an environment variable without `__` may hold as a whole.
+const TABLES: [&str; 5] = ["server", "log", "model", "route", "dataset"];
+
+/// One layer of the configuration, under the name that errors give it.
+struct Layer {
+    name: &'static str,
+    values: Dict,
+}
+
+const FILE: &str = "file";
+const FLAGS: &str = "flags";
+
+impl Provider for Layer {
+    fn metadata(&self) -> Metadata {
+        Metadata::named(self.name)
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        Ok(Profile::Default.collect(self.values.clone()))
+    }
+}
+
+/// A configuration file that was read.
+struct File {
+    path: PathBuf,
+    text: String,
+}
+
+/// Reads all layers. Paths in the file are made relative to where the command runs.
+pub(crate) fn load(arguments: &ServeArguments) -> Result<Config, Failure> {
+    refuse_single_underscores()?;
+    let file = find(arguments)?;
+    let mut layers = Figment::new();
+    if let Some(file) = &file {
+        layers = layers.merge(Layer { name: FILE, values: parse(file)? });
+    }
+    layers = layers.merge(environment()).merge(Layer { name: FLAGS, values: flags(arguments)? });
+    let mut config: Config = layers.extract().map_err(|error| explain(&error, file.as_ref()))?;
+    if let Some(folder) = file.as_ref().and_then(|file| file.path.parent()) {
+        let paths = config.model.iter_mut().map(|model| &mut model.path);
+        let paths = paths.chain(config.dataset.iter_mut().map(|dataset| &mut dataset.path));
+        paths.for_each(|path| *path = folder.join(&*path));
+    }
+    Ok(config)
+}
+
+/// The file to read: the one named, or the default one when no model is named.
+fn find(arguments: &ServeArguments) -> Result<Option<File>, Failure> {
+    let path = match &arguments.config {
+        Some(path) => path.clone(),
+        None if !arguments.models.is_empty() => return Ok(None),
+        None if Path::new(DEFAULT_FILE).exists() => DEFAULT_FILE.into(),
+        None if std::env::var_os("FORETELL_MODEL").is_some() => return Ok(None),
+        None => {
+            return Err(Failure::usage(format!("no model to serve, and no `{DEFAULT_FILE}` in this folder"))
+                .hint("name a model file, as in `foretell serve model.joblib`, or a configuration with `--config`".to_owned()));
+        }
+    };
+    let unreadable = |error: std::io::Error| {
+        Failure::new(format!("cannot read configuration `{}`", path.display())).detail(io_text(&error))
+    };
+    let text = std::fs::read_to_string(&path).map_err(unreadable)?;
+    Ok(Some(File { path, text }))
+}
+
+fn parse(file: &File) -> Result<Dict, Failure> {
+    let bad = |message: String| {
+        Failure::new(format!("configuration `{}` is not TOML", file.path.display()))
+            .detail(message.trim_end())
+    };
+    let table: toml::Table = file.text.parse().map_err(|error: toml::de::Error| bad(error.to_string()))?;
+    values(&table).map_err(|error| bad(error.to_string()))
+}
+
+fn values(table: &impl Serialize) -> Result<Dict, figment::Error> {
+    Value::serialize(table).map(|value| value.into_dict().unwrap_or_default())
+}
+
+/// `FORETELL_SERVER__PORT` is `server.port`; other variables that begin like ours are not configuration.
+fn environment() -> Env {
+    let ours =
+        |name: &str| name.contains("__") || TABLES[2..].iter().any(|table| name.eq_ignore_ascii_case(table));
+    Env::prefixed(PREFIX).filter(move |name| ours(name.as_str())).split("__")
+}
+
+/// A variable such as `FORETELL_SERVER_PORT` would be left unread: nobody means that.
+fn refuse_single_underscores() -> Result<(), Failure> {
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        let Some(key) = name.strip_prefix(PREFIX).filter(|key| !key.contains("__")) else { continue };
+        for table in TABLES {
+            let table = table.to_uppercase();
+            if let Some(key) = key.strip_prefix(&table).and_then(|key| key.strip_prefix('_')) {
+                return Err(Failure::usage(format!("unknown environment variable `{name}`")).hint(format!(
+                    "a table and its key have two underscores between them: `{PREFIX}{table}__{key}`"
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The flags that were given, as the tables and keys they stand for.
+fn flags(arguments: &ServeArguments) -> Result<Dict, Failure> {
+    let mut server = toml::Table::new();
+    let mut log = toml::Table::new();
+    if let Some(host) = &arguments.host {
+        server.insert("host".into(), host.clone().into());
+    }
+    if let Some(port) = arguments.port {
+        server.insert("port".into(), i64::from(port).into());
+    }
+    if let Some(mode) = &arguments.mode {
+        server.insert("mode".into(), mode.clone().into());
+    }
+    if let Some(cors) = &arguments.cors {
+        server.insert("cors".into(), cors.clone().into());
+    }
+    if let Some(workers) = arguments.workers {
+        server.insert("workers".into(), i64::from(workers).into());
+    }
+    if let Some(level) = &arguments.log_level {
+        log.insert("level".into(), level.clone().into());
+    }
+    let tables =
+        toml::Table::from_iter([("server".to_owned(), server.into()), ("log".to_owned(), log.into())]);
+    values(&tables).map_err(|error| Failure::usage(error.to_string()))
+}
+
+/// What is wrong with a value, where it stands, and what was meant.
+fn explain(error: &figment::Error, file: Option<&File>) -> Failure {
+    use figment::error::Kind;
+    let mut path = error.path.clone();
+    let (problem, hint) = match &error.kind {
+        Kind::UnknownField(name, known) => {
+            path.retain(|key| key != name);
+            path.push(name.clone());
+            let hint = match nearest(name, known.iter().copied()) {
+                Some(nearest) => format!("did you mean `{nearest}`?"),
+                None => format!("known here: {}", known.join(", ")),
+            };
+            (format!("unknown key `{}`", path.join(".")), Some(hint))
+        }
+        Kind::UnknownVariant(name, known) => {
+            let hint = format!("expected one of: {}", known.join(", "));
+            (format!("`{}` cannot be `{name}`", path.join(".")), Some(hint))
+        }
+        Kind::MissingField(name) => {
+            path.push(name.to_string());
+            (format!("`{}` is missing", path.join(".")), None)
+        }
+        Kind::InvalidType(got, expected) | Kind::InvalidValue(got, expected) => {
+            (format!("`{}`: expected {expected}, got {got}", path.join(".")), None)
+        }
+        Kind::Message(message) => (format!("`{}`: {message}", path.join(".")), None),
+        Kind::InvalidLength(..)
+        | Kind::DuplicateField(_)
+        | Kind::ISizeOutOfRange(_)
+        | Kind::USizeOutOfRange(_)
+        | Kind::Unsupported(_)
+        | Kind::UnsupportedKey(..) => (format!("`{}`: {}", path.join("."), error.kind), None),
+    };
+    let layer = error.metadata.as_ref().map_or("", |metadata| &metadata.name);
+    let place = match (layer, file) {
+        (FLAGS, _) => "on the command line".to_owned(),
+        (FILE | "", Some(file)) => match line_of(&file.text, &path) {
+            Some(line) => format!("`{}`, line {line}", file.path.display()),
+            None => format!("`{}`", file.path.display()),
+        },
+        _ => format!("environment variable `{PREFIX}{}`", path.join("__").to_uppercase()),
+    };
+    Failure::new("cannot use the configuration").detail(format!("{place}: {problem}")).hint(hint)
+}
+
+/// The line, from 1, of a key, or of the innermost table around it that is there.
+fn line_of(text: &str, path: &[String]) -> Option<usize> {
+    let document = DeTable::parse(text).ok()?;
+    let mut table: &DeTable<'_> = document.get_ref();
+    let mut found = None;
+    let mut keys = path.iter();
+    while let Some(key) = keys.next() {
+        let Some((name, value)) = table.iter().find(|(name, _)| name.get_ref() == key) else { break };
+        found = Some(name.span().start);
+        let mut value = value;
+        while let DeValue::Array(items) = value.get_ref() {
+            let Some(item) = keys.next().and_then(|index| items.get(index.parse::<usize>().ok()?)) else {
+                break;
+            };
+            found = Some(item.span().start);
+            value = item;
+        }
+        match value.get_ref() {
+            DeValue::Table(inner) => table = inner,
+            _ => break,
+        }
+    }
+    found.map(|start| text[..start].lines().count().max(1) + usize::from(text[..start].ends_with('\n')))
+}
