@@ -110,8 +110,8 @@ fn the_marker_of_a_wrapper_is_missing() {
 fn fields_of_another_release_are_refused() {
     assert_eq!(
         changed("\"left_children\"", "\"new_semantics\":[1],\"left_children\""),
-        "learner.gradient_booster.model.trees[0]: `new_semantics` = a field of another release is not supported, \
-         expected the fields that XGBoost 1.0 to 3.2 write (written by XGBoost 3.2.0)"
+        "learner.gradient_booster.model.trees[0]: field `new_semantics` is none that XGBoost 1.0 to 3.2 write and may \
+         change what the model predicts; save the model with one of these releases (written by XGBoost 3.2.0)"
     );
     assert_eq!(
         changed("\"version\":[3,2,0]", "\"version\":[3,3,0]"),

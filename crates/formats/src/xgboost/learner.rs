@@ -28,8 +28,6 @@ pub(crate) struct Learner {
     pub attributes: BTreeMap<String, String>,
     /// Names of the features, empty where the file has none.
     pub feature_names: Vec<String>,
-    /// Types of the features (`float`, `c` for categories, ...), empty where the file has none.
-    pub feature_types: Vec<String>,
     /// The weights.
     pub booster: Booster,
 }

@@ -71,7 +71,6 @@ pub(super) fn learner(bytes: &[u8], limits: &Limits) -> Result<Learner, FormatEr
         objective: reader.name()?.into(),
         attributes: BTreeMap::new(),
         feature_names: Vec::new(),
-        feature_types: Vec::new(),
         booster: Booster::Linear(Vec::new()),
     };
     if !param.f32(0).is_finite() {

@@ -179,11 +179,13 @@ impl<'d> Cursor<'d> {
     pub(super) fn only(&self, known: &[&str]) -> Result<(), FormatError> {
         match self.members()?.iter().find(|(key, _)| !known.contains(&key.as_ref())) {
             None => Ok(()),
-            Some((key, _)) => Err(self.error(Problem::UnsupportedOption {
-                option: key.chars().take(80).collect(),
-                value: "a field of another release".into(),
-                supported: "the fields that XGBoost 1.0 to 3.2 write".into(),
-            })),
+            Some((key, _)) => {
+                let key: String = key.chars().take(80).collect();
+                Err(self.invalid(format!(
+                    "field `{key}` is none that XGBoost 1.0 to 3.2 write and may change what the model predicts; \
+                     save the model with one of these releases"
+                )))
+            }
         }
     }
 

@@ -89,7 +89,6 @@ fn content(learner: &Cursor<'_>, version: Version) -> Result<Learner, FormatErro
         objective: learner.get("objective")?.get("name")?.text()?.into(),
         attributes: attributes(learner)?,
         feature_names: texts(learner, "feature_names")?,
-        feature_types: texts(learner, "feature_types")?,
         booster: Booster::Linear(Vec::new()),
     };
     result.booster = booster(&learner.get("gradient_booster")?, result.outputs())?;

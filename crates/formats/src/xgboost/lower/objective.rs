@@ -1,6 +1,6 @@
 //! Objectives: the space of the base score, and what raw scores mean (`src/objective` of the library).
 
-use foretell_frame::{Labels, Shape};
+use foretell_frame::Labels;
 use foretell_model::Head;
 use foretell_model::head::{ClassPredict, Classification, LabelRule, Link, Probability, Regression};
 
@@ -129,73 +129,67 @@ impl Objective {
 
     /// What raw scores mean to users.
     pub(super) fn head(self, learner: &Learner, interface: &Interface) -> Result<Head, FormatError> {
-        let classes = match interface {
-            Interface::Booster | Interface::Regressor | Interface::Classifier(None) => None,
-            Interface::Classifier(Some(classes)) => Some(classes),
+        let outputs = learner.outputs();
+        match interface {
+            Interface::Booster | Interface::Regressor => {
+                let predict = match self {
+                    Self::Regression { link } => return Ok(Head::Regression(regression(outputs, link))),
+                    Self::Ranking => return Ok(Head::Regression(regression(outputs, Link::Identity))),
+                    Self::Logistic | Self::Softprob => ClassPredict::Probability,
+                    Self::LogisticRaw => ClassPredict::Margin,
+                    Self::Hinge | Self::Softmax => ClassPredict::Index,
+                };
+                let classes = Labels::range(learner.classes.max(2));
+                Ok(Head::Classification(self.classification(learner, classes, predict)))
+            }
+            Interface::Classifier(classes) => self.classifier_head(learner, classes.as_ref()),
+        }
+    }
+
+    /// The head of `XGBClassifier`, which takes what the objective predicts for probabilities.
+    fn classifier_head(self, learner: &Learner, classes: Option<&Labels>) -> Result<Head, FormatError> {
+        let objective = match self {
+            Self::Logistic | Self::Hinge | Self::Softmax | Self::Softprob => self,
+            Self::Regression { link: Link::SigmoidSingle } => Self::Logistic,
+            Self::Regression { .. } | Self::Ranking | Self::LogisticRaw => {
+                let supported = "`binary:logistic` or another objective for classes in a classifier";
+                return Err(unsupported(learner, "objective", &learner.objective, supported));
+            }
         };
         let count = learner.classes.max(2);
         let classes = classes.cloned().unwrap_or_else(|| Labels::range(count));
-        let native = match interface {
-            Interface::Booster | Interface::Regressor => true,
-            Interface::Classifier(_) => false,
-        };
         if classes.len() != count {
-            let problem = Problem::Mismatch {
-                expected: format!("{} classes, as `classes_` says", classes.len()),
-                got: count.to_string(),
-            };
-            return Err(FormatError::new(learner.kind, problem));
+            let expected = format!("{count} classes, as the booster has");
+            let problem = Problem::Mismatch { expected, got: classes.len().to_string() };
+            return Err(FormatError::new(learner.kind, problem).at(".classes_"));
         }
-        let binary = |label, probability, predict| Classification {
-            classes: vec![classes.clone()],
-            multi_target: false,
+        Ok(Head::Classification(objective.classification(learner, classes, ClassPredict::Label)))
+    }
+
+    fn classification(self, learner: &Learner, classes: Labels, predict: ClassPredict) -> Classification {
+        let targets = learner.targets;
+        let (label, probability) = match self {
+            Self::Logistic if targets > 1 => {
+                (LabelRule::EachAboveHalf, Some(Probability::LabelSigmoidSingle))
+            }
+            Self::LogisticRaw => (LabelRule::Positive, Some(Probability::SigmoidSingle)),
+            Self::Hinge => (LabelRule::Positive, None),
+            Self::Softmax => (LabelRule::LargestScore, Some(Probability::SoftmaxSingle)),
+            Self::Softprob => (LabelRule::LargestProbability, Some(Probability::SoftmaxSingle)),
+            Self::Logistic | Self::Regression { .. } | Self::Ranking => {
+                (LabelRule::AboveHalf, Some(Probability::SigmoidSingle))
+            }
+        };
+        Classification {
+            classes: vec![classes; targets],
+            multi_target: targets > 1,
             label,
             probability,
             log_probability: None,
             decision: None,
-            margin: Some(Shape::Vector),
-            predict: if native { predict } else { ClassPredict::Label },
-        };
-        let several = |predict| Classification {
-            margin: Some(Shape::Matrix(count)),
-            ..binary(LabelRule::LargestScore, Some(Probability::SoftmaxSingle), predict)
-        };
-        let refused = |supported| {
-            let class = "through the scikit-learn classifier";
-            unsupported(learner, "objective", &format!("{} {class}", learner.objective), supported)
-        };
-        Ok(Head::Classification(match self {
-            Self::Regression { link } if native => {
-                return Ok(Head::Regression(regression(learner.outputs(), link)));
-            }
-            Self::Ranking if native => {
-                return Ok(Head::Regression(regression(learner.outputs(), Link::Identity)));
-            }
-            Self::Regression { .. } | Self::Ranking => {
-                return Err(refused("an objective for classes"));
-            }
-            // The wrapper compares raw scores, or labels, with 1/2 as if they were probabilities.
-            Self::LogisticRaw | Self::Hinge if !native => return Err(refused("`binary:logistic`")),
-            Self::Logistic if learner.targets > 1 => Classification {
-                classes: vec![classes.clone(); learner.targets],
-                multi_target: true,
-                label: LabelRule::EachAboveHalf,
-                probability: Some(Probability::LabelSigmoidSingle),
-                log_probability: None,
-                decision: None,
-                margin: Some(Shape::Matrix(learner.targets)),
-                predict: if native { ClassPredict::Probability } else { ClassPredict::Label },
-            },
-            Self::Logistic => {
-                binary(LabelRule::AboveHalf, Some(Probability::SigmoidSingle), ClassPredict::Probability)
-            }
-            Self::LogisticRaw => {
-                binary(LabelRule::Positive, Some(Probability::SigmoidSingle), ClassPredict::Margin)
-            }
-            Self::Hinge => binary(LabelRule::Positive, None, ClassPredict::Index),
-            Self::Softmax => several(ClassPredict::Index),
-            Self::Softprob => several(ClassPredict::Probability),
-        }))
+            margin: Some(shape(learner.outputs())),
+            predict,
+        }
     }
 }
 
