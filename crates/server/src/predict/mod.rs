@@ -5,6 +5,7 @@ mod encode;
 mod json;
 mod layout;
 mod outputs;
+mod scan;
 
 use std::borrow::Cow;
 use std::mem;
@@ -24,7 +25,7 @@ use crate::request::{About, Call};
 use crate::router::shown;
 
 use self::encode::Answer;
-use self::layout::Decoded;
+use self::layout::{Decoded, Layout};
 pub(crate) use self::outputs::Outputs;
 
 /// Which model a path names.
@@ -43,6 +44,7 @@ pub(crate) enum Target<'p> {
 pub(crate) struct Desk {
     frame: Frame,
     predicting: Predicting,
+    row: Vec<f64>,
     text: Vec<u8>,
 }
 
@@ -93,8 +95,11 @@ fn at_once(call: &Call<'_>, model: &Arc<LiveModel>, outputs: &Outputs, body: &[u
     let form = Form::of(&call.head.headers)?;
     let max_rows = call.state().config.server.max_rows;
     let mut desk = call.worker.desk.borrow_mut();
-    let Desk { frame, predicting, text } = &mut *desk;
+    let Desk { frame, predicting, row, text } = &mut *desk;
     let decoded = match form {
+        Form::Json if scan::rows(body, model.schema(), max_rows, frame, row) => {
+            Decoded { layout: Layout::Data, one: false }
+        }
         Form::Json => json::decode(body, model.schema(), max_rows, frame)?,
         Form::Csv => csv::decode(body, model.schema(), max_rows, frame)?,
     };
