@@ -28,6 +28,12 @@ pub(super) enum Py {
     Ints(Vec<i64>),
     /// A one-dimensional array of objects.
     Objects(Vec<Py>),
+    /// Something that is a pickle already.
+    Written(Vec<u8>),
+    /// A one-dimensional structured array of int64 fields, given as columns.
+    Records(Vec<(&'static str, Vec<i64>)>),
+    /// An object made with arguments and then given a state, as by `__reduce__`.
+    Reduced(&'static str, &'static str, Vec<Py>, Vec<(&'static str, Py)>),
 }
 
 /// A scikit-learn 1.9.1 object.
@@ -124,6 +130,13 @@ impl Py {
                 let data = values.iter().flat_map(|value| value.to_le_bytes()).collect();
                 write_array(out, &[values.len() as i32], "i8", Data::Raw(data));
             }
+            Py::Written(opcodes) => out.extend(opcodes),
+            Py::Records(columns) => write_records(out, columns),
+            Py::Reduced(module, name, arguments, state) => {
+                Py::Call(module, name, arguments.clone()).write(out);
+                Py::Dict(state.clone()).write(out);
+                out.push(b'b');
+            }
             Py::Objects(values) => write_array(out, &[values.len() as i32], "O8", Data::Values(values)),
         }
     }
@@ -142,18 +155,54 @@ fn write_counted(out: &mut Vec<u8>, opcode: u8, bytes: &[u8]) {
 
 /// An ndarray as numpy pickles it: `_reconstruct` and a state of version, shape, dtype, order and data.
 fn write_array(out: &mut Vec<u8>, shape: &[i32], dtype: &'static str, data: Data<'_>) {
-    out.extend(b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\nK\0\x85");
-    write_counted(out, b'B', b"b");
-    out.extend(b"tR(K\x01");
-    Py::Tuple(shape.iter().map(|&length| Py::Int(length)).collect()).write(out);
-    Py::Call("numpy", "dtype", vec![Py::Text(dtype), Py::Bool(false), Py::Bool(true)]).write(out);
     let order = if dtype == "O8" { "|" } else { "<" };
     let nothing = [Py::None, Py::None, Py::None, Py::Int(-1), Py::Int(-1), Py::Int(0)];
-    Py::Tuple([Py::Int(3), Py::Text(order)].into_iter().chain(nothing).collect()).write(out);
-    out.extend(b"b\x89");
+    write_array_of(out, shape, |out| write_dtype(out, dtype, order, &nothing));
     match data {
         Data::Raw(bytes) => write_counted(out, b'B', &bytes),
         Data::Values(values) => Py::List(values.to_vec()).write(out),
     }
     out.extend(b"tb");
+}
+
+/// A structured array, record by record.
+fn write_records(out: &mut Vec<u8>, columns: &[(&'static str, Vec<i64>)]) {
+    let int64 = || {
+        let mut dtype = Vec::new();
+        let nothing = [Py::None, Py::None, Py::None, Py::Int(-1), Py::Int(-1), Py::Int(0)];
+        write_dtype(&mut dtype, "i8", "<", &nothing);
+        Py::Written(dtype)
+    };
+    let names = columns.iter().map(|(name, _)| Py::Text(name)).collect();
+    let offset = |(at, (name, _)): (usize, &(&'static str, Vec<i64>))| {
+        (*name, Py::Tuple(vec![int64(), Py::Int(8 * at as i32)]))
+    };
+    let fields = columns.iter().enumerate().map(offset).collect();
+    let width = 8 * columns.len() as i32;
+    let layout = [Py::None, Py::Tuple(names), Py::Dict(fields), Py::Int(width), Py::Int(1), Py::Int(16)];
+    let rows = columns.first().map_or(0, |(_, values)| values.len());
+    write_array_of(out, &[rows as i32], |out| write_dtype(out, &format!("V{width}"), "|", &layout));
+    let cells =
+        (0..rows).flat_map(|row| columns.iter().flat_map(move |(_, values)| values[row].to_le_bytes()));
+    write_counted(out, b'B', &cells.collect::<Vec<u8>>());
+    out.extend(b"tb");
+}
+
+/// A dtype and the rest of its state, after version and byte order.
+fn write_dtype(out: &mut Vec<u8>, name: &str, order: &'static str, state: &[Py]) {
+    out.extend(b"cnumpy\ndtype\n(");
+    write_counted(out, b'X', name.as_bytes());
+    out.extend(b"\x89\x88tR");
+    Py::Tuple([Py::Int(3), Py::Text(order)].iter().chain(state).cloned().collect()).write(out);
+    out.push(b'b');
+}
+
+/// The beginning of an ndarray, up to its data.
+fn write_array_of(out: &mut Vec<u8>, shape: &[i32], write_dtype: impl Fn(&mut Vec<u8>)) {
+    out.extend(b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\nK\0\x85");
+    write_counted(out, b'B', b"b");
+    out.extend(b"tR(K\x01");
+    Py::Tuple(shape.iter().map(|&length| Py::Int(length)).collect()).write(out);
+    write_dtype(out);
+    out.push(0x89);
 }

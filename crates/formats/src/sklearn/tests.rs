@@ -346,3 +346,95 @@ fn a_model_is_found_in_a_dict_when_it_is_the_only_one() {
     assert!(found(Py::Dict(vec![("n", Py::Int(1))])).unwrap_err().contains("not a model"));
     assert!(found(Py::Ints(vec![1])).unwrap_err().contains("not a model"));
 }
+
+#[test]
+fn a_feature_union_shows_every_transformer_all_columns() {
+    let union = sk(
+        "FeatureUnion",
+        &[
+            (
+                "transformer_list",
+                steps(&[
+                    ("scale", standard_scaler(&[1.0, 2.0], &[3.0, 4.0])),
+                    ("same", Py::Text("passthrough")),
+                    ("gone", Py::Text("drop")),
+                ]),
+            ),
+            ("transformer_weights", Py::Dict(vec![("scale", Py::Float(0.5))])),
+        ],
+    );
+    let Step::Parallel(branches) = only_step(lowered(&union).unwrap()) else { panic!("branches") };
+    let seen: Vec<_> = branches.iter().map(|b| (b.columns.as_slice(), b.steps.len(), b.weight)).collect();
+    assert_eq!(seen, [(&[0, 1][..], 1, Some(0.5)), (&[0, 1][..], 0, None)]);
+}
+
+/// A decision tree of one split over two features, as `__reduce__` gives it, with these columns of its nodes.
+fn tree(nodes: Vec<(&'static str, Vec<i64>)>) -> Py {
+    let sizes = vec![Py::Int(2), Py::Ints(vec![1]), Py::Int(1)];
+    let state = vec![
+        ("max_depth", Py::Int(1)),
+        ("node_count", Py::Int(3)),
+        ("nodes", Py::Records(nodes)),
+        ("values", Py::Floats(vec![3, 1, 1], vec![0.0, 1.0, 2.0])),
+    ];
+    let tree = Py::Reduced("sklearn.tree._tree", "Tree", sizes, state);
+    sk(
+        "DecisionTreeRegressor",
+        &[
+            ("n_features_in_", Py::Int(2)),
+            ("n_outputs_", Py::Int(1)),
+            ("splitter", Py::Text("best")),
+            ("criterion", Py::Text("squared_error")),
+            ("tree_", tree),
+        ],
+    )
+}
+
+#[test]
+fn a_tree_whose_nodes_have_an_unknown_field_is_refused() {
+    let children = |left: i64| {
+        vec![
+            ("left_child", vec![left, -1, -1]),
+            ("right_child", vec![2, -1, -1]),
+            ("feature", vec![1, -2, -2]),
+        ]
+    };
+    let error = refusal(&tree(children(1)));
+    assert!(error.contains("tree_.nodes: `threshold` is missing"), "{error}");
+    let mut unknown = children(1);
+    unknown.push(("category_set", vec![0, 0, 0]));
+    let error = refusal(&tree(unknown));
+    assert!(error.contains("tree_.nodes: `nodes` = category_set is not supported"), "{error}");
+}
+
+#[test]
+fn a_ridge_classifier_of_several_labels_answers_each_label() {
+    let labels = |kind: &'static str| {
+        let binarizer =
+            sk("LabelBinarizer", &[("y_type_", Py::Text(kind)), ("classes_", Py::Ints(vec![0, 1]))]);
+        let coefficients = ("coef_", Py::Floats(vec![2, 1], vec![1.0, 2.0]));
+        sk(
+            "RidgeClassifier",
+            &[("_label_binarizer", binarizer), coefficients, ("intercept_", Py::Float(0.0))],
+        )
+    };
+    let lowered = lowered(&labels("multilabel-indicator")).unwrap();
+    let Head::Classification(head) = lowered.pipeline.estimator.unwrap().head else { panic!("a classifier") };
+    assert_eq!((head.label, head.decision), (LabelRule::EachPositive, Some(Shape::Matrix(2))));
+    assert!(head.multi_target);
+    assert!(refusal(&labels("multiclass-multioutput")).contains("`y_type_` = multiclass-multioutput"));
+}
+
+#[test]
+fn boosting_of_an_unknown_loss_is_refused() {
+    let boosting = sk(
+        "GradientBoostingClassifier",
+        &[
+            ("classes_", Py::Ints(vec![0, 1])),
+            ("_loss", sk("NewLoss", &[])),
+            ("learning_rate", Py::Float(0.1)),
+        ],
+    );
+    let error = refusal(&boosting);
+    assert!(error.starts_with("GradientBoostingClassifier: `loss` = "), "{error}");
+}
