@@ -131,8 +131,8 @@ pub(crate) struct ServeArguments {
     /// Port to listen on, 0 for any free one [default: 8080]
     #[arg(long)]
     pub(crate) port: Option<u16>,
-    /// development, or production: documentation off, versions hidden [default: development]
-    #[arg(long)]
+    /// In production documentation is off and versions are hidden [default: development]
+    #[arg(long, value_parser = ["development", "production"])]
     pub(crate) mode: Option<String>,
     /// Origins whose pages may call the service: off, any, or one such as https://example.com [default: off]
     #[arg(long, value_name = "ORIGIN")]
@@ -140,8 +140,9 @@ pub(crate) struct ServeArguments {
     /// I/O threads, 0 for one per processor [default: 0]
     #[arg(long, value_name = "N")]
     pub(crate) workers: Option<u16>,
-    /// Least severe level that is logged: error, warn, info or debug [default: info]
+    /// Least severe level that is logged [default: info]
     #[arg(long, value_name = "LEVEL", env = "FORETELL_LOG", hide_env_values = true)]
+    #[arg(value_parser = ["error", "warn", "info", "debug"])]
     pub(crate) log_level: Option<String>,
     #[command(flatten)]
     pub(crate) limits: LimitArguments,

@@ -185,9 +185,18 @@ fn explain(error: &figment::Error, file: Option<&File>) -> Failure {
             Some(line) => format!("`{}`, line {line}", file.path.display()),
             None => format!("`{}`", file.path.display()),
         },
-        _ => format!("environment variable `{PREFIX}{}`", path.join("__").to_uppercase()),
+        _ => format!("environment variable `{}`", variable(&path)),
     };
-    Failure::new("cannot use the configuration").detail(format!("{place}: {problem}")).hint(hint)
+    let message = "cannot use the configuration";
+    let failure = if layer == FLAGS { Failure::usage(message) } else { Failure::new(message) };
+    failure.detail(format!("{place}: {problem}")).hint(hint)
+}
+
+/// The environment variable that sets a key: of an item of a list, the one that holds the whole list.
+fn variable(path: &[String]) -> String {
+    let list = path.get(1).is_some_and(|key| key.parse::<usize>().is_ok());
+    let keys = if list { &path[..1] } else { path };
+    format!("{PREFIX}{}", keys.join("__").to_uppercase())
 }
 
 /// The line, from 1, of a key, or of the innermost table around it that is there.

@@ -94,21 +94,12 @@ impl Failure {
     }
 }
 
-/// What the operating system says of an error, without the path and the number that it may be wrapped in.
+/// What the operating system says of an error, without its number and what may follow that.
 pub(crate) fn io_text(error: &io::Error) -> String {
-    let mut next: Option<&(dyn Error + 'static)> = Some(error);
-    while let Some(error) = next {
-        let code = error.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error);
-        if let Some(code) = code {
-            let text = io::Error::from_raw_os_error(code).to_string();
-            let mut letters = text.split(" (os error").next().unwrap_or_default().chars();
-            return letters
-                .next()
-                .map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect());
-        }
-        next = error.source();
-    }
-    error.to_string()
+    let text = error.to_string();
+    let Some((reason, _)) = text.split_once(" (os error") else { return text };
+    let mut letters = reason.chars();
+    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }
 
 /// Prints something worth knowing to stderr.

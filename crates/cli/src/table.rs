@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Read};
 use std::path::Path;
 
 use foretell_engine::table::{Chunk, Header, Note, ReadOptions, TableError, TableReader, Target};
-use foretell_engine::{LiveModel, PredictError};
+use foretell_engine::{LiveModel, PredictError, complete_violations};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::args::{HeaderRow, TableArguments};
@@ -50,7 +50,8 @@ impl<'a> Table<'a> {
         let mut rows = 0;
         while reader.read(&mut chunk).map_err(|error| self.unreadable(&error))? {
             if !chunk.violations.is_empty() {
-                let violations = std::mem::take(&mut chunk.violations);
+                let mut violations = std::mem::take(&mut chunk.violations);
+                complete_violations(model.schema(), &chunk.frame, LISTED, &mut violations);
                 return Err(self.refused(&PredictError::Invalid { violations }, model, &chunk));
             }
             rows += chunk.rows();
