@@ -239,6 +239,8 @@ pub struct RouteConfig {
     pub path: String,
     /// The model that answers.
     pub model: Option<String>,
+    /// The version of the model that answers. Default: the one that is served under the bare name.
+    pub version: Option<String>,
     /// The dataset that answers.
     pub dataset: Option<String>,
     /// Which of the dataset's answers is given.

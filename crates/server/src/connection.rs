@@ -17,6 +17,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
+use crate::metrics::Recorder;
 use crate::predict::Desk;
 use crate::service;
 use crate::state::State;
@@ -32,6 +33,8 @@ pub(crate) struct Worker {
     pub(crate) state: Arc<State>,
     /// What the thread decodes and predicts with.
     pub(crate) desk: RefCell<Desk>,
+    /// What the thread counts its requests with.
+    pub(crate) recorder: Recorder,
     clock: Arc<Clock>,
     /// Wakes all connections, to look at the clock and at `closing`.
     wake: Notify,
@@ -49,6 +52,7 @@ impl Worker {
         Self {
             state,
             desk: RefCell::default(),
+            recorder: Recorder::default(),
             clock: Arc::new(clock),
             wake: Notify::new(),
             open: Cell::new(0),

@@ -8,6 +8,8 @@
 //! * `service`: what happens to every request: id, CORS, admission, body, handler, compression, log.
 //! * `problem`: every way in which a request fails, in one table.
 //! * `predict`: the native prediction API.
+//! * `custom`, `datasets`: the endpoints and tables of the configuration.
+//! * `health`, `models`, `metrics`, `openapi`, `pages`: what the service says of itself; `describe` gathers it.
 //! * `serve`, `connection`: sockets, threads, timeouts, the end of the service.
 
 mod body;
@@ -15,7 +17,17 @@ mod compress;
 pub mod config;
 mod connection;
 mod cors;
+mod custom;
+mod datasets;
+mod describe;
+mod expression;
+mod health;
 pub mod log;
+mod metrics;
+mod models;
+mod openapi;
+mod pages;
+mod path;
 mod predict;
 mod problem;
 mod reply;
@@ -26,4 +38,7 @@ mod service;
 mod state;
 
 pub use config::Config;
+pub use custom::RouteError;
+pub use datasets::DatasetStartError;
+pub use path::PatternError;
 pub use serve::{BindError, Listeners, RunError, bind, run};

@@ -73,6 +73,8 @@ pub(crate) struct Call<'a> {
     pub(crate) started: Instant,
     /// What the log and the metrics say about the prediction, once a handler knows.
     pub(crate) about: Cell<Option<About>>,
+    /// The path pattern of its endpoint, once that is known.
+    pub(crate) pattern: Cell<Option<&'a str>>,
 }
 
 /// What the log and the metrics say about a prediction.

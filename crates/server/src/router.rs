@@ -7,18 +7,47 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use hyper::Method;
+use serde_json::Value;
 
+use crate::config::DatasetAnswer;
+use crate::custom::{self, Source};
+use crate::pages::{self, Asset, asset};
 use crate::predict::{self, Target};
 use crate::problem::Problem;
 use crate::reply::Reply;
 use crate::request::{Call, decode};
 use crate::state::State;
+use crate::{datasets, health, metrics, models};
 
 /// What a path stands for.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Route<'p> {
     /// A prediction in the native form.
     Predict(Target<'p>),
+    /// A configured endpoint, by its position, and what the path has for the number of a row.
+    Custom(usize, &'p str),
+    /// What a dataset is.
+    Dataset(Cow<'p, str>),
+    /// An answer of a dataset, and what the path has for the number of a row.
+    DatasetAnswer(Cow<'p, str>, DatasetAnswer, &'p str),
+    /// The models.
+    Models,
+    /// One model.
+    Model(Cow<'p, str>),
+    /// Status of the service and its models.
+    Health,
+    /// Whether the process lives.
+    Live,
+    /// Whether requests are taken.
+    Ready,
+    /// Counters.
+    Metrics,
+    /// The description of the API.
+    OpenApi,
+    /// The landing page.
+    Landing,
+    /// A file of the docs page.
+    Asset(&'static Asset),
 }
 
 /// The methods that a path takes.
@@ -56,14 +85,32 @@ impl<'p> Route<'p> {
     ///
     /// # Errors
     /// Nothing is.
-    pub(crate) fn find(_state: &State, path: &'p str) -> Result<Self, Problem> {
-        match path {
-            "/predict" => Ok(Self::Predict(Target::Default)),
-            _ => Self::find_in_parts(path).ok_or_else(|| Problem::NoSuchPath {
-                path: shown(path),
-                hint: "predictions are at `POST /predict` and `POST /models/{name}/predict`".into(),
-            }),
+    pub(crate) fn find(state: &State, path: &'p str) -> Result<Self, Problem> {
+        // A configured route may stand in the place of `/predict`.
+        if let Some((position, number)) = state.custom.find(path) {
+            return Ok(Self::Custom(position, number));
         }
+        let route = Self::fixed(path).or_else(|| Self::find_in_parts(path));
+        let pages = state.config.server.docs_enabled();
+        let shown_here = |route: &Self| pages || !matches!(route, Self::Landing | Self::Asset(_));
+        route.filter(shown_here).ok_or_else(|| Problem::NoSuchPath {
+            path: shown(path),
+            hint: "predictions are at `POST /predict` and `POST /models/{name}/predict`".into(),
+        })
+    }
+
+    fn fixed(path: &str) -> Option<Self> {
+        Some(match path {
+            "/predict" => Self::Predict(Target::Default),
+            "/models" => Self::Models,
+            "/health" => Self::Health,
+            "/health/live" => Self::Live,
+            "/health/ready" => Self::Ready,
+            "/metrics" => Self::Metrics,
+            "/openapi.json" => Self::OpenApi,
+            "/" => Self::Landing,
+            _ => Self::Asset(asset(path)?),
+        })
     }
 
     fn find_in_parts(path: &'p str) -> Option<Self> {
@@ -74,15 +121,64 @@ impl<'p> Route<'p> {
             ("models", Some(name), Some("versions"), Some(version), Some("predict")) => {
                 Self::Predict(Target::Version(decode(name), decode(version)))
             }
+            ("models", Some(name), None, None, None) => Self::Model(decode(name)),
+            ("datasets", Some(name), None, None, None) => Self::Dataset(decode(name)),
+            ("datasets", Some(name), Some("rows"), Some(number), None) => {
+                Self::DatasetAnswer(decode(name), DatasetAnswer::Line, number)
+            }
+            ("datasets", Some(name), Some("predictions"), Some(number), None) => {
+                Self::DatasetAnswer(decode(name), DatasetAnswer::Prediction, number)
+            }
+            ("datasets", Some(name), Some("score"), None, None) => {
+                Self::DatasetAnswer(decode(name), DatasetAnswer::Score, "")
+            }
             _ => return None,
         };
         next().is_none().then_some(route)
     }
 
     /// The methods that the path takes.
-    pub(crate) fn methods(&self) -> Methods {
+    pub(crate) fn methods(&self, state: &State) -> Methods {
         match self {
             Self::Predict(_) => Methods::Post,
+            Self::Custom(position, _) => match state.custom.all()[*position].source {
+                Source::Model { .. } => Methods::Post,
+                Source::Dataset { .. } => Methods::GetOrPost,
+            },
+            Self::DatasetAnswer(..) => Methods::GetOrPost,
+            Self::Dataset(_)
+            | Self::Models
+            | Self::Model(_)
+            | Self::Health
+            | Self::Live
+            | Self::Ready
+            | Self::Metrics
+            | Self::OpenApi
+            | Self::Landing
+            | Self::Asset(_) => Methods::Get,
+        }
+    }
+
+    /// The pattern of the path, in which what callers choose is a name in braces.
+    pub(crate) fn pattern<'s>(&self, state: &'s State) -> &'s str {
+        match self {
+            Self::Predict(Target::Default) => "/predict",
+            Self::Predict(Target::Name(_)) => "/models/{name}/predict",
+            Self::Predict(Target::Version(..)) => "/models/{name}/versions/{version}/predict",
+            Self::Custom(position, _) => state.custom.all()[*position].pattern.as_str(),
+            Self::Dataset(_) => "/datasets/{name}",
+            Self::DatasetAnswer(_, DatasetAnswer::Line, _) => "/datasets/{name}/rows/{n}",
+            Self::DatasetAnswer(_, DatasetAnswer::Prediction, _) => "/datasets/{name}/predictions/{n}",
+            Self::DatasetAnswer(_, DatasetAnswer::Score, _) => "/datasets/{name}/score",
+            Self::Models => "/models",
+            Self::Model(_) => "/models/{name}",
+            Self::Health => "/health",
+            Self::Live => "/health/live",
+            Self::Ready => "/health/ready",
+            Self::Metrics => "/metrics",
+            Self::OpenApi => "/openapi.json",
+            Self::Landing => "/",
+            Self::Asset(_) => "/docs",
         }
     }
 
@@ -90,8 +186,8 @@ impl<'p> Route<'p> {
     ///
     /// # Errors
     /// [`Problem::WrongMethod`].
-    pub(crate) fn check(&self, method: &Method) -> Result<(), Problem> {
-        let methods = self.methods();
+    pub(crate) fn check(&self, state: &State, method: &Method) -> Result<(), Problem> {
+        let methods = self.methods(state);
         if methods.contain(method) {
             return Ok(());
         }
@@ -105,8 +201,28 @@ impl<'p> Route<'p> {
     pub(crate) async fn answer(&self, call: &Call<'_>, body: Bytes) -> Result<Reply, Problem> {
         match self {
             Self::Predict(target) => predict::answer(call, target, body).await,
+            Self::Custom(position, number) => custom::answer(call, *position, number, body).await,
+            Self::Dataset(name) => Ok(json(&datasets::find(call.state(), name)?.about())),
+            Self::DatasetAnswer(name, answer, number) => {
+                datasets::answer(call, datasets::find(call.state(), name)?, *answer, number).await
+            }
+            Self::Models => Ok(json(&models::list(&call.state().catalog.snapshot()))),
+            Self::Model(name) => {
+                let model = predict::find(call, &Target::Name(Cow::Borrowed(name)))?;
+                Ok(json(&models::detail(&model, &call.state().catalog.snapshot())))
+            }
+            Self::Health | Self::Ready => Ok(health::answer(call.state())),
+            Self::Live => Ok(json(&serde_json::json!({"status": "alive"}))),
+            Self::Metrics => Ok(Reply::ok(metrics::CONTENT_TYPE, call.state().metrics())),
+            Self::OpenApi => Ok(Reply::json(call.state().openapi())),
+            Self::Landing => Ok(pages::landing(call)),
+            Self::Asset(asset) => Ok(asset.answer(&call.head.headers)),
         }
     }
+}
+
+fn json(document: &Value) -> Reply {
+    Reply::json(document.to_string())
 }
 
 /// A caller's text, short enough to be shown in an answer.
@@ -126,9 +242,7 @@ mod tests {
     fn names_and_versions_are_decoded_after_the_path_is_split() {
         let route = Route::find_in_parts("/models/a%2Fb/versions/1%202/predict");
         assert_eq!(route, Some(Route::Predict(Target::Version("a/b".into(), "1 2".into()))));
-        for path in
-            ["/", "", "/models", "/models//predict/", "/models/a/predict/b", "/Models/a/predict", "predict"]
-        {
+        for path in ["/", "", "/models//predict/", "/models/a/predict/b", "/Models/a/predict", "predict"] {
             assert_eq!(Route::find_in_parts(path), None, "{path}");
         }
     }

@@ -19,9 +19,10 @@ use crate::body::{self, Bounds};
 use crate::compress::Coding;
 use crate::config::LoggedRequests;
 use crate::connection::Worker;
+use crate::metrics::Answered;
 use crate::problem::Problem;
 use crate::reply::Reply;
-use crate::request::{Call, RequestId, X_REQUEST_ID};
+use crate::request::{About, Call, RequestId, X_REQUEST_ID};
 use crate::router::Route;
 
 /// Answers one request. Never fails: whatever goes wrong is an answer too.
@@ -29,30 +30,37 @@ pub(crate) async fn serve(worker: &Worker, request: Request<Incoming>) -> Respon
     let started = Instant::now();
     let (head, body) = request.into_parts();
     let id = RequestId::of(&head.headers);
-    let call = Call { worker, head: &head, id: &id, started, about: Cell::new(None) };
+    let call =
+        Call { worker, head: &head, id: &id, started, about: Cell::new(None), pattern: Cell::new(None) };
     let reply = match catch(answer(&call, body)).await {
         Ok(Ok(reply)) => reply,
-        Ok(Err(problem)) => Reply::problem(&problem, &id),
+        Ok(Err(problem)) => {
+            worker.state.metrics.reject(&problem);
+            Reply::problem(&problem, &id)
+        }
         Err(panic) => {
             tracing::error!(request_id = id.as_str(), panic = panic_message(&*panic), "a request panicked");
             Reply::problem(&Problem::Internal, &id)
         }
     };
-    note(&call, &reply);
+    let about = call.about.take();
+    count(&call, about.as_ref(), &reply);
+    note(&call, about.as_ref(), &reply);
     finish(worker, &head, &id, reply).await
 }
 
 /// Finds the route, and calls its handler with the body that it takes.
 async fn answer(call: &Call<'_>, body: Incoming) -> Result<Reply, Problem> {
-    let (state, head) = (call.state(), call.head);
+    let (state, head) = (&*call.worker.state, call.head);
     let route = Route::find(state, head.uri.path())?;
+    call.pattern.set(Some(route.pattern(state)));
     if head.method == Method::OPTIONS {
-        let allow = HeaderValue::from_static(route.methods().allow());
+        let allow = HeaderValue::from_static(route.methods(state).allow());
         let mut reply = Reply::ok(HeaderValue::from_static("text/plain"), Bytes::new()).with(ALLOW, allow);
         reply.status = StatusCode::NO_CONTENT;
         return Ok(reply);
     }
-    route.check(&head.method)?;
+    route.check(state, &head.method)?;
     if head.method != Method::POST {
         return route.answer(call, Bytes::new()).await;
     }
@@ -70,7 +78,7 @@ async fn finish(worker: &Worker, request: &Parts, id: &RequestId, mut reply: Rep
     let preflight = (request.method == Method::OPTIONS && state.cors.is_preflight(&request.headers))
         .then(|| Route::find(state, request.uri.path()).ok())
         .flatten()
-        .map(|route| route.methods().allow());
+        .map(|route| route.methods(state).allow());
     let mut response = Response::new(Full::new(reply.body));
     *response.status_mut() = reply.status;
     let headers = response.headers_mut();
@@ -110,8 +118,21 @@ async fn compress(request: &HeaderMap, reply: &mut Reply, from_bytes: usize) {
     }
 }
 
+/// Counts the request.
+fn count(call: &Call<'_>, about: Option<&About>, reply: &Reply) {
+    let answered = Answered {
+        pattern: call.pattern.get(),
+        model: about.map(|about| &about.model),
+        status: reply.status.as_u16(),
+        elapsed: call.started.elapsed(),
+        // Rows that were refused were not predicted.
+        rows: about.filter(|_| reply.status.is_success()).map_or(0, |about| about.rows),
+    };
+    call.worker.recorder.record(&call.state().metrics, answered);
+}
+
 /// One event per request: what it was and what became of it, never its data.
-fn note(call: &Call<'_>, reply: &Reply) {
+fn note(call: &Call<'_>, about: Option<&About>, reply: &Reply) {
     let logged = match call.state().config.log.requests {
         LoggedRequests::All => true,
         LoggedRequests::Errors => !reply.status.is_success(),
@@ -120,9 +141,8 @@ fn note(call: &Call<'_>, reply: &Reply) {
     if !logged {
         return;
     }
-    let about = call.about.take();
     let (model, version, rows) =
-        about.as_ref().map_or(("", "", 0), |about| (about.model.name(), about.model.version(), about.rows));
+        about.map_or(("", "", 0), |about| (about.model.name(), about.model.version(), about.rows));
     tracing::info!(
         request_id = call.id.as_str(),
         method = call.head.method.as_str(),

@@ -3,11 +3,17 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use foretell_engine::{LiveCatalog, Pool, PoolOptions};
+use bytes::Bytes;
+use foretell_engine::{Catalog, LiveCatalog, Pool, PoolOptions};
 use tokio::sync::watch;
 
 use crate::config::Config;
 use crate::cors::CorsPolicy;
+use crate::custom::{CustomRoutes, RouteError, Sources};
+use crate::datasets::{DatasetStartError, ServedDataset};
+use crate::describe::{OpenApi, Service};
+use crate::metrics::{Gauges, Metrics, ModelInfo};
+use crate::models;
 use crate::problem::Problem;
 
 /// Where a service is in its life.
@@ -20,7 +26,7 @@ pub(crate) enum Phase {
 }
 
 /// The configuration asks for what is not there.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// An origin cannot be sent in a header.
     #[error("`{origin}` is no origin")]
@@ -28,6 +34,12 @@ pub enum StartError {
         /// The origin.
         origin: String,
     },
+    /// A `[[route]]` cannot be served.
+    #[error(transparent)]
+    Route(#[from] RouteError),
+    /// A `[[dataset]]` cannot be served.
+    #[error(transparent)]
+    Dataset(#[from] DatasetStartError),
 }
 
 /// What all threads of a service share.
@@ -37,6 +49,12 @@ pub(crate) struct State {
     /// Where large batches are computed.
     pub(crate) pool: Pool,
     pub(crate) cors: CorsPolicy,
+    /// `[[dataset]]`, in order.
+    pub(crate) datasets: Vec<ServedDataset>,
+    /// `[[route]]`
+    pub(crate) custom: CustomRoutes,
+    pub(crate) openapi: OpenApi,
+    pub(crate) metrics: Metrics,
     /// Connections open.
     pub(crate) connections: AtomicUsize,
     requests: AtomicUsize,
@@ -63,11 +81,20 @@ impl State {
         phases: watch::Receiver<Phase>,
     ) -> Result<Self, StartError> {
         let cors = CorsPolicy::new(&config.server.cors)?;
+        let models = catalog.snapshot();
+        let datasets = config.dataset.iter().map(|dataset| ServedDataset::load(dataset, &models));
+        let datasets: Vec<_> = datasets.collect::<Result<_, _>>()?;
+        let custom = CustomRoutes::new(&config.route, Sources { catalog: &models, datasets: &datasets })?;
+        drop(models);
         Ok(Self {
             config,
             catalog,
             pool: Pool::new(PoolOptions::default()),
             cors,
+            datasets,
+            custom,
+            openapi: OpenApi::default(),
+            metrics: Metrics::new(),
             connections: AtomicUsize::new(0),
             requests: AtomicUsize::new(0),
             phases,
@@ -76,7 +103,40 @@ impl State {
 
     /// Whether predictions can be asked for: the models are loaded, and the service is not about to stop.
     pub(crate) fn ready(&self) -> bool {
-        *self.phases.borrow() == Phase::Serving && self.catalog.snapshot().default_model().is_some()
+        !self.draining() && self.catalog.snapshot().default_model().is_some()
+    }
+
+    /// Whether the service is about to stop.
+    pub(crate) fn draining(&self) -> bool {
+        *self.phases.borrow() == Phase::Draining
+    }
+
+    /// The OpenAPI document.
+    pub(crate) fn openapi(&self) -> Bytes {
+        let catalog = self.catalog.snapshot();
+        self.openapi.document(self.described(&catalog))
+    }
+
+    /// The service as it describes itself, with these models.
+    pub(crate) fn described<'a>(&'a self, catalog: &'a Arc<Catalog>) -> Service<'a> {
+        Service { catalog, custom: &self.custom, datasets: &self.datasets }
+    }
+
+    /// The metrics as text.
+    pub(crate) fn metrics(&self) -> String {
+        let catalog = self.catalog.snapshot();
+        let models = catalog.models().iter().map(|model| ModelInfo {
+            name: model.name().to_owned(),
+            version: model.version().to_owned(),
+            library: models::library(model),
+            sha256: model.facts().sha256.clone(),
+        });
+        self.metrics.render(&Gauges {
+            version: env!("CARGO_PKG_VERSION"),
+            ready: self.ready(),
+            in_flight: self.requests.load(Relaxed),
+            models: models.collect(),
+        })
     }
 
     /// Counts a request as under way until the answer is dropped.

@@ -59,24 +59,45 @@ pub(crate) async fn answer(call: &Call<'_>, target: &Target<'_>, body: Bytes) ->
         Some(names) => Outputs::parse(&names, &model)?,
         None => Outputs::of(&model),
     };
-    native(call, &model, &outputs, body).await.map(Reply::json)
+    native(call, Wanted { model: &model, outputs: &outputs, as_rows: false }, body).await.map(Reply::json)
+}
+
+/// What is asked of a model.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    /// The model.
+    pub(crate) model: &'a Arc<LiveModel>,
+    /// What is computed.
+    pub(crate) outputs: &'a Outputs,
+    /// Whether one record is answered like rows too, in lists.
+    pub(crate) as_rows: bool,
+}
+
+impl<'a> Wanted<'a> {
+    fn answer(self, call: &'a Call<'_>, decoded: &Decoded) -> Answer<'a> {
+        let one = decoded.one && !self.as_rows;
+        Answer { model: self.model, outputs: self.outputs, one, request_id: call.id.as_str() }
+    }
+}
+
+/// The native answer to a model's example row, as rows or as one record; `None` when the model refuses its own example.
+pub(crate) fn example(model: &LiveModel, outputs: &Outputs, one: bool) -> Option<Bytes> {
+    let mut predicting = Predicting::new();
+    let predictions = predicting.predict(model, &model.example(1), outputs.methods()).ok()?;
+    let request_id = "01KAJ3V4T6Q0ZXH0M2N8R5W7YC";
+    Some(Answer { model, outputs, one, request_id }.encode(predictions, &mut Vec::new()))
 }
 
 /// The native answer of a model, as JSON, to a body in any of the forms that are accepted.
 ///
 /// # Errors
 /// The body is not what the model takes, there are too many such requests, or the answer took too long.
-pub(crate) async fn native(
-    call: &Call<'_>,
-    model: &Arc<LiveModel>,
-    outputs: &Outputs,
-    body: Bytes,
-) -> Result<Bytes, Problem> {
-    match at_once(call, model, outputs, &body)? {
+pub(crate) async fn native(call: &Call<'_>, wanted: Wanted<'_>, body: Bytes) -> Result<Bytes, Problem> {
+    match at_once(call, wanted, &body)? {
         Step::Answered(answer) => Ok(answer),
         Step::Large(job, decoded) => {
             let predictions = compute(call, job, &decoded).await?;
-            let answer = Answer { model, outputs, one: decoded.one, request_id: call.id.as_str() };
+            let answer = wanted.answer(call, &decoded);
             Ok(answer.encode(&predictions, &mut call.worker.desk.borrow_mut().text))
         }
     }
@@ -91,7 +112,8 @@ enum Step {
 }
 
 /// Decodes a body, and predicts and encodes it unless that takes long.
-fn at_once(call: &Call<'_>, model: &Arc<LiveModel>, outputs: &Outputs, body: &[u8]) -> Result<Step, Problem> {
+fn at_once(call: &Call<'_>, wanted: Wanted<'_>, body: &[u8]) -> Result<Step, Problem> {
+    let Wanted { model, outputs, .. } = wanted;
     let form = Form::of(&call.head.headers)?;
     let max_rows = call.state().config.server.max_rows;
     let mut desk = call.worker.desk.borrow_mut();
@@ -110,8 +132,7 @@ fn at_once(call: &Call<'_>, model: &Arc<LiveModel>, outputs: &Outputs, body: &[u
     }
     let predictions = predicting.predict(model, frame, outputs.methods());
     let predictions = predictions.map_err(|error| refused(error, model, &decoded))?;
-    let answer = Answer { model, outputs, one: decoded.one, request_id: call.id.as_str() };
-    Ok(Step::Answered(answer.encode(predictions, text)))
+    Ok(Step::Answered(wanted.answer(call, &decoded).encode(predictions, text)))
 }
 
 /// Lets the pool compute a large batch.
@@ -135,7 +156,11 @@ async fn compute(call: &Call<'_>, job: Job, decoded: &Decoded) -> Result<Predict
     }
 }
 
-fn find(call: &Call<'_>, target: &Target<'_>) -> Result<Arc<LiveModel>, Problem> {
+/// The model that a path names.
+///
+/// # Errors
+/// There is no such model.
+pub(crate) fn find(call: &Call<'_>, target: &Target<'_>) -> Result<Arc<LiveModel>, Problem> {
     let catalog = call.state().catalog.snapshot();
     let found = match target {
         Target::Default => return catalog.default_model().cloned().ok_or(Problem::NotReady),

@@ -73,8 +73,14 @@ impl Outputs {
         Ok(Self::new(chosen))
     }
 
-    fn new(chosen: impl IntoIterator<Item = Output>) -> Self {
-        let chosen: Vec<_> = chosen.into_iter().collect();
+    /// These outputs, each once.
+    pub(crate) fn new(outputs: impl IntoIterator<Item = Output>) -> Self {
+        let mut chosen: Vec<Output> = Vec::new();
+        for output in outputs {
+            if !chosen.contains(&output) {
+                chosen.push(output);
+            }
+        }
         let methods = chosen.iter().map(|output| output.method).collect();
         Self { chosen, methods }
     }

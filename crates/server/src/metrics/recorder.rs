@@ -1,0 +1,62 @@
+//! One thread's way to the series of the endpoints that it answers.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use foretell_engine::LiveModel;
+
+use super::{Labels, Metrics, Series};
+
+/// Remembers which series belongs to which endpoint and model, so that recording a request compares no texts and takes
+/// no lock that another thread may hold.
+#[derive(Debug, Default)]
+pub(crate) struct Recorder {
+    /// By pattern and model, both by their addresses.
+    known: RefCell<HashMap<(usize, usize), Known>>,
+}
+
+#[derive(Debug)]
+struct Known {
+    series: Arc<Series>,
+    /// As long as this is held, no other model can have the same address.
+    _model: Weak<LiveModel>,
+}
+
+/// An answered request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Answered<'a> {
+    /// The path pattern of the endpoint, at an address that stays the same; `None` for paths that are not there.
+    pub(crate) pattern: Option<&'a str>,
+    /// The model, where there was one.
+    pub(crate) model: Option<&'a Arc<LiveModel>>,
+    /// The status.
+    pub(crate) status: u16,
+    /// How long it took.
+    pub(crate) elapsed: Duration,
+    /// Rows predicted.
+    pub(crate) rows: usize,
+}
+
+/// What paths that are not there are counted under: callers must not be able to make new series.
+const UNKNOWN: &str = "unknown";
+
+impl Recorder {
+    /// Counts a request.
+    pub(crate) fn record(&self, metrics: &Metrics, answered: Answered<'_>) {
+        let Answered { pattern, model, status, elapsed, rows } = answered;
+        let pattern = pattern.unwrap_or(UNKNOWN);
+        let key = (pattern.as_ptr() as usize, model.map_or(0, |model| Arc::as_ptr(model) as usize));
+        let mut known = self.known.borrow_mut();
+        let known = known.entry(key).or_insert_with(|| Known {
+            series: metrics.series(Labels {
+                route: pattern.to_owned(),
+                model: model.map_or_else(String::new, |model| model.name().to_owned()),
+                version: model.map_or_else(String::new, |model| model.version().to_owned()),
+            }),
+            _model: model.map_or_else(Weak::new, Arc::downgrade),
+        });
+        known.series.record(status, elapsed, rows);
+    }
+}

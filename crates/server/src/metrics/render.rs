@@ -1,0 +1,188 @@
+//! The text format of Prometheus, version 0.0.4: <https://prometheus.io/docs/instrumenting/exposition_formats/>.
+
+use super::{BOUNDS, CLASSES, Gauges, Labels, Metrics, ModelInfo, REASONS, Totals, process};
+use std::fmt::Write as _;
+use std::sync::atomic::Ordering::Relaxed;
+
+use hyper::header::HeaderValue;
+
+/// The content type of [`Metrics::render`].
+pub(crate) const CONTENT_TYPE: HeaderValue =
+    HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+/// Enough of a digest to tell two files apart, short enough for a label.
+const DIGEST_SHOWN: usize = 12;
+
+impl Metrics {
+    /// All metrics as text.
+    pub(crate) fn render(&self, gauges: &Gauges) -> String {
+        let mut text = Text::default();
+        self.render_requests(&mut text);
+        self.render_service(&mut text, gauges);
+        render_models(&mut text, &gauges.models);
+        text.0
+    }
+
+    fn render_requests(&self, text: &mut Text) {
+        let series: Vec<_> =
+            self.all_series().iter().map(|series| (series.labels.clone(), series.totals())).collect();
+        text.family("foretell_requests_total", "counter", "Requests answered, by class of their status.");
+        for (labels, totals) in &series {
+            for (class, count) in CLASSES.iter().zip(totals.classes).filter(|(_, count)| *count > 0) {
+                let labels = pairs(labels).with("status", class);
+                text.sample("foretell_requests_total", &labels, count);
+            }
+        }
+        text.family(
+            "foretell_request_duration_seconds",
+            "histogram",
+            "Time from the head of a request to its answer.",
+        );
+        for (labels, totals) in &series {
+            histogram(text, "foretell_request_duration_seconds", &pairs(labels), totals);
+        }
+        text.family("foretell_rows_total", "counter", "Rows predicted.");
+        for (labels, totals) in series.iter().filter(|(_, totals)| totals.rows > 0) {
+            text.sample("foretell_rows_total", &pairs(labels), totals.rows);
+        }
+    }
+
+    fn render_service(&self, text: &mut Text, gauges: &Gauges) {
+        text.family("foretell_requests_in_flight", "gauge", "Requests under way.");
+        text.sample("foretell_requests_in_flight", &Pairs::default(), gauges.in_flight);
+        text.family(
+            "foretell_rejected_total",
+            "counter",
+            "Requests turned away although nothing was wrong with them.",
+        );
+        for reason in REASONS {
+            let labels = Pairs::default().with("reason", reason.as_str());
+            text.sample("foretell_rejected_total", &labels, self.rejected[reason as usize].load(Relaxed));
+        }
+        text.family("foretell_ready", "gauge", "1 when the service takes requests.");
+        text.sample("foretell_ready", &Pairs::default(), u8::from(gauges.ready));
+        text.family("foretell_uptime_seconds", "gauge", "Time since the start of the service.");
+        text.sample("foretell_uptime_seconds", &Pairs::default(), self.uptime().as_secs_f64());
+        text.family("foretell_build_info", "gauge", "Version of the program.");
+        text.sample("foretell_build_info", &Pairs::default().with("version", gauges.version), 1);
+        if let Some(bytes) = process::resident_bytes() {
+            text.family("process_resident_memory_bytes", "gauge", "Resident memory of the process.");
+            text.sample("process_resident_memory_bytes", &Pairs::default(), bytes);
+        }
+    }
+}
+
+fn render_models(text: &mut Text, models: &[ModelInfo]) {
+    text.family("foretell_model_info", "gauge", "The models that are served.");
+    for model in models {
+        let digest = model.sha256.get(..DIGEST_SHOWN).unwrap_or(&model.sha256);
+        let labels = Pairs::default()
+            .with("model", &model.name)
+            .with("version", &model.version)
+            .with("library", &model.library)
+            .with("sha256", digest);
+        text.sample("foretell_model_info", &labels, 1);
+    }
+}
+
+fn histogram(text: &mut Text, name: &str, labels: &Pairs, totals: &Totals) {
+    let mut count = 0;
+    for (bucket, bound) in totals.buckets.iter().zip(BOUNDS) {
+        count += bucket;
+        text.sample(&format!("{name}_bucket"), &labels.clone().with("le", &bound.to_string()), count);
+    }
+    count += totals.buckets[BOUNDS.len()];
+    text.sample(&format!("{name}_bucket"), &labels.clone().with("le", "+Inf"), count);
+    text.sample(&format!("{name}_sum"), labels, totals.seconds);
+    text.sample(&format!("{name}_count"), labels, count);
+}
+
+fn pairs(labels: &Labels) -> Pairs {
+    Pairs::default()
+        .with("route", &labels.route)
+        .with("model", &labels.model)
+        .with("version", &labels.version)
+}
+
+/// Labels as they are written between the braces.
+#[derive(Debug, Default, Clone)]
+struct Pairs(String);
+
+impl Pairs {
+    /// The same labels and one more. An empty value means the same as no label and is left out.
+    fn with(mut self, name: &str, value: &str) -> Self {
+        if value.is_empty() {
+            return self;
+        }
+        if !self.0.is_empty() {
+            self.0.push(',');
+        }
+        self.0.push_str(name);
+        self.0.push_str("=\"");
+        for c in value.chars() {
+            match c {
+                '\\' => self.0.push_str("\\\\"),
+                '"' => self.0.push_str("\\\""),
+                '\n' => self.0.push_str("\\n"),
+                _ => self.0.push(c),
+            }
+        }
+        self.0.push('"');
+        self
+    }
+}
+
+#[derive(Debug, Default)]
+struct Text(String);
+
+impl Text {
+    fn family(&mut self, name: &str, kind: &str, help: &str) {
+        // Writing to a string cannot fail.
+        let _ = write!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
+    }
+
+    fn sample(&mut self, name: &str, labels: &Pairs, value: impl std::fmt::Display) {
+        let _ = match labels.0.as_str() {
+            "" => writeln!(self.0, "{name} {value}"),
+            labels => writeln!(self.0, "{name}{{{labels}}} {value}"),
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::problem::Problem;
+    use std::time::Duration;
+
+    #[test]
+    fn a_histogram_is_cumulative_and_ends_in_its_count() {
+        let metrics = Metrics::new();
+        let labels = Labels {
+            route: "/models/{name}/predict".into(),
+            model: "a \"b\"\\\n".into(),
+            version: String::new(),
+        };
+        let series = metrics.series(labels);
+        for micros in [40, 300, 20_000_000] {
+            series.record(200, Duration::from_micros(micros), 1);
+        }
+        metrics.reject(&Problem::Overloaded);
+        let text =
+            metrics.render(&Gauges { version: "0.1.0", ready: true, in_flight: 1, models: Vec::new() });
+        let labels = r#"route="/models/{name}/predict",model="a \"b\"\\\n""#;
+        for line in [
+            format!("foretell_requests_total{{{labels},status=\"2xx\"}} 3"),
+            format!("foretell_request_duration_seconds_bucket{{{labels},le=\"0.00005\"}} 1"),
+            format!("foretell_request_duration_seconds_bucket{{{labels},le=\"0.0005\"}} 2"),
+            format!("foretell_request_duration_seconds_bucket{{{labels},le=\"10\"}} 2"),
+            format!("foretell_request_duration_seconds_bucket{{{labels},le=\"+Inf\"}} 3"),
+            format!("foretell_request_duration_seconds_count{{{labels}}} 3"),
+            format!("foretell_rows_total{{{labels}}} 3"),
+            "foretell_rejected_total{reason=\"overloaded\"} 1".into(),
+            "foretell_requests_in_flight 1".into(),
+            "foretell_ready 1".into(),
+        ] {
+            assert!(text.lines().any(|known| known == line), "{line}\n{text}");
+        }
+    }
+}
