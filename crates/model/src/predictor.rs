@@ -34,8 +34,9 @@ pub struct Scratch {
 pub struct Predictor {
     model: Arc<Model>,
     plan: PipelinePlan,
-    /// For each text column of a transformer's output, its position among the output columns; empty when all
-    /// output columns are numbers.
+    /// The model's methods.
+    methods: MethodSet,
+    /// Whether a transformer's output has text columns.
     has_texts: bool,
 }
 
@@ -45,7 +46,8 @@ impl Predictor {
         let plan = PipelinePlan::new(model.pipeline(), Layout::of_schema(model.schema()));
         let columns = plan.transformed().map_or(&[][..], |layout| &layout.columns);
         let has_texts = columns.iter().any(|column| column.kind() == Kind::Text);
-        Self { model, plan, has_texts }
+        let methods = model.methods();
+        Self { model, plan, methods, has_texts }
     }
 
     /// The model.
@@ -102,8 +104,7 @@ impl Predictor {
                 got_texts: frame.texts().len(),
             });
         }
-        let offered = self.model.methods();
-        match methods.iter().find(|method| !offered.contains(*method)) {
+        match methods.iter().find(|method| !self.methods.contains(*method)) {
             Some(method) => Err(PredictError::NoSuchMethod(method)),
             None => Ok(()),
         }

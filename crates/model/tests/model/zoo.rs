@@ -2,8 +2,8 @@
 
 use foretell_frame::{Cell, Frame, Kind, Labels, Shape};
 use foretell_model::estimator::{
-    Activation, Average, GaussianNaiveBayes, Layer, Leaves, Linear, Neural, Nodes, NumberFormat, Term,
-    TermScores, Trees,
+    Activation, Average, GaussianNaiveBayes, Layer, Leaves, Linear, LinearBooster, Neural, Nodes,
+    NumberFormat, Term, TermScores, Trees,
 };
 use foretell_model::head::{
     ClassPredict, Classification, LabelRule, Link, LogProbability, Probability, Regression,
@@ -200,36 +200,51 @@ fn mixed() -> Vec<Step> {
     ])]
 }
 
-/// Models of every kind, with a name for messages.
-pub(crate) fn zoo() -> Vec<(&'static str, Model)> {
+/// A model and its name for messages.
+type Named = (&'static str, Model);
+
+/// Models of every kind.
+pub(crate) fn zoo() -> Vec<Named> {
     let numbers = &mut Numbers(7);
-    let fitted = |estimator, head| Some(Fitted { estimator, head });
-    let binary = |label, probability| {
-        let head = classifier(2, label, Some(probability));
-        Head::Classification(Classification { decision: Some(Shape::Vector), ..head })
-    };
-    let many =
-        |classes, label, probability| Head::Classification(classifier(classes, label, Some(probability)));
-    let mut zoo = vec![("scale", model(WIDTH, vec![scale(numbers)], None))];
+    let mut zoo = transformers(numbers);
+    zoo.extend(linear_models(numbers));
+    zoo.extend(networks(numbers));
+    zoo.extend(ensembles(numbers));
+    zoo.extend(others(numbers));
+    zoo
+}
+
+fn fitted(estimator: Estimator, head: Head) -> Option<Fitted> {
+    Some(Fitted { estimator, head })
+}
+
+fn many(classes: usize, label: LabelRule, probability: Probability) -> Head {
+    Head::Classification(classifier(classes, label, Some(probability)))
+}
+
+fn transformers(numbers: &mut Numbers) -> Vec<Named> {
+    let mut models = vec![("scale", model(WIDTH, vec![scale(numbers)], None))];
     for norm in [Norm::L1, Norm::L2, Norm::Max] {
         let step = Step::Normalize(Normalize { norm, smallest: 0.0 });
-        zoo.push(("normalize", model(WIDTH, vec![step, Step::Select(vec![4, 0, 0])], None)));
+        models.push(("normalize", model(WIDTH, vec![step, Step::Select(vec![4, 0, 0])], None)));
     }
     let functions = vec![Function::Absolute, Function::Log1p, Function::Tanh, Function::Float32];
     let require = Step::Require(Accepts::FINITE);
-    zoo.push(("functions", model(WIDTH, vec![require, Step::Elementwise(functions)], None)));
-    zoo.push(("columns", model(WIDTH, mixed(), None)));
+    models.push(("functions", model(WIDTH, vec![require, Step::Elementwise(functions)], None)));
+    models.push(("columns", model(WIDTH, mixed(), None)));
     let passthrough = Step::Parallel(vec![
         Branch { columns: vec![2], steps: Vec::new(), weight: None },
         Branch { columns: vec![1, 0], steps: Vec::new(), weight: Some(2.0) },
     ]);
-    zoo.push(("passthrough", model(WIDTH, vec![passthrough], None)));
+    models.push(("passthrough", model(WIDTH, vec![passthrough], None)));
+    models
+}
+
+fn linear_models(numbers: &mut Numbers) -> Vec<Named> {
+    let mut models = Vec::new();
     for outputs in [1, 3, 26] {
-        let estimator = linear(WIDTH, outputs, numbers);
-        zoo.push((
-            "linear",
-            model(WIDTH, vec![scale(numbers)], fitted(estimator, regression(outputs, Link::Exp))),
-        ));
+        let fitted = fitted(linear(WIDTH, outputs, numbers), regression(outputs, Link::Exp));
+        models.push(("linear", model(WIDTH, vec![scale(numbers)], fitted)));
     }
     let probabilities = [
         Probability::Sigmoid { scale: 2.0 },
@@ -239,8 +254,10 @@ pub(crate) fn zoo() -> Vec<(&'static str, Model)> {
         Probability::SigmoidSingle,
     ];
     for probability in probabilities {
-        let head = binary(LabelRule::Positive, probability);
-        zoo.push(("linear binary", model(WIDTH, Vec::new(), fitted(linear(WIDTH, 1, numbers), head))));
+        let head = classifier(2, LabelRule::Positive, Some(probability));
+        let head = Head::Classification(Classification { decision: Some(Shape::Vector), ..head });
+        let fitted = fitted(linear(WIDTH, 1, numbers), head);
+        models.push(("linear binary", model(WIDTH, Vec::new(), fitted)));
     }
     let probabilities = [
         Probability::SigmoidNormalized,
@@ -251,21 +268,73 @@ pub(crate) fn zoo() -> Vec<(&'static str, Model)> {
     ];
     for probability in probabilities {
         let head = many(4, LabelRule::LargestScore, probability);
-        zoo.push(("linear classes", model(WIDTH, Vec::new(), fitted(linear(WIDTH, 4, numbers), head))));
+        models.push(("linear classes", model(WIDTH, Vec::new(), fitted(linear(WIDTH, 4, numbers), head))));
     }
-    zoo.push((
-        "mixed linear",
-        model(WIDTH, mixed(), fitted(linear(7, 1, numbers), regression(1, Link::Identity))),
-    ));
-    for activation in
-        [Activation::Identity, Activation::Logistic, Activation::Tanh, Activation::Relu, Activation::Softmax]
-    {
+    let rules = [
+        (LabelRule::EachPositive, None),
+        (LabelRule::EachAboveHalf, Some(Probability::LabelScores)),
+        (LabelRule::EachAboveHalf, Some(Probability::LabelSigmoidSingle)),
+        (LabelRule::EachAboveHalf, Some(Probability::SecondScore)),
+    ];
+    for (label, probability) in rules {
+        let head = classifier(2, label, probability);
+        let head = Classification { classes: vec![Labels::range(2); 3], multi_target: true, ..head };
+        let fitted = fitted(linear(WIDTH, 3, numbers), Head::Classification(head));
+        models.push(("linear labels", model(WIDTH, Vec::new(), fitted)));
+    }
+    let identity = regression(1, Link::Identity);
+    models.push(("mixed linear", model(WIDTH, mixed(), fitted(linear(7, 1, numbers), identity))));
+    models
+}
+
+fn networks(numbers: &mut Numbers) -> Vec<Named> {
+    let activations = [
+        Activation::Identity,
+        Activation::Logistic,
+        Activation::Tanh,
+        Activation::Relu,
+        Activation::Exp,
+        Activation::Softmax,
+    ];
+    let mut models = Vec::new();
+    for activation in activations {
         for single in [false, true] {
             let estimator = neural(&[WIDTH, 19, 3], activation, single, numbers);
             let head = many(3, LabelRule::LargestProbability, Probability::Softmax);
-            zoo.push(("neural", model(WIDTH, Vec::new(), fitted(estimator, head))));
+            models.push(("neural", model(WIDTH, Vec::new(), fitted(estimator, head))));
         }
     }
+    models
+}
+
+fn ensembles(numbers: &mut Numbers) -> Vec<Named> {
+    let mut models = Vec::new();
+    let kinds = [(1, true, Average::Mean), (30, true, Average::Mean), (30, false, Average::SumThenBase)];
+    for (count, vectors, average) in kinds {
+        for format in [NumberFormat::Single, NumberFormat::Double] {
+            let mut trees = forest(WIDTH, count, 5, 3, vectors, numbers);
+            (trees.average, trees.input, trees.sum) = (average, format, format);
+            (trees.equal_left, trees.missing) = (count > 1, true);
+            let head = many(3, LabelRule::LargestScore, Probability::Scores);
+            models.push(("trees", model(WIDTH, Vec::new(), fitted(Estimator::Trees(trees), head))));
+        }
+    }
+    let mut trees = forest(WIDTH, 10, 4, 1, false, numbers);
+    trees.category_sets = vec![vec![0, 1], vec![1]];
+    trees.missing_value = Some(0.0);
+    trees.missing = true;
+    for node in (0..trees.nodes.left.len()).step_by(3) {
+        if trees.nodes.left[node] != trees.nodes.right[node] {
+            trees.nodes.categorical[node] = true;
+            trees.nodes.threshold[node] = (node % 2) as f64;
+        }
+    }
+    let head = regression(1, Link::Identity);
+    models.push(("categorical trees", model(WIDTH, Vec::new(), fitted(Estimator::Trees(trees), head))));
+    models
+}
+
+fn others(numbers: &mut Numbers) -> Vec<Named> {
     let bayes = GaussianNaiveBayes {
         features: WIDTH,
         log_prior: vec![-1.0, -0.5],
@@ -274,27 +343,28 @@ pub(crate) fn zoo() -> Vec<(&'static str, Model)> {
     };
     let head = classifier(2, LabelRule::LargestScore, Some(Probability::ExpNormalized));
     let head = Classification { log_probability: Some(LogProbability::OfJoint), ..head };
-    zoo.push((
-        "naive bayes",
-        model(WIDTH, Vec::new(), fitted(Estimator::GaussianNaiveBayes(bayes), Head::Classification(head))),
-    ));
-    for (trees, vectors, average) in
-        [(1, true, Average::Mean), (30, true, Average::Mean), (30, false, Average::SumThenBase)]
-    {
-        for (input, sum) in
-            [(NumberFormat::Single, NumberFormat::Single), (NumberFormat::Double, NumberFormat::Double)]
-        {
-            let trees = forest(WIDTH, trees, 5, 3, vectors, numbers);
-            let trees =
-                Trees { average, input, sum, equal_left: trees.roots.len() > 1, missing: true, ..trees };
-            let head = many(3, LabelRule::LargestScore, Probability::Scores);
-            zoo.push(("trees", model(WIDTH, Vec::new(), fitted(Estimator::Trees(trees), head))));
-        }
-    }
+    let bayes = fitted(Estimator::GaussianNaiveBayes(bayes), Head::Classification(head));
+    let booster = Estimator::LinearBooster(LinearBooster {
+        features: WIDTH,
+        weights: numbers.floats(2 * WIDTH).iter().map(|x| *x as f32).collect(),
+        intercept: vec![0.5, -0.5],
+        missing_value: None,
+    });
+    let booster = fitted(booster, regression(2, Link::SigmoidSingle));
     let head = many(2, LabelRule::LargestProbability, Probability::Scores);
-    zoo.push(("constant", model(WIDTH, Vec::new(), fitted(Estimator::Constant(vec![0.25, 0.75]), head))));
-    zoo.push(("sum", model(WIDTH, Vec::new(), sum(numbers))));
-    zoo
+    let constant = fitted(Estimator::Constant(vec![0.25, 0.75]), head);
+    let projection =
+        Linear { features: WIDTH, coefficients: numbers.floats(2 * WIDTH), intercept: vec![0.0; 2] };
+    let head = many(3, LabelRule::LargestScore, Probability::Softmax);
+    let mut discriminant = parts(WIDTH, Vec::new(), fitted(linear(WIDTH, 3, numbers), head));
+    discriminant.pipeline.transform = Some(vec![scale(numbers), Step::Project(projection)]);
+    vec![
+        ("naive bayes", model(WIDTH, Vec::new(), bayes)),
+        ("linear booster", model(WIDTH, Vec::new(), booster)),
+        ("constant", model(WIDTH, Vec::new(), constant)),
+        ("discriminant", Model::new(discriminant).unwrap()),
+        ("sum", model(WIDTH, Vec::new(), sum(numbers))),
+    ]
 }
 
 /// Boosted trees that start from a logistic regression.
