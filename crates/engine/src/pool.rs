@@ -100,7 +100,8 @@ impl Pool {
         self.jobs.load(Ordering::Acquire)
     }
 
-    /// Hands a job to the pool. `done` is called on a thread of the pool, exactly once.
+    /// Hands a job to the pool. `done` is called on a thread of the pool, once; should the computation panic,
+    /// it is dropped uncalled.
     ///
     /// # Errors
     /// [`PredictError::Overloaded`] when as many jobs as allowed are running and waiting, or when the system
@@ -152,6 +153,8 @@ impl Pool {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
             .thread_name(|number| format!("compute-{number}"))
+            // The panic has been reported; without a handler it would end the process.
+            .panic_handler(|_| {})
             .build()
             .map_err(|_| self.overloaded())?;
         Ok(self.threads.get_or_init(|| pool))
@@ -166,13 +169,13 @@ fn split(model: &LiveModel, frame: &Frame, methods: MethodSet) -> Result<Predict
     let parts = rayon::current_num_threads().min(most).min(rows.max(1));
     let size = rows.div_ceil(parts).max(1);
     if parts == 1 {
-        return WORKER.with_borrow_mut(|worker| worker.compute(model, frame, methods).map(Clone::clone));
+        return WORKER.with_borrow_mut(|worker| worker.compute(model, frame, methods).cloned());
     }
     let part = |start: usize| {
         let mut rows_of_part = Frame::default();
         rows_of_part.copy_rows(frame, start, (start + size).min(rows));
         WORKER
-            .with_borrow_mut(|worker| worker.compute(model, &rows_of_part, methods).map(Clone::clone))
+            .with_borrow_mut(|worker| worker.compute(model, &rows_of_part, methods).cloned())
             .map_err(|error| error.shifted(start))
     };
     let answers: Vec<_> = (0..rows).into_par_iter().step_by(size).map(part).collect();

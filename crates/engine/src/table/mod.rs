@@ -156,7 +156,7 @@ impl Chunk {
 }
 
 enum Rows<'a> {
-    Csv(CsvRows<Box<dyn Read + 'a>>),
+    Csv(Box<CsvRows<Box<dyn Read + 'a>>>),
     Json(JsonRows<Box<dyn Read + 'a>>),
 }
 
@@ -187,7 +187,7 @@ impl<'a> TableReader<'a> {
         start.set_position(bom as u64);
         let whole: Box<dyn Read + 'a> = Box::new(start.chain(input));
         let rows = match format {
-            TableFormat::Csv => Rows::Csv(CsvRows::open(whole, schema, options, &mut notes)?),
+            TableFormat::Csv => Rows::Csv(Box::new(CsvRows::open(whole, schema, options, &mut notes)?)),
             TableFormat::JsonLines => Rows::Json(JsonRows::open(whole, options)),
         };
         let (chunk_rows, max_violations) = (options.chunk_rows, options.max_violations);
