@@ -90,8 +90,8 @@ fn parse(file: &File) -> Result<Dict, Failure> {
     values(&table).map_err(|error| bad(error.to_string()))
 }
 
-fn values(table: &impl Serialize) -> Result<Dict, figment::Error> {
-    Value::serialize(table).map(|value| value.into_dict().unwrap_or_default())
+fn values(table: &impl Serialize) -> Result<Dict, Box<figment::Error>> {
+    Ok(Value::serialize(table).map(|value| value.into_dict().unwrap_or_default())?)
 }
 
 /// `FORETELL_SERVER__PORT` is `server.port`; other variables that begin like ours are not configuration.
@@ -216,10 +216,8 @@ fn line_of(text: &str, path: &[String]) -> Option<usize> {
             found = Some(item.span().start);
             value = item;
         }
-        match value.get_ref() {
-            DeValue::Table(inner) => table = inner,
-            _ => break,
-        }
+        let DeValue::Table(inner) = value.get_ref() else { break };
+        table = inner;
     }
     found.map(|start| text[..start].lines().count().max(1) + usize::from(text[..start].ends_with('\n')))
 }

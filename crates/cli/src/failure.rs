@@ -61,10 +61,10 @@ impl Failure {
     /// Output that could not be written. A reader that has gone is not a failure.
     pub(crate) fn output(error: &io::Error) -> Self {
         let failure = Self::new("cannot write the output").detail(io_text(error));
-        match error.kind() {
-            io::ErrorKind::BrokenPipe => Self { exit: Exit::BrokenPipe, ..failure },
-            _ => failure,
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Self { exit: Exit::BrokenPipe, ..failure };
         }
+        failure
     }
 
     /// What is printed.

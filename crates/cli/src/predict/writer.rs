@@ -25,7 +25,7 @@ pub(super) struct Writer<'m> {
 
 enum State {
     /// All answers so far: the object has an array per method, so none can be written before the last row.
-    Json(Predictions),
+    Json(Box<Predictions>),
     Jsonl,
     Csv {
         header: bool,
@@ -39,7 +39,7 @@ impl<'m> Writer<'m> {
             |method| model.shape(method).map(|shape| Column { method, shape, values: model.values(method) });
         let state = match format {
             Format::Json => {
-                let mut all = Predictions::default();
+                let mut all = Box::<Predictions>::default();
                 all.reset(0, methods);
                 State::Json(all)
             }
