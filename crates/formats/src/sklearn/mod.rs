@@ -1,13 +1,13 @@
 //! scikit-learn estimators and pipelines: from the inert records of a pickle to a [`Pipeline`] of plain data.
 //!
-//! [`lower`] looks a class up in one table ([`lowering`]) and calls the function that knows its attributes; pipelines,
+//! [`lower`] looks a class up in one table ([`table`]) and calls the function that knows its attributes; pipelines,
 //! column transformers and searches call [`lower`] again for what they hold. Classes of other libraries that stand
 //! inside a scikit-learn pipeline (`xgboost.XGBClassifier`) are in the same table.
 //!
 //! # Adding a class
 //!
 //! Write `fn name(value: &Value<'_>, input: Input) -> Result<Lowered>` in the file of its kind and add its line to
-//! [`lowering`]. Read attributes with [`Value::field`] and its relatives, which give errors with the path, and refuse
+//! [`table`]. Read attributes with [`Value::field`] and its relatives, which give errors with the path, and refuse
 //! every parameter value whose effect on predictions is not reproduced ([`Value::unsupported_option`]). Number of
 //! features, feature names and class name are filled in by [`lower`].
 
@@ -23,6 +23,7 @@ mod linear;
 mod naive_bayes;
 mod neural;
 mod scale;
+mod table;
 mod trees;
 
 #[cfg(test)]
@@ -36,6 +37,7 @@ use foretell_model::{
 
 pub(crate) use classes::labels;
 
+use self::table::lowering;
 use crate::FormatError;
 use crate::pickle::{Class, Value};
 
@@ -153,80 +155,6 @@ pub struct Input {
 
 /// The function that understands a class.
 pub(crate) type Lowering = fn(&Value<'_>, Input) -> Result<Lowered>;
-
-/// The table of all classes that are understood.
-fn lowering(class: Class<'_>) -> Option<Lowering> {
-    Some(match class.key() {
-        ("sklearn", "Pipeline") => compose::pipeline,
-        (
-            "sklearn",
-            "GridSearchCV" | "RandomizedSearchCV" | "HalvingGridSearchCV" | "HalvingRandomSearchCV",
-        ) => compose::search,
-        ("sklearn", "ColumnTransformer") => columns::column_transformer,
-        ("sklearn", "FeatureUnion") => compose::feature_union,
-
-        ("sklearn", "StandardScaler") => scale::standard_scaler,
-        ("sklearn", "MinMaxScaler") => scale::min_max_scaler,
-        ("sklearn", "MaxAbsScaler") => scale::max_abs_scaler,
-        ("sklearn", "RobustScaler") => scale::robust_scaler,
-        ("sklearn", "Normalizer") => scale::normalizer,
-        ("sklearn", "FunctionTransformer") => scale::function_transformer,
-        ("sklearn", "PCA" | "IncrementalPCA") => decompose::pca,
-        ("sklearn", "TruncatedSVD") => decompose::truncated_svd,
-        ("sklearn", "FastICA") => decompose::fast_ica,
-        ("sklearn", "OneHotEncoder") => encode::one_hot,
-        ("sklearn", "OrdinalEncoder") => encode::ordinal,
-        ("sklearn", "SimpleImputer") => impute::simple_imputer,
-        ("sklearn", "MissingIndicator") => impute::missing_indicator,
-
-        ("sklearn", "LogisticRegression" | "LogisticRegressionCV") => linear::logistic_regression,
-        ("sklearn", "SGDClassifier") => linear::sgd_classifier,
-        ("sklearn", "LinearDiscriminantAnalysis") => linear::linear_discriminant_analysis,
-        ("sklearn", "RidgeClassifier" | "RidgeClassifierCV") => linear::ridge_classifier,
-        ("sklearn", "LinearSVC" | "Perceptron") | ("sklearn", "PassiveAggressiveClassifier") => {
-            linear::classification_without_probability
-        }
-        (
-            "sklearn",
-            "LinearRegression" | "Ridge" | "RidgeCV" | "SGDRegressor" | "LinearSVR" | "HuberRegressor",
-        )
-        | (
-            "sklearn",
-            "Lasso" | "LassoCV" | "ElasticNet" | "ElasticNetCV" | "Lars" | "LarsCV" | "LassoLars",
-        )
-        | (
-            "sklearn",
-            "LassoLarsCV" | "LassoLarsIC" | "OrthogonalMatchingPursuit" | "OrthogonalMatchingPursuitCV",
-        )
-        | (
-            "sklearn",
-            "MultiTaskLasso" | "MultiTaskLassoCV" | "MultiTaskElasticNet" | "MultiTaskElasticNetCV",
-        )
-        | ("sklearn", "BayesianRidge" | "ARDRegression" | "TheilSenRegressor" | "QuantileRegressor")
-        | ("sklearn", "PassiveAggressiveRegressor") => linear::regression,
-
-        ("sklearn", "PoissonRegressor" | "GammaRegressor") => linear::log_link_regression,
-        ("sklearn", "TweedieRegressor") => linear::tweedie_regression,
-        ("sklearn", "RANSACRegressor") => compose::ransac,
-
-        ("sklearn", "DecisionTreeClassifier" | "ExtraTreeClassifier") => trees::tree_classifier,
-        ("sklearn", "DecisionTreeRegressor" | "ExtraTreeRegressor") => trees::tree_regressor,
-        ("sklearn", "RandomForestClassifier" | "ExtraTreesClassifier") => trees::forest_classifier,
-        ("sklearn", "RandomForestRegressor" | "ExtraTreesRegressor") => trees::forest_regressor,
-        ("sklearn", "GradientBoostingClassifier") => boosting::classifier,
-        ("sklearn", "GradientBoostingRegressor") => boosting::regression,
-
-        ("sklearn", "MLPClassifier") => neural::classifier,
-        ("sklearn", "MLPRegressor") => neural::regression,
-        ("sklearn", "GaussianNB") => naive_bayes::gaussian,
-        ("sklearn", "DummyClassifier") => dummy::classifier,
-        ("sklearn", "DummyRegressor") => dummy::regression,
-
-        ("xgboost", "XGBClassifier" | "XGBRFClassifier" | "XGBRegressor" | "XGBRFRegressor")
-        | ("xgboost", "XGBRanker" | "Booster") => crate::xgboost::estimator,
-        _ => return None,
-    })
-}
 
 /// Lowers the estimator that `value` is. `input` says what the steps before it hand over; [`Input::default`] where
 /// there are none.

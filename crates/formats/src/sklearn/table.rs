@@ -1,0 +1,83 @@
+//! The table of all classes that are understood.
+
+use super::{
+    Lowering, boosting, columns, compose, decompose, dummy, encode, impute, linear, naive_bayes, neural,
+    scale, trees,
+};
+use crate::pickle::Class;
+use crate::xgboost;
+
+/// The function that understands a class.
+pub(super) fn lowering(class: Class<'_>) -> Option<Lowering> {
+    match class.package() {
+        "sklearn" => of_scikit_learn(class.name()),
+        "xgboost" => of_xgboost(class.name()),
+        _ => None,
+    }
+}
+
+fn of_scikit_learn(class: &str) -> Option<Lowering> {
+    Some(match class {
+        "Pipeline" => compose::pipeline,
+        "ColumnTransformer" => columns::column_transformer,
+        "FeatureUnion" => compose::feature_union,
+        "GridSearchCV" | "RandomizedSearchCV" => compose::search,
+        "HalvingGridSearchCV" | "HalvingRandomSearchCV" => compose::search,
+
+        "StandardScaler" => scale::standard_scaler,
+        "MinMaxScaler" => scale::min_max_scaler,
+        "MaxAbsScaler" => scale::max_abs_scaler,
+        "RobustScaler" => scale::robust_scaler,
+        "Normalizer" => scale::normalizer,
+        "FunctionTransformer" => scale::function_transformer,
+        "OneHotEncoder" => encode::one_hot,
+        "OrdinalEncoder" => encode::ordinal,
+        "SimpleImputer" => impute::simple_imputer,
+        "MissingIndicator" => impute::missing_indicator,
+        "PCA" | "IncrementalPCA" => decompose::pca,
+        "TruncatedSVD" => decompose::truncated_svd,
+        "FastICA" => decompose::fast_ica,
+
+        "LinearRegression" | "Ridge" | "RidgeCV" => linear::regression,
+        "Lasso" | "LassoCV" | "ElasticNet" | "ElasticNetCV" => linear::regression,
+        "MultiTaskLasso" | "MultiTaskLassoCV" => linear::regression,
+        "MultiTaskElasticNet" | "MultiTaskElasticNetCV" => linear::regression,
+        "Lars" | "LarsCV" | "LassoLars" | "LassoLarsCV" | "LassoLarsIC" => linear::regression,
+        "OrthogonalMatchingPursuit" | "OrthogonalMatchingPursuitCV" => linear::regression,
+        "BayesianRidge" | "ARDRegression" => linear::regression,
+        "HuberRegressor" | "QuantileRegressor" | "TheilSenRegressor" => linear::regression,
+        "LinearSVR" | "SGDRegressor" | "PassiveAggressiveRegressor" => linear::regression,
+        "PoissonRegressor" | "GammaRegressor" => linear::log_link_regression,
+        "TweedieRegressor" => linear::tweedie_regression,
+        "RANSACRegressor" => compose::ransac,
+
+        "LogisticRegression" | "LogisticRegressionCV" => linear::logistic_regression,
+        "SGDClassifier" => linear::sgd_classifier,
+        "RidgeClassifier" | "RidgeClassifierCV" => linear::ridge_classifier,
+        "LinearSVC" | "Perceptron" => linear::classification_without_probability,
+        "PassiveAggressiveClassifier" => linear::classification_without_probability,
+        "LinearDiscriminantAnalysis" => linear::linear_discriminant_analysis,
+
+        "DecisionTreeClassifier" | "ExtraTreeClassifier" => trees::tree_classifier,
+        "DecisionTreeRegressor" | "ExtraTreeRegressor" => trees::tree_regressor,
+        "RandomForestClassifier" | "ExtraTreesClassifier" => trees::forest_classifier,
+        "RandomForestRegressor" | "ExtraTreesRegressor" => trees::forest_regressor,
+        "GradientBoostingClassifier" => boosting::classifier,
+        "GradientBoostingRegressor" => boosting::regression,
+
+        "MLPClassifier" => neural::classifier,
+        "MLPRegressor" => neural::regression,
+        "GaussianNB" => naive_bayes::gaussian,
+        "DummyClassifier" => dummy::classifier,
+        "DummyRegressor" => dummy::regression,
+        _ => return None,
+    })
+}
+
+fn of_xgboost(class: &str) -> Option<Lowering> {
+    Some(match class {
+        "XGBClassifier" | "XGBRFClassifier" | "XGBRegressor" | "XGBRFRegressor" => xgboost::estimator,
+        "XGBRanker" | "Booster" => xgboost::estimator,
+        _ => return None,
+    })
+}
