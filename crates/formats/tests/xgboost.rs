@@ -33,7 +33,12 @@ fn refusal(bytes: &[u8]) -> String {
 
 /// A small JSON model, with one place changed.
 fn changed(from: &str, to: &str) -> String {
-    let text = String::from_utf8(file(&golden(), "xgb3.2-depth0-stump-json")).unwrap();
+    changed_case("xgb3.2-depth0-stump-json", from, to)
+}
+
+/// The JSON model of a case, with one place changed.
+fn changed_case(case: &str, from: &str, to: &str) -> String {
+    let text = String::from_utf8(file(&golden(), case)).unwrap();
     assert!(text.contains(from), "`{from}` is in the file");
     refusal(text.replacen(from, to, 1).as_bytes())
 }
@@ -150,6 +155,20 @@ fn nothing_is_made_of_a_number_that_is_merely_stated() {
     }
     let error = changed("\"num_nodes\":\"3\"", "\"num_nodes\":\"4294967295\"");
     assert!(error.contains("left_children: expected 4294967295 elements, got 3"), "{error}");
+}
+
+#[test]
+fn parts_of_a_file_are_used_once() {
+    let case = "xgb3.1-categorical-partition-json";
+    let error = changed_case(case, "\"categories_segments\":[0,2,", "\"categories_segments\":[0,0,");
+    assert!(error.contains("trees[0].categories_nodes: node 2 has 2 categories from 0 on"), "{error}");
+    let case = "xgb3.2-multioutput-vectorleaf-json";
+    let error = changed_case(
+        case,
+        "\"right_children\":[2,4,6,8,10,12,14,16,18,20,22,0,",
+        "\"right_children\":[2,4,6,8,10,12,14,16,18,20,22,15,",
+    );
+    assert!(error.contains("trees[0].leaf_weights: no vector 15 of 15"), "{error}");
 }
 
 #[test]

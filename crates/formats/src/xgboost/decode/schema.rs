@@ -130,10 +130,7 @@ fn booster(booster: &Cursor<'_>, outputs: usize) -> Result<Booster, FormatError>
         "dart" => {
             booster.only(&["gbtree", "name", "weight_drop"])?;
             let mut forest = forest(&booster.get("gbtree")?.get("model")?, outputs)?;
-            let field = booster.get("weight_drop")?;
-            let weights = field.floats()?;
-            field.expect_len(weights.len(), forest.trees.len())?;
-            forest.weight_drop = Some(weights);
+            forest.weight_drop = Some(column(booster, "weight_drop", forest.trees.len(), Cursor::floats)?);
             forest.place = "learner.gradient_booster.gbtree.model";
             Ok(Booster::Forest(forest))
         }
@@ -157,9 +154,7 @@ fn forest(model: &Cursor<'_>, outputs: usize) -> Result<Forest, FormatError> {
     let trees_field = model.get("trees")?;
     let trees = trees_field.elements()?.map(|element| tree(&element)).collect::<Result<Vec<_>, _>>()?;
     trees_field.expect_len(trees.len(), param.get("num_trees")?.count()?)?;
-    let info = model.get("tree_info")?;
-    let output_of_tree = info.indices()?;
-    info.expect_len(output_of_tree.len(), trees.len())?;
+    let output_of_tree = column(model, "tree_info", trees.len(), Cursor::indices)?;
     let round_ends = match model.find("iteration_indptr")? {
         Some(field) => round_ends(&field, trees.len())?,
         None => {
@@ -193,42 +188,35 @@ pub(super) fn even_rounds(trees: usize, trees_of_round: usize) -> Vec<usize> {
     (1..=trees).filter(|end| end % trees_of_round.max(1) == 0 || *end == trees).collect()
 }
 
+/// A member that is an array of this length.
+fn column<'d, T>(
+    object: &Cursor<'d>,
+    key: &str,
+    length: usize,
+    read: impl Fn(&Cursor<'d>) -> Result<Vec<T>, FormatError>,
+) -> Result<Vec<T>, FormatError> {
+    let field = object.get(key)?;
+    let values = read(&field)?;
+    field.expect_len(values.len(), length)?;
+    Ok(values)
+}
+
 fn tree(tree: &Cursor<'_>) -> Result<Tree, FormatError> {
     tree.only(TREE)?;
     let param = tree.get("tree_param")?;
-    let left_field = tree.get("left_children")?;
-    let left = left_field.integers()?;
     let nodes = param.get("num_nodes")?.count()?;
-    left_field.expect_len(left.len(), nodes)?;
-    let column = |key: &str| tree.get(key);
-    let checked = |field: &Cursor<'_>, length: usize| field.expect_len(length, nodes);
-
-    let right_field = column("right_children")?;
-    let right = right_field.integers()?;
-    checked(&right_field, right.len())?;
-    let feature_field = column("split_indices")?;
-    let feature = feature_field.indices()?;
-    checked(&feature_field, feature.len())?;
-    let default_field = column("default_left")?;
-    let default_left = default_field.flags()?;
-    checked(&default_field, default_left.len())?;
-    let condition_field = column("split_conditions")?;
-    let condition = condition_field.floats()?;
-    checked(&condition_field, condition.len())?;
-
-    let width = match param.find("size_leaf_vector")? {
-        Some(field) => field.count()?,
-        None => 1,
-    };
+    let left = column(tree, "left_children", nodes, Cursor::integers)?;
+    let right = column(tree, "right_children", nodes, Cursor::integers)?;
+    let width = param.find("size_leaf_vector")?.map_or(Ok(1), |field| field.count())?;
     Ok(Tree {
+        feature: column(tree, "split_indices", nodes, Cursor::indices)?,
+        default_left: column(tree, "default_left", nodes, Cursor::flags)?,
+        condition: column(tree, "split_conditions", nodes, Cursor::floats)?,
         categories: category_sets(tree, nodes)?,
         vectors: if width > 1 { Some(leaf_vectors(tree, &left, &right, width)?) } else { None },
         deleted: param.find("num_deleted")?.map_or(Ok(0), |field| field.count())?,
         left,
         right,
-        feature,
-        default_left,
-        condition,
     })
 }
 
@@ -240,51 +228,51 @@ fn leaf_vectors(
     right: &[i32],
     width: usize,
 ) -> Result<LeafVectors, FormatError> {
-    let (field, of_node): (_, Vec<u32>) = match tree.find("leaf_weights")? {
-        Some(field) => {
-            let leaf = |(left, right): (&i32, &i32)| if *left == -1 { (*right).max(0) as u32 } else { 0 };
-            (field, left.iter().zip(right).map(leaf).collect())
-        }
-        None => (tree.get("base_weights")?, (0..left.len() as u32).collect()),
+    let Some(field) = tree.find("leaf_weights")? else {
+        let values = column(tree, "base_weights", left.len().saturating_mul(width), Cursor::floats)?;
+        return Ok(LeafVectors { width, values, of_node: (0..left.len() as u32).collect() });
     };
-    let values = field.floats()?;
-    let vectors = of_node.iter().max().map_or(0, |last| *last as usize + 1);
-    if values.len() % width != 0 || values.len() / width < vectors {
-        field.expect_len(values.len(), vectors.saturating_mul(width))?;
-    }
-    Ok(LeafVectors { width, values, of_node })
+    let leaves = left.iter().filter(|left| **left == -1).count();
+    let values = column(tree, "leaf_weights", leaves.saturating_mul(width), Cursor::floats)?;
+    let vector = |(left, right): (&i32, &i32)| match usize::try_from(*right) {
+        Ok(vector) if *left == -1 && vector < leaves => Ok(vector as u32),
+        Ok(_) | Err(_) if *left == -1 => Err(field.invalid(format!("no vector {right} of {leaves}"))),
+        Ok(_) | Err(_) => Ok(0),
+    };
+    Ok(LeafVectors { width, values, of_node: left.iter().zip(right).map(vector).collect::<Result<_, _>>()? })
 }
 
 /// The categories that go right, by node.
 fn category_sets(tree: &Cursor<'_>, nodes: usize) -> Result<Vec<(u32, Vec<u32>)>, FormatError> {
-    let Some(types) = tree.find("split_type")? else { return Ok(Vec::new()) };
-    let categorical = types.flags()?;
-    types.expect_len(categorical.len(), nodes)?;
+    if tree.find("split_type")?.is_none() {
+        return Ok(Vec::new());
+    }
+    let categorical = column(tree, "split_type", nodes, Cursor::flags)?;
     let all = tree.get("categories")?.indices()?;
     let nodes_field = tree.get("categories_nodes")?;
     let set_nodes = nodes_field.indices()?;
-    let starts_field = tree.get("categories_segments")?;
-    let (starts, sizes_field) = (starts_field.indices()?, tree.get("categories_sizes")?);
-    let sizes = sizes_field.indices()?;
-    starts_field.expect_len(starts.len(), set_nodes.len())?;
-    sizes_field.expect_len(sizes.len(), set_nodes.len())?;
+    let starts = column(tree, "categories_segments", set_nodes.len(), Cursor::indices)?;
+    let sizes = column(tree, "categories_sizes", set_nodes.len(), Cursor::indices)?;
     let expected = categorical.iter().enumerate().filter(|(_, is)| **is).map(|(node, _)| node as u32);
     if !expected.eq(set_nodes.iter().copied()) {
         return Err(nodes_field.invalid("not the nodes that `split_type` calls categorical, in order".into()));
     }
-    let set = |((node, start), size): ((u32, u32), u32)| {
-        let (start, size) = (start as usize, size as usize);
-        let mut set = all
-            .get(start..start + size)
-            .ok_or_else(|| {
-                starts_field.invalid(format!("{size} categories from {start} on, of {}", all.len()))
-            })?
-            .to_vec();
+    let mut rest = &all[..];
+    let mut set = |((node, start), size): ((u32, u32), u32)| {
+        // Sets stand side by side, so that they cannot be larger than what the file holds of them.
+        let Some((categories, after)) =
+            rest.split_at_checked(size as usize).filter(|_| start as usize + rest.len() == all.len())
+        else {
+            let detail = format!("node {node} has {size} categories from {start} on, of {}", all.len());
+            return Err(nodes_field.invalid(detail));
+        };
+        rest = after;
+        let mut set = categories.to_vec();
         set.sort_unstable();
         set.dedup();
         Ok((node, set))
     };
-    set_nodes.into_iter().zip(starts).zip(sizes).map(set).collect()
+    set_nodes.iter().copied().zip(starts).zip(sizes).map(&mut set).collect()
 }
 
 /// The categories of the training data frame, which releases from 3.1 on store: per feature none, texts as UTF-8
