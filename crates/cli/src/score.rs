@@ -24,12 +24,11 @@ pub(crate) fn run(arguments: &ScoreArguments) -> Result<(), Failure> {
     let mut rows = 0;
     table.for_each_chunk(&model, |chunk| {
         rows += chunk.rows();
-        answers.add(&model, &chunk.frame, &chunk.target, |row| chunk.line(row)).map_err(
-            |error| match &error {
-                ScoreError::Predict(error) => table.refused(error, &model, chunk),
-                _ => failed(&error),
-            },
-        )
+        let added = answers.add(&model, &chunk.frame, &chunk.target, |row| chunk.line(row));
+        added.map_err(|error| {
+            let ScoreError::Predict(refusal) = &error else { return failed(&error) };
+            table.refused(refusal, &model, chunk)
+        })
     })?;
     let score = answers.finish().map_err(|error| failed(&error))?;
     let mut output = Output::open(None)?;

@@ -99,13 +99,13 @@ impl<'a> Table<'a> {
     }
 
     fn unreadable(&self, error: &TableError) -> Failure {
-        let message = match error {
-            TableError::Io { source } => io_text(source),
-            TableError::Json { source, .. } => {
-                let reason = source.to_string();
-                format!("{error}: {}", reason.split(" at line ").next().unwrap_or_default())
-            }
-            _ => error.to_string(),
+        let message = if let TableError::Io { source } = error {
+            io_text(source)
+        } else if let TableError::Json { source, .. } = error {
+            let reason = source.to_string();
+            format!("{error}: {}", reason.split(" at line ").next().unwrap_or_default())
+        } else {
+            error.to_string()
         };
         Failure::new(format!("cannot read table {}", self.shown)).detail(message).hint(error.hint())
     }
