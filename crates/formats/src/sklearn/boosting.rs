@@ -8,7 +8,7 @@ use foretell_model::{Estimator, Fitted, Head, Pipeline, Step};
 
 use super::classes::{Classifier, labels, regressor};
 use super::trees::{LeafValues, append, no_trees};
-use super::{Input, Lowered, Result, Version, lower, present};
+use super::{Input, Lowered, Result, Version, count, lower, present};
 use crate::pickle::Value;
 
 /// `GradientBoostingClassifier`.
@@ -25,14 +25,14 @@ pub(super) fn classifier(value: &Value<'_>, input: Input) -> Result<Lowered> {
         decision: Some(if outputs == 1 { Shape::Vector } else { Shape::Matrix(outputs) }),
         classes,
     };
-    Ok(Lowered::estimator(value.field("n_features_in_")?.size()?, estimator, head.head()))
+    Ok(Lowered::estimator(count(&value.field("n_features_in_")?)?, estimator, head.head()))
 }
 
 /// `GradientBoostingRegressor`; every loss predicts the sum itself.
 pub(super) fn regression(value: &Value<'_>, input: Input) -> Result<Lowered> {
     let trees = stages(value, 1)?;
     let estimator = with_start(value, trees, TermScores::Predict, input)?;
-    Ok(Lowered::estimator(value.field("n_features_in_")?.size()?, estimator, regressor(Shape::Vector)))
+    Ok(Lowered::estimator(count(&value.field("n_features_in_")?)?, estimator, regressor(Shape::Vector)))
 }
 
 /// The loss of a classifier. Up to 1.3 the old losses compute labels from probabilities, from 1.4 from raw scores.
@@ -101,7 +101,7 @@ impl Loss {
 
 /// The trees of all stages, `outputs` in each, their values multiplied by the learning rate.
 fn stages(value: &Value<'_>, outputs: usize) -> Result<Trees> {
-    let features = value.field("n_features_in_")?.size()?;
+    let features = count(&value.field("n_features_in_")?)?;
     let leaf_values =
         LeafValues { widths: vec![1], normalize: false, factor: value.field("learning_rate")?.float()? };
     let mut trees = no_trees(features, outputs);

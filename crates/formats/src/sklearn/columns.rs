@@ -3,7 +3,7 @@
 use foretell_model::step::{Branch, Step};
 
 use super::compose::{is_word, weight, word_part};
-use super::{Input, Lowered, Result, lower, present};
+use super::{Input, Lowered, Result, count, lower, present};
 use crate::pickle::Value;
 
 /// `ColumnTransformer`, from its fitted `transformers_`.
@@ -54,8 +54,8 @@ struct InputColumns {
 impl InputColumns {
     fn read(value: &Value<'_>) -> Result<Self> {
         let count = match present(value, "n_features_in_")? {
-            Some(count) => count.size()?,
-            None => value.field("_n_features")?.size()?,
+            Some(features) => count(&features)?,
+            None => count(&value.field("_n_features")?)?,
         };
         let names = match present(value, "feature_names_in_")? {
             Some(names) => Some(names.text_vector(count)?),

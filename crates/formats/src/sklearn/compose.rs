@@ -3,7 +3,7 @@
 use foretell_model::Part;
 use foretell_model::step::{Branch, Step};
 
-use super::{Input, Lowered, Result, lower, present};
+use super::{Input, Lowered, Result, count, lower, present};
 use crate::pickle::Value;
 
 /// `Pipeline`: steps one after another, the last may be an estimator.
@@ -74,7 +74,7 @@ pub(super) fn feature_union(value: &Value<'_>, input: Input) -> Result<Lowered> 
     }
     let features = match features {
         Some(features) => features,
-        None => value.field("n_features_in_")?.size()?,
+        None => count(&value.field("n_features_in_")?)?,
     };
     for branch in &mut branches {
         branch.columns = (0..features).collect();

@@ -4,12 +4,12 @@ use foretell_model::Step;
 use foretell_model::estimator::Linear;
 use foretell_model::step::{Arithmetic, Scale};
 
-use super::{Input, Lowered, Result, Version, present};
+use super::{Input, Lowered, Result, Version, bounded, present};
 use crate::pickle::{Matrix, Value};
 
 /// `PCA` and `IncrementalPCA`: centred, projected, and scaled to unit variance when whitened.
 pub(super) fn pca(value: &Value<'_>, _: Input) -> Result<Lowered> {
-    let components = value.field("components_")?.f64_matrix(None, None)?;
+    let components = components(value)?;
     let (count, features) = (components.rows, components.cols);
     let mut steps = centred(value, features)?;
     steps.push(project(components));
@@ -26,19 +26,27 @@ pub(super) fn pca(value: &Value<'_>, _: Input) -> Result<Lowered> {
 
 /// `TruncatedSVD`.
 pub(super) fn truncated_svd(value: &Value<'_>, _: Input) -> Result<Lowered> {
-    let components = value.field("components_")?.f64_matrix(None, None)?;
+    let components = components(value)?;
     Ok(Lowered::transformer(components.cols, vec![project(components)], false))
 }
 
 /// `FastICA`: centred only when it whitened in training.
 pub(super) fn fast_ica(value: &Value<'_>, _: Input) -> Result<Lowered> {
-    let components = value.field("components_")?.f64_matrix(None, None)?;
+    let components = components(value)?;
     let features = components.cols;
     let whiten = value.field("whiten")?;
     let whitened = whiten.is_text() || whiten.bool()?;
     let mut steps = if whitened { centred(value, features)? } else { Vec::new() };
     steps.push(project(components));
     Ok(Lowered::transformer(features, steps, false))
+}
+
+/// The components, one per row.
+fn components(value: &Value<'_>) -> Result<Matrix> {
+    let components = value.field("components_")?;
+    let matrix = components.f64_matrix(None, None)?;
+    bounded(&components, matrix.rows)?;
+    Ok(matrix)
 }
 
 /// The subtraction of `mean_`, where there is one.

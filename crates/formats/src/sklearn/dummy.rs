@@ -5,12 +5,12 @@ use foretell_model::head::{ClassPredict, Classification, LabelRule, LogProbabili
 use foretell_model::{Estimator, Head};
 
 use super::classes::{labels_of_targets, regressor};
-use super::{Input, Lowered, Result, present};
+use super::{Input, Lowered, Result, count, present};
 use crate::pickle::Value;
 
 /// `DummyClassifier` of the strategies that do not draw at random.
 pub(super) fn classifier(value: &Value<'_>, _: Input) -> Result<Lowered> {
-    let targets = value.field("n_outputs_")?.size()?;
+    let targets = count(&value.field("n_outputs_")?)?;
     let classes = labels_of_targets(&value.field("classes_")?, targets)?;
     let strategy = match present(value, "_strategy")? {
         Some(strategy) => strategy.text()?,
@@ -57,7 +57,7 @@ pub(super) fn classifier(value: &Value<'_>, _: Input) -> Result<Lowered> {
 
 /// `DummyRegressor`.
 pub(super) fn regression(value: &Value<'_>, _: Input) -> Result<Lowered> {
-    let targets = value.field("n_outputs_")?.size()?;
+    let targets = count(&value.field("n_outputs_")?)?;
     let constants = value.field("constant_")?.f64_matrix(1, targets)?.data;
     let shape = if targets == 1 { Shape::Vector } else { Shape::Matrix(targets) };
     Ok(Lowered::estimator(None, Estimator::Constant(constants), regressor(shape)))

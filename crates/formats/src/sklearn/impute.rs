@@ -4,7 +4,7 @@ use foretell_frame::Cell;
 use foretell_model::step::{Impute, Step};
 
 use super::encode::{cell, number};
-use super::{Input, Lowered, Result, present};
+use super::{Input, Lowered, Result, count, present};
 use crate::pickle::{Kind, Value};
 
 /// `SimpleImputer`.
@@ -32,7 +32,7 @@ pub(super) fn simple_imputer(value: &Value<'_>, input: Input) -> Result<Lowered>
 
 /// `MissingIndicator` on its own: drops the values and keeps the indicators.
 pub(super) fn missing_indicator(value: &Value<'_>, input: Input) -> Result<Lowered> {
-    let columns = value.field("_n_features")?.size()?;
+    let columns = count(&value.field("_n_features")?)?;
     let indicators = indicated(value, columns)?;
     let refuses = match value.field("features")?.text()? {
         "missing-only" => value.field("error_on_new")?.bool()?,

@@ -7,7 +7,7 @@ use foretell_model::step::{Arithmetic, Scale};
 use foretell_model::{Estimator, Head, Step};
 
 use super::classes::{Classifier, MultiLabel, labels, regressor};
-use super::{Input, Lowered, Result, present};
+use super::{Input, Lowered, Result, bounded, count, present};
 use crate::pickle::Value;
 
 /// `Ridge`, `Lasso` and all others that predict `X coef_^T + intercept_`.
@@ -109,7 +109,7 @@ pub(super) fn linear_discriminant_analysis(value: &Value<'_>, _: Input) -> Resul
         if classes.len() == 2 { Probability::Sigmoid { scale: 1.0 } } else { Probability::Softmax };
     let mut lowered =
         classification(value, classes, Some(probability), LogProbability::OfPositiveProbability)?;
-    let features = value.field("n_features_in_")?.size()?;
+    let features = count(&value.field("n_features_in_")?)?;
     lowered.pipeline.transform = match value.field("solver")?.text()? {
         "svd" => {
             let centre = Arithmetic::Subtract(value.field("xbar_")?.f64_vector(features)?);
@@ -126,7 +126,7 @@ pub(super) fn linear_discriminant_analysis(value: &Value<'_>, _: Input) -> Resul
 /// The projection on the first discriminants: the first columns of `scalings_`.
 fn discriminants(value: &Value<'_>, features: usize) -> Result<Step> {
     let scalings = value.field("scalings_")?.f64_matrix(features, None)?;
-    let kept = value.field("_max_components")?.size()?.min(scalings.cols);
+    let kept = count(&value.field("_max_components")?)?.min(scalings.cols);
     let coefficients = (0..kept)
         .flat_map(|column| (0..features).map(move |row| (row, column)))
         .map(|(row, column)| scalings.row(row)[column]);
@@ -166,7 +166,7 @@ struct Weights {
 
 impl Weights {
     fn read(value: &Value<'_>, outputs: Option<usize>) -> Result<Self> {
-        let features = present(value, "n_features_in_")?.map(|count| count.size()).transpose()?;
+        let features = present(value, "n_features_in_")?.map(|features| count(&features)).transpose()?;
         let coef = value.field("coef_")?;
         let vector = outputs.is_none_or(|outputs| outputs == 1)
             && (coef.is_list() || coef.is_array() && coef.array()?.shape().len() == 1);
@@ -174,7 +174,7 @@ impl Weights {
             (1, coef.f64_vector(features)?)
         } else {
             let matrix = coef.f64_matrix(outputs, features)?;
-            (matrix.rows, matrix.data)
+            (bounded(&coef, matrix.rows)?, matrix.data)
         };
         let intercept = value.field("intercept_")?;
         let intercept = match intercept.float() {

@@ -169,10 +169,10 @@ pub fn lower(value: &Value<'_>, input: Input) -> Result<Lowered> {
     if lowered.part.class.is_empty() {
         lowered.part.class = class.name().to_owned();
     }
-    if let Some(count) = present(value, "n_features_in_")? {
-        let features = *lowered.features.get_or_insert(count.size()?);
-        if count.size()? != features {
-            return Err(count.mismatch(features, count.describe()));
+    if let Some(stated) = present(value, "n_features_in_")? {
+        let features = *lowered.features.get_or_insert(count(&stated)?);
+        if count(&stated)? != features {
+            return Err(stated.mismatch(features, stated.describe()));
         }
     }
     if lowered.names.is_none()
@@ -254,6 +254,19 @@ fn is_foreign(class: Class<'_>) -> bool {
 /// An attribute that is there and not `None`.
 pub(crate) fn present<'p>(value: &Value<'p>, name: &'p str) -> Result<Option<Value<'p>>> {
     Ok(value.optional(name)?.filter(|field| !field.is_none()))
+}
+
+/// Largest number of columns or outputs: arrays without bytes may claim any number, and memory is taken for it.
+const MOST: usize = 1 << 20;
+
+/// A number of columns or outputs.
+fn count(value: &Value<'_>) -> Result<usize> {
+    bounded(value, value.size()?)
+}
+
+/// A number of columns or outputs that was read at `value`.
+fn bounded(value: &Value<'_>, count: usize) -> Result<usize> {
+    if count > MOST { Err(value.mismatch(format_args!("at most {MOST}"), count)) } else { Ok(count) }
 }
 
 /// Major and minor version of the scikit-learn that wrote an estimator; 0.0 where the file does not tell.

@@ -438,3 +438,32 @@ fn boosting_of_an_unknown_loss_is_refused() {
     let error = refusal(&boosting);
     assert!(error.starts_with("GradientBoostingClassifier: `loss` = "), "{error}");
 }
+
+#[test]
+fn counts_that_nothing_stands_behind_are_refused_before_memory_is_taken() {
+    const HUGE: i32 = i32::MAX;
+    let empty = || Py::Floats(vec![HUGE, 0], Vec::new());
+    let normalizer = sk("Normalizer", &[("norm", Py::Text("l2")), ("n_features_in_", Py::Int(HUGE))]);
+    let union = sk("FeatureUnion", &[("transformer_list", steps(&[("a", normalizer)]))]);
+    let indicator = sk("MissingIndicator", &[("_n_features", Py::Int(HUGE))]);
+    let ridge = sk("Ridge", &[("coef_", empty()), ("intercept_", Py::Float(0.0))]);
+    let svd = sk("TruncatedSVD", &[("components_", empty())]);
+    let forest = sk(
+        "DecisionTreeRegressor",
+        &[("splitter", Py::Text("best")), ("criterion", Py::Text("poisson")), ("n_outputs_", Py::Int(HUGE))],
+    );
+    for value in [union, indicator, ridge, svd, forest] {
+        let error = refusal(&value);
+        assert!(error.contains("expected at most 1048576, got 2147483647"), "{error}");
+    }
+}
+
+#[test]
+fn a_tree_without_outputs_is_refused() {
+    let mut without = tree(vec![("left_child", vec![-1])]);
+    if let Py::Object(_, _, state) = &mut without {
+        state.retain(|(name, _)| *name != "n_outputs_");
+        state.push(("n_outputs_", Py::Int(0)));
+    }
+    assert!(refusal(&without).contains("the outputs have [] values each"));
+}

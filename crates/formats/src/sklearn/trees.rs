@@ -6,7 +6,7 @@ use foretell_model::head::{ClassPredict, Classification, LabelRule, LogProbabili
 use foretell_model::{Estimator, Head};
 
 use super::classes::{labels_of_targets, regressor};
-use super::{Input, Lowered, Result, Version, present};
+use super::{Input, Lowered, Result, Version, count, present};
 use crate::pickle::{Array, Kind, Value};
 
 /// `DecisionTreeClassifier` and `ExtraTreeClassifier`.
@@ -36,7 +36,7 @@ pub(super) fn forest_regressor(value: &Value<'_>, input: Input) -> Result<Lowere
 }
 
 fn classifier(value: &Value<'_>, members: &[Value<'_>], missing: bool) -> Result<Lowered> {
-    let targets = value.field("n_outputs_")?.size()?;
+    let targets = count(&value.field("n_outputs_")?)?;
     let classes = labels_of_targets(&value.field("classes_")?, targets)?;
     let counts: Vec<usize> = classes.iter().map(Labels::len).collect();
     let leaves = LeafValues {
@@ -60,7 +60,7 @@ fn classifier(value: &Value<'_>, members: &[Value<'_>], missing: bool) -> Result
 }
 
 fn regression(value: &Value<'_>, members: &[Value<'_>], missing: bool) -> Result<Lowered> {
-    let targets = value.field("n_outputs_")?.size()?;
+    let targets = count(&value.field("n_outputs_")?)?;
     let leaves = LeafValues { widths: vec![1; targets], normalize: false, factor: 1.0 };
     let trees = mean(value, members, &leaves, missing)?;
     let shape = if targets == 1 { Shape::Vector } else { Shape::Matrix(targets) };
@@ -99,9 +99,12 @@ fn forest_accepts_missing(value: &Value<'_>, members: &[Value<'_>], input: Input
 /// The mean of trees with one value per output in each leaf.
 fn mean(value: &Value<'_>, members: &[Value<'_>], leaves: &LeafValues, missing: bool) -> Result<Trees> {
     let features = match present(value, "n_features_in_")? {
-        Some(count) => count.size()?,
-        None => value.field("n_features_")?.size()?,
+        Some(features) => count(&features)?,
+        None => count(&value.field("n_features_")?)?,
     };
+    if leaves.widths.is_empty() || leaves.widths.contains(&0) {
+        return Err(value.invalid(format_args!("the outputs have {:?} values each", leaves.widths)));
+    }
     let outputs = leaves.widths.iter().sum();
     let mut trees = no_trees(features, outputs);
     trees.leaves.width = outputs;
