@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use foretell_formats::{FileKind, Limits, Problem, detect, open};
 use foretell_frame::{Cell, Frame, Kind, Labels, Method, MethodSet, Predictions};
-use foretell_model::{Model, Predictor, Scratch, Task};
+use foretell_model::estimator::{Estimator, Trees};
+use foretell_model::{Fitted, Model, Predictor, Scratch, Task};
 use proptest::prelude::*;
 
 fn golden() -> PathBuf {
@@ -41,6 +42,13 @@ fn changed_case(case: &str, from: &str, to: &str) -> String {
     let text = String::from_utf8(file(&golden(), case)).unwrap();
     assert!(text.contains(from), "`{from}` is in the file");
     refusal(text.replacen(from, to, 1).as_bytes())
+}
+
+fn trees(model: &Model) -> &Trees {
+    let Some(Fitted { estimator: Estimator::Trees(trees), .. }) = &model.pipeline().estimator else {
+        panic!("{:?}", model.pipeline());
+    };
+    trees
 }
 
 fn answer(model: Model, row: &[f64], method: Method) -> Vec<f64> {
@@ -95,10 +103,7 @@ fn several_labels_have_classes_each() {
 
 #[test]
 fn a_wrapper_stops_at_its_best_iteration_and_a_booster_does_not() {
-    let trees = |case| match model(case).pipeline().estimator.as_ref().map(|fitted| &fitted.estimator) {
-        Some(foretell_model::Estimator::Trees(trees)) => trees.roots.len(),
-        other => panic!("{other:?}"),
-    };
+    let trees = |case| trees(&model(case)).roots.len();
     assert_eq!(trees("xgb3.2-earlystop-booster-json"), 18, "best iteration 13 is only noted");
     assert_eq!(trees("xgb1.7-clf-earlystop-pickle"), 8, "best iteration 7");
 }
@@ -155,6 +160,23 @@ fn nothing_is_made_of_a_number_that_is_merely_stated() {
     }
     let error = changed("\"num_nodes\":\"3\"", "\"num_nodes\":\"4294967295\"");
     assert!(error.contains("left_children: expected 4294967295 elements, got 3"), "{error}");
+}
+
+#[test]
+fn a_base_score_is_clipped_where_the_library_does() {
+    let case = "xgb3.2-depth0-stump-json";
+    let text = String::from_utf8(file(&golden(), case)).unwrap();
+    let start = text.find("\"base_score\":\"").unwrap() + 14;
+    let end = start + text[start..].find("]\"").unwrap() + 1;
+    let with = |score: &str| format!("{}{score}{}", &text[..start], &text[end..]);
+    let base = |text: String| {
+        let model = open(text.as_bytes(), &Limits::default()).unwrap();
+        trees(&model).base[0] as f32
+    };
+    assert_eq!(base(with("[0E0]")), -13.81551);
+    assert_eq!(base(with("[1E0]")), 13.74516);
+    let earlier = with("[0E0]").replace("\"version\":[3,2,0]", "\"version\":[3,1,0]");
+    assert!(refusal(earlier.as_bytes()).contains("0 is not a probability between 0 and 1"));
 }
 
 #[test]

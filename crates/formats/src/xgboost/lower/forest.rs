@@ -20,6 +20,11 @@ pub(super) fn trees(
     usage: &Use,
     base: &[f32],
 ) -> Result<Trees, FormatError> {
+    // What the library answers then depends on its release, and on whether the model was ever saved.
+    if forest.trees.is_empty() {
+        let detail = "the model has no trees; train it for one round at least".into();
+        return Err(invalid(learner, detail).at(format!("{}.trees", forest.place)));
+    }
     let outputs = learner.outputs();
     let used = usage.trees.unwrap_or(forest.trees.len()).min(forest.trees.len());
     let vectors = forest.trees[..used].iter().any(|tree| tree.vectors.is_some());

@@ -14,6 +14,10 @@ const MOST_OUTPUTS: usize = 1 << 16;
 /// From this release on the base score of `binary:logitraw` is a raw score, before it was a probability.
 const RAW_BASE: Version = Version(1, 3, 0);
 
+/// From this release on a base score that is a probability is clipped, before 0 and 1 could not be trained from.
+const CLIPPED_BASE: Version = Version(3, 2, 0);
+const SMALLEST_PROBABILITY: f32 = 1e-6;
+
 /// An objective, as far as prediction depends on it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Objective {
@@ -112,7 +116,10 @@ impl Objective {
         let logarithm = self == Self::Regression { link: Link::ExpSingle };
         let raw = |score: &f32| match score {
             score if learner.base_is_margin => Ok(*score),
-            score if logistic && 0.0 < *score && *score < 1.0 => Ok(-(1.0 / score - 1.0).ln()),
+            score if logistic && learner.version.is_some_and(|version| version >= CLIPPED_BASE) => {
+                Ok(logit(score.clamp(SMALLEST_PROBABILITY, 1.0 - SMALLEST_PROBABILITY)))
+            }
+            score if logistic && 0.0 < *score && *score < 1.0 => Ok(logit(*score)),
             score if logistic => Err(invalid(format!("{score} is not a probability between 0 and 1"))),
             score if logarithm && *score > 0.0 => Ok(score.ln()),
             score if logarithm => Err(invalid(format!("{score} has no logarithm"))),
@@ -191,6 +198,10 @@ impl Objective {
             predict,
         }
     }
+}
+
+fn logit(probability: f32) -> f32 {
+    -(1.0 / probability - 1.0).ln()
 }
 
 fn regression(outputs: usize, link: Link) -> Regression {
