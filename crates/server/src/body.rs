@@ -22,6 +22,10 @@ const DISCARD_TIME: Duration = Duration::from_secs(2);
 /// How much of it, as a multiple of the limit.
 const DISCARD_FACTOR: usize = 4;
 
+/// The same for a request that is refused for what its head says.
+const SKIP_TIME: Duration = Duration::from_millis(100);
+const SKIPPED_BYTES: usize = 1 << 20;
+
 /// The bounds on a body.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {
@@ -136,9 +140,25 @@ async fn next(body: &mut Incoming) -> Result<Option<Bytes>, Problem> {
     Ok(None)
 }
 
-async fn refuse(mut body: Incoming, limit: usize, patient: bool) -> Result<Bytes, Problem> {
-    let discard = async {
-        let mut left = limit.saturating_mul(DISCARD_FACTOR);
+async fn refuse(body: Incoming, limit: usize, patient: bool) -> Result<Bytes, Problem> {
+    if patient {
+        discard(body, limit.saturating_mul(DISCARD_FACTOR), DISCARD_TIME).await;
+    }
+    Err(Problem::TooLarge { limit })
+}
+
+/// Reads and throws away the body of a request that is refused for what its head says, if it is not too long and
+/// there already, or nearly.
+pub(crate) async fn skip(headers: &HeaderMap, body: Incoming) {
+    if !body.is_end_stream() && !headers.contains_key(EXPECT) {
+        discard(body, SKIPPED_BYTES, SKIP_TIME).await;
+    }
+}
+
+/// Whether the client was heard to its end or not, it is told the same.
+async fn discard(mut body: Incoming, most: usize, time: Duration) {
+    let discarding = async {
+        let mut left = most;
         while let Ok(Some(data)) = next(&mut body).await {
             left = left.saturating_sub(data.len());
             if left == 0 {
@@ -146,11 +166,7 @@ async fn refuse(mut body: Incoming, limit: usize, patient: bool) -> Result<Bytes
             }
         }
     };
-    if patient {
-        // Whether the client was heard to its end or not, it is told the same.
-        let _ = timeout(DISCARD_TIME, discard).await;
-    }
-    Err(Problem::TooLarge { limit })
+    let _ = timeout(time, discarding).await;
 }
 
 #[cfg(test)]

@@ -24,6 +24,8 @@ use crate::state::State;
 
 /// How often idle connections are looked at: the resolution of their timeout.
 const TICK: Duration = Duration::from_millis(250);
+/// Bytes read ahead of a connection, at least.
+const BUFFER: usize = 64 << 10;
 /// How long a client may leave an answer unread.
 const UNREAD: Duration = Duration::from_secs(60);
 
@@ -138,7 +140,7 @@ async fn drive(stream: TcpStream, open: Open) {
         .timer(ClockTimer(Arc::clone(&worker.clock)))
         .header_read_timeout(config.idle_timeout)
         .max_header_size(config.max_head_bytes)
-        .pipeline_flush(true)
+        .max_buf_size(config.max_head_bytes.saturating_mul(2).max(BUFFER))
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
     let mut wake = pin!(worker.wake.notified());

@@ -95,11 +95,11 @@ impl Call<'_> {
     /// The value of a parameter of the query, the last one if it is given more than once.
     pub(crate) fn parameter(&self, name: &str) -> Option<Cow<'_, str>> {
         let pairs = self.head.uri.query()?.split('&');
-        let found = pairs.filter_map(|pair| match pair.split_once('=') {
+        let mut found = pairs.filter_map(|pair| match pair.split_once('=') {
             Some((key, value)) => (key == name).then_some(value),
             None => (pair == name).then_some(""),
         });
-        found.last().map(decode)
+        found.next_back().map(decode)
     }
 }
 

@@ -24,6 +24,7 @@ use crate::problem::Problem;
 use crate::reply::Reply;
 use crate::request::{About, Call, RequestId, X_REQUEST_ID};
 use crate::router::Route;
+use crate::state::Admitted;
 
 /// Answers one request. Never fails: whatever goes wrong is an answer too.
 pub(crate) async fn serve(worker: &Worker, request: Request<Incoming>) -> Response<Full<Bytes>> {
@@ -51,24 +52,39 @@ pub(crate) async fn serve(worker: &Worker, request: Request<Incoming>) -> Respon
 
 /// Finds the route, and calls its handler with the body that it takes.
 async fn answer(call: &Call<'_>, body: Incoming) -> Result<Reply, Problem> {
-    let (state, head) = (&*call.worker.state, call.head);
-    let route = Route::find(state, head.uri.path())?;
-    call.pattern.set(Some(route.pattern(state)));
+    let (state, head) = (call.state(), call.head);
+    let (route, _admitted) = match accept(call) {
+        Ok(accepted) => accepted,
+        Err(problem) => {
+            body::skip(&head.headers, body).await;
+            return Err(problem);
+        }
+    };
     if head.method == Method::OPTIONS {
         let allow = HeaderValue::from_static(route.methods(state).allow());
         let mut reply = Reply::ok(HeaderValue::from_static("text/plain"), Bytes::new()).with(ALLOW, allow);
         reply.status = StatusCode::NO_CONTENT;
         return Ok(reply);
     }
-    route.check(state, &head.method)?;
     if head.method != Method::POST {
         return route.answer(call, Bytes::new()).await;
     }
-    let _admitted = state.admit()?;
     let config = &state.config.server;
     let bounds = Bounds { bytes: config.max_body_bytes, time: config.body_timeout };
     let body = body::read(&head.headers, body, bounds).await?;
     route.answer(call, body).await
+}
+
+/// What can be said of a request by its head: its route, and whether it is taken now.
+fn accept<'a>(call: &Call<'a>) -> Result<(Route<'a>, Option<Admitted<'a>>), Problem> {
+    let (state, method) = (&*call.worker.state, &call.head.method);
+    let route = Route::find(state, call.head.uri.path())?;
+    call.pattern.set(Some(route.pattern(state)));
+    if *method != Method::OPTIONS {
+        route.check(state, method)?;
+    }
+    let admitted = (*method == Method::POST).then(|| state.admit()).transpose()?;
+    Ok((route, admitted))
 }
 
 /// Puts an answer into the form of the wire: the headers that every answer has, and compression.

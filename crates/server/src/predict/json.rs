@@ -65,7 +65,7 @@ fn utf8(body: &[u8]) -> Result<&str, Problem> {
 fn not_json(error: &serde_json::Error) -> Problem {
     let place = format!(" at line {} column {}", error.line(), error.column());
     let text = error.to_string();
-    let reason = text.strip_suffix(&place).unwrap_or(&text).to_lowercase();
+    let reason = text.strip_suffix(&place).unwrap_or(&text).replacen("EOF", "the end of the text", 1);
     Problem::NotJson { line: error.line().max(1), column: error.column().max(1), reason }
 }
 

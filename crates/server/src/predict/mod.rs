@@ -140,11 +140,11 @@ async fn compute(call: &Call<'_>, job: Job, decoded: &Decoded) -> Result<Predict
     let state = call.state();
     let model = Arc::clone(&job.model);
     let (sender, receiver) = oneshot::channel();
+    let limit = state.config.server.deadline;
+    let left = limit.checked_sub(call.started.elapsed()).ok_or(Problem::Deadline { limit })?;
     // Whoever asked may have gone by the time the answer is there.
     let done = move |done: Done| drop(sender.send(done));
     state.pool.submit(job, done).map_err(|error| refused(error, &model, decoded))?;
-    let limit = state.config.server.deadline;
-    let left = limit.saturating_sub(call.started.elapsed());
     match timeout(left, receiver).await {
         Ok(Ok(Done { frame, result })) => {
             call.worker.desk.borrow_mut().frame = frame;

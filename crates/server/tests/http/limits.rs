@@ -1,0 +1,150 @@
+//! Sizes, times and numbers are bounded.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::client::{Client, Service, example};
+
+const BODY: &str = r#"{"data":[[4.8,3,1.4,0.3]]}"#;
+
+#[test]
+fn bodies_are_bounded_however_they_come() {
+    let service = Service::start("[server]\nmax_body_bytes = 100", vec![example("iris")]);
+    let exact = format!("{BODY:100}");
+    assert_eq!(service.predict(&exact).status, 200);
+    let detail = service.predict(&format!("{BODY:101}")).problem(413, "too-large");
+    assert_eq!(detail, "expected a body of at most 100 bytes; send fewer rows a request");
+    let mut client = service.client();
+    let chunk = " ".repeat(60);
+    let head = "POST /predict HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\r\n";
+    client.write(format!("{head}3c\r\n{chunk}\r\n3c\r\n{chunk}\r\n0\r\n\r\n")).unwrap();
+    client.read(true).unwrap().problem(413, "too-large");
+    let mut client = service.client();
+    client.write(format!("{head}3c\r\n{BODY:60}\r\n0\r\n\r\n")).unwrap();
+    assert_eq!(client.read(true).unwrap().status, 200);
+    let mut client = service.client();
+    let expecting =
+        "POST /predict HTTP/1.1\r\nhost: test\r\nexpect: 100-continue\r\ncontent-length: 101\r\n\r\n";
+    client.write(expecting).unwrap();
+    client.read(true).unwrap().problem(413, "too-large");
+}
+
+#[test]
+fn rows_are_bounded() {
+    let service = Service::start("[server]\nmax_rows = 2", vec![example("iris")]);
+    let row = "[4.8,3,1.4,0.3]";
+    assert_eq!(service.predict(&format!(r#"{{"data":[{row},{row}]}}"#)).status, 200);
+    let line = "4.8,3,1.4,0.3\\n";
+    for body in [
+        format!(r#"{{"data":[{row},{row},{row}]}}"#),
+        format!(r#"[{row},{row},{row}]"#),
+        format!(r#"{{"data":"{line}{line}{line}"}}"#),
+        r#"{"data":[[],[],[],[]]}"#.to_owned(),
+    ] {
+        let answer = service.predict(&body);
+        assert!(answer.status == 413, "{body}: {}", answer.text());
+    }
+}
+
+#[test]
+fn slow_bodies_and_silent_connections_are_ended() {
+    let config = "[server]\nbody_timeout = '200ms'\nidle_timeout = '300ms'";
+    let service = Service::start(config, vec![example("iris")]);
+    let mut slow = service.client();
+    slow.write("POST /predict HTTP/1.1\r\nhost: test\r\ncontent-length: 26\r\n\r\n{\"data\"").unwrap();
+    let (mut silent, mut half) = (service.client(), service.client());
+    half.write("POST /predict HT").unwrap();
+    assert_eq!(slow.read(true).unwrap().problem(408, "slow-body"), "the body did not arrive within 200ms");
+    let started = Instant::now();
+    assert!(silent.closed() && half.closed());
+    assert!(started.elapsed() < Duration::from_secs(5));
+    assert_eq!(service.predict(BODY).status, 200);
+}
+
+#[test]
+fn an_answer_that_takes_too_long_is_a_504() {
+    let service = Service::start("[server]\ndeadline = '0s'", vec![example("iris")]);
+    let rows = vec!["[4.8,3,1.4,0.3]"; 60_000].join(",");
+    let answer = service.predict(&format!(r#"{{"data":[{rows}]}}"#));
+    assert!(answer.problem(504, "deadline").contains("longer than 0ns"));
+    assert_eq!(service.predict(BODY).status, 200);
+}
+
+#[test]
+fn more_requests_than_allowed_are_turned_away_at_once() {
+    let service = Service::start("[server]\nmax_requests = 1", vec![example("iris")]);
+    let mut first = service.client();
+    first
+        .write(format!("POST /predict HTTP/1.1\r\nhost: test\r\ncontent-length: {}\r\n\r\n", BODY.len()))
+        .unwrap();
+    let turned_away = loop {
+        let answer = service.predict(BODY);
+        if answer.status != 200 {
+            break answer;
+        }
+    };
+    turned_away.problem(503, "overloaded");
+    assert_eq!(turned_away.header("retry-after"), Some("1"));
+    first.write(BODY).unwrap();
+    assert_eq!(first.read(true).unwrap().status, 200);
+    assert_eq!(service.predict(BODY).status, 200);
+}
+
+#[test]
+fn overload_sees_answers_and_503_only() {
+    let service = Service::start("[server]\nmax_requests = 2", vec![example("iris")]);
+    let rows = vec!["[4.8,3,1.4,0.3]"; 5000].join(",");
+    let body = format!(r#"{{"data":[{rows}]}}"#);
+    let mut counts = [0, 0];
+    thread::scope(|scope| {
+        let flood = || {
+            let mut client = service.client();
+            let mut counts = [0, 0];
+            for _ in 0..30 {
+                let answer = client.post("/predict", &body);
+                match answer.status {
+                    200 => counts[0] += 1,
+                    503 => counts[1] += 1,
+                    status => panic!("{status}: {}", answer.text()),
+                }
+            }
+            counts
+        };
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(flood)).collect();
+        for thread in threads {
+            let [answered, refused] = thread.join().unwrap();
+            counts = [counts[0] + answered, counts[1] + refused];
+        }
+    });
+    assert_eq!(counts[0] + counts[1], 240);
+    assert!(counts[0] > 0, "{counts:?}");
+    assert_eq!(service.predict(BODY).status, 200);
+}
+
+#[test]
+fn connections_are_bounded() {
+    let service = Service::start("[server]\nmax_connections = 2", vec![example("iris")]);
+    let mut open: Vec<_> = (0..2).map(|_| service.client()).collect();
+    open.iter_mut().for_each(|client| assert_eq!(client.post("/predict", BODY).status, 200));
+    let mut third = service.client();
+    assert!(third.closed());
+    drop(open);
+    let started = Instant::now();
+    let answered =
+        |mut client: Client| client.send("POST /predict HTTP/1.1", BODY).is_ok() && client.read(true).is_ok();
+    while !answered(service.client()) {
+        assert!(
+            started.elapsed() < Duration::from_secs(10),
+            "the places of closed connections are free again"
+        );
+    }
+}
+
+#[test]
+fn heads_are_bounded() {
+    let service = Service::start("[server]\nmax_head_bytes = 1000", vec![example("iris")]);
+    let mut client = service.client();
+    let head = format!("POST /predict HTTP/1.1\r\nx-long: {}", "x".repeat(2000));
+    assert_eq!(client.call(&head, BODY).status, 431);
+    assert_eq!(service.predict(BODY).status, 200);
+}

@@ -1,0 +1,8 @@
+//! The service over real sockets.
+
+mod bodies;
+mod client;
+mod connections;
+mod exchange;
+mod faults;
+mod limits;
