@@ -188,6 +188,7 @@ fn tables_that_do_not_fit() {
         "{\"f0\": 1\n",
         "[1,2,3,4,5,\"6\"]\n5\n",
         "PAR1xxxx",
+        "f0;f1;f2;f3;f4;f5\n1;2;3;4;5;6\n",
     ] {
         session = session.run_with(&predict, table.as_bytes(), &[]);
     }

@@ -12,6 +12,11 @@ use super::{Chunk, Note, ReadOptions, TableError};
 /// Bytes read at once.
 const BUFFER_BYTES: usize = 64 << 10;
 
+/// What other programs write between cells.
+const SEPARATORS: [char; 3] = [';', '\t', '|'];
+/// Bytes of a row that are counted for each of its cells, since an empty cell takes memory too.
+const CELL_BYTES: usize = 8;
+
 /// The cells of one CSV record.
 #[derive(Debug, Default)]
 pub(crate) struct Record {
@@ -93,7 +98,7 @@ impl<R: Read> Records<R> {
                     return Err(TableError::RowTooLarge { line: record.line, limit: self.limit });
                 }
                 ReadRecordResult::OutputFull => record.bytes.resize((2 * written).max(BUFFER_BYTES), 0),
-                ReadRecordResult::OutputEndsFull if cells >= self.limit => {
+                ReadRecordResult::OutputEndsFull if cells >= self.limit / CELL_BYTES => {
                     return Err(TableError::RowTooLarge { line: record.line, limit: self.limit });
                 }
                 ReadRecordResult::OutputEndsFull => record.ends.resize((2 * cells).max(64), 0),
@@ -149,6 +154,11 @@ impl<R: Read> CsvRows<R> {
             return Err(TableError::Empty);
         }
         let first = record.texts()?;
+        if let ([only], true) = (&first[..], schema.len() > 1)
+            && let Some(got) = SEPARATORS.into_iter().find(|separator| only.contains(*separator))
+        {
+            return Err(TableError::Separator { got });
+        }
         let header = is_header(&first, schema, options.header);
         let target = options.target.as_ref();
         let plan = match header {

@@ -61,6 +61,12 @@ pub enum TableError {
         /// What the parser says.
         source: serde_json::Error,
     },
+    /// The only cell of the first row has something else than commas between what look like cells.
+    #[error("expected commas between cells, got {got:?}")]
+    Separator {
+        /// What stands there.
+        got: char,
+    },
     /// The header lacks features.
     #[error("{}", missing_columns(missing))]
     MissingColumns {
@@ -120,6 +126,9 @@ impl TableError {
             Self::UnsupportedFormat { .. } => Some("convert the table to CSV first".into()),
             Self::Json { .. } => Some("JSON Lines has one complete object or array on each line".into()),
             Self::RowTooLarge { .. } => Some("is a closing quote missing?".into()),
+            Self::Separator { .. } => {
+                Some("write the table again with `,` between cells and `.` in numbers".into())
+            }
             Self::Io { .. }
             | Self::Empty
             | Self::OpenQuotes { .. }

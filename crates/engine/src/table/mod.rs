@@ -32,6 +32,10 @@ const SNIFFED_BYTES: usize = 4096;
 /// How similar (Jaro-Winkler) a name must be to be suggested.
 const SIMILAR: f64 = 0.8;
 
+/// How many names are looked at for the most similar one, and how long they may be.
+const COMPARED_NAMES: usize = 1000;
+const COMPARED_BYTES: usize = 200;
+
 /// Whether the first row of a CSV text names its columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Header {
@@ -262,11 +266,17 @@ fn format_of(start: &[u8]) -> Result<TableFormat, TableError> {
     Ok(if json { TableFormat::JsonLines } else { TableFormat::Csv })
 }
 
-/// The most similar of some names, when one is similar enough to be meant.
+/// The most similar of some names, when one is similar enough to be meant. Very long names, and those after very
+/// many, are not looked at, because callers hand in what strangers send.
 pub fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<String> {
-    let similarity = |other: &str| strsim::jaro_winkler(&name.to_lowercase(), &other.to_lowercase());
+    if name.len() > COMPARED_BYTES {
+        return None;
+    }
+    let lower = name.to_lowercase();
     names
-        .map(|other| (similarity(other), other))
+        .take(COMPARED_NAMES)
+        .filter(|other| other.len() <= COMPARED_BYTES)
+        .map(|other| (strsim::jaro_winkler(&lower, &other.to_lowercase()), other))
         .filter(|(similarity, _)| *similarity >= SIMILAR)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
         .map(|(_, other)| other.to_owned())

@@ -5,6 +5,9 @@ use foretell_frame::{Kind, Schema};
 use super::cells::{Number, parse_number};
 use super::{Header, MissingColumn, Note, TableError, Target, nearest};
 
+/// How many missing columns are given the name that may have been meant.
+const SUGGESTIONS: usize = 10;
+
 /// What a column of a table is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
@@ -60,7 +63,8 @@ impl Plan {
         notes: &mut Vec<Note>,
     ) -> Result<Self, TableError> {
         let target = target.map(|target| Self::find_target(target, names)).transpose()?;
-        let roles = if schema.named() {
+        let made_up = || names_all(schema, names, target);
+        let roles = if schema.named() || made_up() {
             by_name(names, schema, target, notes)?
         } else {
             by_position(names.len(), schema, target)?
@@ -129,6 +133,18 @@ impl Plan {
     }
 }
 
+/// Whether the columns beside the target are named like the features, each once: then the order of columns does
+/// not matter, even where the names were made up.
+fn names_all(schema: &Schema, names: &[String], target: Option<usize>) -> bool {
+    let mut named = vec![false; schema.len()];
+    let mut columns = names.iter().enumerate().filter(|(column, _)| target != Some(*column));
+    let name_one = |name: &String| {
+        schema.position(name).is_some_and(|feature| !std::mem::replace(&mut named[feature], true))
+    };
+    names.len() == schema.len() + usize::from(target.is_some())
+        && columns.by_ref().map(|(_, name)| name).all(name_one)
+}
+
 fn by_name(
     names: &[String],
     schema: &Schema,
@@ -163,9 +179,13 @@ fn by_name(
         .iter()
         .zip(&column_of)
         .filter(|(feature, column)| column.is_none() && feature.kind != Kind::Unused)
-        .map(|(feature, _)| MissingColumn {
+        .enumerate()
+        .map(|(number, (feature, _))| MissingColumn {
             name: feature.name.clone(),
-            nearest: nearest(&feature.name, ignored.iter().map(String::as_str)),
+            // Every further suggestion would cost as much and be read by nobody.
+            nearest: (number < SUGGESTIONS)
+                .then(|| nearest(&feature.name, ignored.iter().map(String::as_str)))
+                .flatten(),
         })
         .collect();
     if !missing.is_empty() {

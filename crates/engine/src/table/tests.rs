@@ -59,6 +59,18 @@ fn tables_for_models_without_names_may_have_a_header() {
 }
 
 #[test]
+fn made_up_names_may_stand_in_any_order() {
+    let schema = unnamed(3);
+    let (chunk, notes) = read("f2,f0,f1\n1,2,3\n", &schema).unwrap();
+    assert_eq!((chunk.frame.numbers(), notes), (&[2.0, 3.0, 1.0][..], vec![]));
+    let (chunk, _) = read("f0,f0,f1\n1,2,3\n", &schema).unwrap();
+    assert_eq!(chunk.frame.numbers(), [1.0, 2.0, 3.0]);
+    let options = ReadOptions { target: Some(Target::Name("y".into())), ..ReadOptions::default() };
+    let (chunk, _) = read_with(b"f2,y,f0,f1\n1,0,2,3\n", &schema, &options).unwrap();
+    assert_eq!(chunk.frame.numbers(), [2.0, 3.0, 1.0]);
+}
+
+#[test]
 fn a_bare_row_of_a_request_is_data() {
     let options = ReadOptions { header: Header::Names, ..ReadOptions::default() };
     let schema = Schema::new(vec![Feature::text("t")], true).unwrap();
@@ -179,6 +191,8 @@ fn formats_that_are_not_read_are_named() {
         (b"", "the table is empty"),
         (b"\xef\xbb\xbf \n", "the table is empty"),
         (b"1,2\n3,\"4\n5,6\n", "line 2: the quotes that open in this row are never closed"),
+        (b"f0;f1\n1;2\n", "expected commas between cells, got ';'"),
+        (b"1\t2\n", "expected commas between cells, got '\\t'"),
         (b"a\xff,1\n", "line 1, column 1: the text is not UTF-8"),
     ] {
         let result = read_with(bytes, &schema, &ReadOptions::default());

@@ -92,6 +92,7 @@ fn unreadable(error: &TableError, place: &[Place]) -> Problem {
         | TableError::OpenQuotes { .. }
         | TableError::NotUtf8 { .. }
         | TableError::UnsupportedFormat { .. }
+        | TableError::Separator { .. }
         | TableError::Json { .. }
         | TableError::NoTarget { .. }
         | TableError::TargetByName { .. }
