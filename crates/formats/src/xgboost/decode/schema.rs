@@ -298,7 +298,11 @@ fn feature_categories(feature: &Cursor<'_>) -> Result<Option<Categories>, Format
     let text = |pair: &[u32]| {
         let bytes = bytes.get(pair[0] as usize..pair[1] as usize);
         bytes.and_then(|bytes| String::from_utf8(bytes.to_vec()).ok()).ok_or_else(|| {
-            offsets_field.invalid(format!("no category from byte {} to byte {}", pair[0], pair[1]))
+            // XGBoost cuts categories that are not ASCII, when their offsets count characters.
+            offsets_field.invalid(format!(
+                "bytes {} to {} of the categories are no text; use categories in ASCII and train again",
+                pair[0], pair[1]
+            ))
         })
     };
     Ok(Some(Categories::Text(offsets.windows(2).map(text).collect::<Result<_, _>>()?)))
