@@ -277,15 +277,14 @@ impl CustomRoute {
         let native: Value = serde_json::from_slice(&native).unwrap_or_default();
         let known: Vec<_> = native.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
         let known = known.join(", ");
-        match serde_json::from_slice(&shaped) {
-            Ok(Value::Null) => Err(format!("`{}` gives null; it can read {known}", expression.as_str())),
-            Ok(Value::Object(members)) => match members.iter().find(|(_, value)| value.is_null()) {
-                Some((name, _)) => {
-                    Err(format!("`{}` gives null as `{name}`; it can read {known}", expression.as_str()))
-                }
-                None => Ok(()),
-            },
-            Ok(_) | Err(_) => Ok(()),
+        let shaped: Value = serde_json::from_slice(&shaped).unwrap_or_default();
+        let text = expression.as_str();
+        if shaped.is_null() {
+            return Err(format!("`{text}` gives null; it can read {known}"));
+        }
+        match expression.keys().into_iter().find(|key| shaped[key].is_null()) {
+            Some(key) => Err(format!("`{text}` gives null as `{key}`; it can read {known}")),
+            None => Ok(()),
         }
     }
 }

@@ -164,6 +164,7 @@ fn model_api(model: &Arc<LiveModel>) -> ModelApi<'_> {
         version: model.version(),
         summary: format!("{}, made by {}", models::pipeline(model), models::library(model)),
         schema: model.schema(),
+        bounds: openapi::bounds(model),
         outputs: outputs.collect(),
         defaults: defaults.iter().map(|output| output.name).collect(),
         classes: model.classes(),

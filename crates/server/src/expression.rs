@@ -55,6 +55,12 @@ impl Expression {
         self.0.as_str()
     }
 
+    /// The keys of the object that the expression writes out; none where it gives something else.
+    pub(crate) fn keys(&self) -> Vec<&str> {
+        let Ast::MultiHash { elements, .. } = self.0.as_ast() else { return Vec::new() };
+        elements.iter().map(|pair| pair.key.as_str()).collect()
+    }
+
     /// Applies the expression to a JSON text.
     ///
     /// # Errors

@@ -11,12 +11,17 @@ use serde_json::{Map, Value, json};
 use crate::models::cell as value;
 
 /// The body forms of one model: schemas by the suffix of their component's name, and examples by theirs.
-pub(super) struct Forms<'a>(pub(super) &'a Schema);
+pub(super) struct Forms<'a> {
+    /// What the model takes.
+    pub(super) schema: &'a Schema,
+    /// The least and the greatest number that each feature takes, by position, where there are such.
+    pub(super) bounds: &'a [Option<(f64, f64)>],
+}
 
 impl Forms<'_> {
     /// One row in feature order.
     pub(super) fn row(&self) -> Value {
-        let cells: Vec<_> = self.0.features().iter().map(cell).collect();
+        let cells: Vec<_> = self.features().map(|(feature, bound)| cell(feature, bound)).collect();
         let (count, alike) = (cells.len(), cells.windows(2).all(|pair| pair[0] == pair[1]));
         let description = "The values of one row, in the order of the model's features.";
         match cells.first() {
@@ -32,24 +37,24 @@ impl Forms<'_> {
 
     /// One row by name.
     pub(super) fn record(&self) -> Value {
-        let properties = self.properties(|feature| described(feature, cell(feature)));
+        let properties = self.properties(|feature, bound| described(feature, cell(feature, bound)));
         self.object("One row, by the names of the model's features.", properties)
     }
 
     /// A table by columns, in both of pandas' spellings.
     pub(super) fn columns(&self) -> [Value; 2] {
-        let single = self.0.len() == 1;
-        let lists = self.properties(|feature| {
-            let mut list = json!({"type": "array", "items": cell(feature), "minItems": 1});
+        let single = self.schema.len() == 1;
+        let lists = self.properties(|feature, bound| {
+            let mut list = json!({"type": "array", "items": cell(feature, bound), "minItems": 1});
             if !single {
                 list["maxItems"] = json!(1);
             }
             list
         });
-        let indexed = self.properties(|feature| match single {
-            true => json!({"type": "object", "additionalProperties": cell(feature), "minProperties": 1}),
+        let indexed = self.properties(|feature, bound| match single {
+            true => json!({"type": "object", "additionalProperties": cell(feature, bound), "minProperties": 1}),
             false => json!({
-                "type": "object", "properties": {"0": cell(feature)}, "required": ["0"], "additionalProperties": false
+                "type": "object", "properties": {"0": cell(feature, bound)}, "required": ["0"], "additionalProperties": false
             }),
         });
         let more = "Any number of rows may follow, the same number in every column.";
@@ -61,7 +66,7 @@ impl Forms<'_> {
 
     /// A row as comma-separated text.
     pub(super) fn csv(&self) -> Value {
-        let cells: Vec<_> = self.0.features().iter().map(csv_cell).collect();
+        let cells: Vec<_> = self.schema.features().iter().map(csv_cell).collect();
         let row = cells.join(",");
         json!({
             "type": "string",
@@ -72,19 +77,19 @@ impl Forms<'_> {
 
     /// An example of a row.
     pub(super) fn example_row(&self) -> Value {
-        self.0.features().iter().map(|feature| value(&feature.example)).collect()
+        self.schema.features().iter().map(|feature| value(&feature.example)).collect()
     }
 
     /// An example of a record.
     pub(super) fn example_record(&self) -> Value {
         let pair = |feature: &Feature| (feature.name.clone(), value(&feature.example));
-        Value::Object(self.0.features().iter().map(pair).collect())
+        Value::Object(self.schema.features().iter().map(pair).collect())
     }
 
     /// An example of a table by columns, as pandas writes it.
     pub(super) fn example_columns(&self) -> Value {
         let pair = |feature: &Feature| (feature.name.clone(), json!({"0": value(&feature.example)}));
-        Value::Object(self.0.features().iter().map(pair).collect())
+        Value::Object(self.schema.features().iter().map(pair).collect())
     }
 
     /// An example of comma-separated text.
@@ -94,15 +99,21 @@ impl Forms<'_> {
             Cell::Text(text) => text.clone(),
             Cell::Missing => String::new(),
         };
-        self.0.features().iter().map(text).collect::<Vec<_>>().join(",")
+        self.schema.features().iter().map(text).collect::<Vec<_>>().join(",")
     }
 
-    fn properties(&self, schema: impl Fn(&Feature) -> Value) -> Map<String, Value> {
-        self.0.features().iter().map(|feature| (feature.name.clone(), schema(feature))).collect()
+    /// The features, each with its bounds.
+    fn features(&self) -> impl Iterator<Item = (&Feature, Option<(f64, f64)>)> {
+        let bounds = self.bounds.iter().copied().chain(std::iter::repeat(None));
+        self.schema.features().iter().zip(bounds)
+    }
+
+    fn properties(&self, schema: impl Fn(&Feature, Option<(f64, f64)>) -> Value) -> Map<String, Value> {
+        self.features().map(|(feature, bound)| (feature.name.clone(), schema(feature, bound))).collect()
     }
 
     fn object(&self, description: &str, properties: Map<String, Value>) -> Value {
-        let needed = self.0.features().iter().filter(|feature| feature.kind != Kind::Unused);
+        let needed = self.schema.features().iter().filter(|feature| feature.kind != Kind::Unused);
         let required: Vec<_> = needed.map(|feature| &feature.name).collect();
         json!({
             "type": "object", "description": description,
@@ -112,7 +123,7 @@ impl Forms<'_> {
 }
 
 /// What a feature takes as JSON.
-fn cell(feature: &Feature) -> Value {
+fn cell(feature: &Feature, bound: Option<(f64, f64)>) -> Value {
     let mut types = match feature.kind {
         Kind::Number => vec!["number", "boolean"],
         Kind::Text => vec!["string"],
@@ -128,7 +139,14 @@ fn cell(feature: &Feature) -> Value {
     if feature.nullable {
         types.push("null");
     }
-    if let [only] = types.as_slice() { json!({"type": only}) } else { json!({"type": types}) }
+    let mut schema = match types.as_slice() {
+        [only] => json!({"type": only}),
+        several => json!({"type": several}),
+    };
+    if let (Kind::Number, Some((low, high))) = (feature.kind, bound) {
+        merge(&mut schema, json!({"minimum": low, "maximum": high}));
+    }
+    schema
 }
 
 /// The JSON values that mean this category: a boolean counts as the number 0 or 1.
@@ -164,8 +182,8 @@ fn described(feature: &Feature, mut schema: Value) -> Value {
 
 /// A regular expression for a feature's value in comma-separated text.
 fn csv_cell(feature: &Feature) -> String {
-    /// At most 15 digits, so that a whole number always has an exact float64.
-    const NUMBER: &str = r"-?[0-9]{1,15}(\.[0-9]{1,15})?([eE][+-]?[0-9]{1,2})?";
+    /// At most 15 digits, so that a whole number always has an exact float64, and not too large for any model.
+    const NUMBER: &str = r"-?[0-9]{1,15}(\.[0-9]{1,15})?([eE][+-]?[0-9])?";
     const TEXT: &str = r"[A-Za-z0-9_][A-Za-z0-9_ ]*";
     let text = |cell: &Cell| match cell {
         Cell::Text(text) if text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') => Some(text.clone()),
@@ -208,11 +226,11 @@ mod tests {
     #[test]
     fn features_alike_make_a_list_and_others_a_tuple() {
         let schema = Schema::new(vec![Feature::number("a"), Feature::number("b")], true).unwrap();
-        let row = Forms(&schema).row();
+        let row = Forms { schema: &schema, bounds: &[] }.row();
         assert_eq!(row["items"], json!({"type": ["number", "boolean"]}));
         assert_eq!((&row["minItems"], &row["maxItems"]), (&json!(2), &json!(2)));
         let schema = Schema::new(vec![Feature::number("a"), color()], true).unwrap();
-        let row = Forms(&schema).row();
+        let row = Forms { schema: &schema, bounds: &[] }.row();
         assert_eq!(row["prefixItems"][1], json!({"enum": ["red", "blue", null]}));
         assert_eq!(row["items"], json!(false));
     }
@@ -222,7 +240,7 @@ mod tests {
         let unused = Feature { kind: Kind::Unused, ..Feature::number("id") };
         let range = Feature { range: Some((4.3, 7.9)), example: Cell::Number(5.0), ..Feature::number("a") };
         let schema = Schema::new(vec![range, unused], true).unwrap();
-        let record = Forms(&schema).record();
+        let record = Forms { schema: &schema, bounds: &[] }.record();
         assert_eq!(record["required"], json!(["a"]));
         assert_eq!(record["additionalProperties"], json!(false));
         assert_eq!(record["properties"]["a"]["description"], "From 4.3 to 7.9 in training.");
@@ -237,13 +255,13 @@ mod tests {
             closed: true,
             ..Feature::number("chas")
         };
-        assert_eq!(cell(&chas), json!({"enum": [0, false, 2.5]}));
+        assert_eq!(cell(&chas, None), json!({"enum": [0, false, 2.5]}));
     }
 
     #[test]
     fn examples_are_the_features_own() {
         let schema = Schema::new(vec![Feature::number("a"), color()], true).unwrap();
-        let forms = Forms(&schema);
+        let forms = Forms { schema: &schema, bounds: &[] };
         assert_eq!(forms.example_row(), json!([0, "red"]));
         assert_eq!(forms.example_columns(), json!({"a": {"0": 0}, "color": {"0": "red"}}));
         assert_eq!(forms.example_csv(), "0,red");

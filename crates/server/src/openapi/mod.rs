@@ -2,6 +2,7 @@
 //!
 //! Every path is written out with the model's name in it, because each model takes and answers something else.
 
+mod bounds;
 mod input;
 mod output;
 mod paths;
@@ -13,6 +14,7 @@ use serde_json::{Map, Value, json};
 
 use crate::config::DatasetAnswer;
 use crate::expression::Expression;
+pub(crate) use bounds::bounds;
 use input::Forms;
 pub(crate) use output::Output;
 
@@ -42,6 +44,8 @@ pub(crate) struct ModelApi<'a> {
     pub summary: String,
     /// What it takes.
     pub schema: &'a Schema,
+    /// The least and the greatest number that each feature takes, by position, where there are such.
+    pub bounds: Vec<Option<(f64, f64)>>,
     /// What it gives.
     pub outputs: Vec<Output<'a>>,
     /// The outputs it gives unasked.
@@ -50,6 +54,12 @@ pub(crate) struct ModelApi<'a> {
     pub classes: &'a [Labels],
     /// Its answer to the example row, as a row and as a record.
     pub answers: [Value; 2],
+}
+
+impl ModelApi<'_> {
+    fn forms(&self) -> Forms<'_> {
+        Forms { schema: self.schema, bounds: &self.bounds }
+    }
 }
 
 /// A configured endpoint of a model.
@@ -95,7 +105,7 @@ pub(crate) struct DatasetRouteApi<'a> {
 
 /// A body with the example row of a schema.
 pub(crate) fn example_body(schema: &Schema) -> Value {
-    json!({"data": [Forms(schema).example_row()]})
+    json!({"data": [Forms { schema, bounds: &[] }.example_row()]})
 }
 
 impl Api<'_> {
@@ -150,7 +160,7 @@ impl Components {
     /// Adds the schemas of a model.
     fn model(&mut self, model: &ModelApi<'_>) -> Described {
         let described = Described { prefix: self.prefix(model.name) };
-        let forms = Forms(model.schema);
+        let forms = model.forms();
         let [lists, indexed] = forms.columns();
         let row = json!({"anyOf": [described.reference("Row"), described.reference("Record")]});
         let rows = json!({"type": "array", "description": "Rows or records.", "items": row, "minItems": 1});
@@ -211,6 +221,7 @@ mod tests {
             version: "1.0",
             summary: "A model".into(),
             schema: &schema,
+            bounds: vec![None, Some((-1e30, 1e30))],
             outputs: vec![
                 Output { name: "prediction", shape: Shape::Vector, values: Values::Classes(&classes) },
                 Output { name: "probability", shape: Shape::Matrix(2), values: Values::Numbers },

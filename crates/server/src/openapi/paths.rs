@@ -1,13 +1,15 @@
 //! The operations: one for each method of each path.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::input::Forms;
 use super::{Api, DatasetApi, DatasetRouteApi, Described, ModelApi, RouteApi, output};
 use crate::config::DatasetAnswer;
 use crate::path::percent_encode;
+use crate::predict::EXAMPLE_ID;
+use crate::problem::Problem;
 
 /// What can go wrong where rows are predicted, beside 422.
 const BODY_PROBLEMS: [&str; 6] = ["400", "408", "413", "415", "422", "504"];
@@ -16,40 +18,58 @@ const COMMON_PROBLEMS: [&str; 2] = ["500", "503"];
 
 /// The problems, as responses that operations refer to by status.
 pub(super) fn problems() -> Value {
-    let problem = |description: &str| {
-        json!({
+    let limit = Duration::from_secs(30);
+    let fault = Problem::invalid(vec!["data".into(), 1.into()], "wrong_length", "expected 4 values, got 3");
+    let number = "the dataset `test` has rows 0 to 9, got `10`".into();
+    let not_json = Problem::NotJson { line: 1, column: 14, reason: "expected value".into() };
+    let examples = [
+        ("The body is not JSON, or the request is malformed.", not_json),
+        ("There is no such row.", Problem::NotThere { detail: number }),
+        ("The body did not arrive in time.", Problem::SlowBody { waited: limit }),
+        ("The body is too large, or has too many rows.", Problem::TooManyRows { limit: 100_000 }),
+        (
+            "The content type or the content encoding is not supported.",
+            Problem::WrongContentType { got: "text/xml".into() },
+        ),
+        ("The rows are not what the model takes, or `outputs` names what it does not give.", fault),
+        ("The service failed on this request.", Problem::Internal),
+        ("Overloaded, not ready yet, or about to stop: try again later.", Problem::Overloaded),
+        ("The answer was not ready in time.", Problem::Deadline { limit }),
+    ];
+    let responses = examples.map(|(description, problem)| {
+        let document = problem.document(EXAMPLE_ID);
+        let example: Value = serde_json::from_slice(&document).unwrap_or_default();
+        let mut response = json!({
             "description": description,
-            "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-        })
-    };
-    let mut unavailable = problem("Overloaded, not ready yet, or about to stop: try again later.");
-    unavailable["headers"] = json!({"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0}}});
-    json!({
-        "400": problem("The body is not JSON, or the request is malformed."),
-        "404": problem("There is no such row."),
-        "408": problem("The body did not arrive in time."),
-        "413": problem("The body is too large, or has too many rows."),
-        "415": problem("The content type or the content encoding is not supported."),
-        "422": problem("The rows are not what the model takes, or `outputs` names what it does not give."),
-        "500": problem("The service failed on this request."),
-        "503": unavailable,
-        "504": problem("The answer was not ready in time.")
-    })
+            "content": {"application/problem+json": {
+                "schema": {"$ref": "#/components/schemas/Problem"}, "example": example
+            }}
+        });
+        if problem.kind().retry_after.is_some() {
+            let seconds =
+                json!({"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0}});
+            response["headers"] = json!({"Retry-After": seconds});
+        }
+        (problem.kind().status.as_str().to_owned(), response)
+    });
+    Value::Object(responses.into_iter().collect())
 }
 
 /// All paths.
 pub(super) fn paths(api: &Api<'_>, models: &[Described]) -> Value {
     let mut paths = Map::new();
+    if let (Some(model), Some(described)) = (api.models.first(), models.first()) {
+        // A configured route may stand in its place.
+        paths.insert(
+            "/predict".into(),
+            json!({"post": predict(model, described, "predict", "Predict with the default model")}),
+        );
+    }
     for (route, model) in api.routes.iter().map(|route| (route, &api.models[route.model])) {
         paths.insert(route.path.into(), json!({"post": route_operation(route, model, &models[route.model])}));
     }
     for route in &api.dataset_routes {
         paths.insert(route.path.into(), dataset_route(api, route));
-    }
-    if let (Some(model), Some(described)) = (api.models.first(), models.first()) {
-        let default =
-            || json!({"post": predict(model, described, "predict", "Predict with the default model")});
-        paths.entry("/predict").or_insert_with(default);
     }
     for (model, described) in api.models.iter().zip(models) {
         model_paths(&mut paths, model, described);
@@ -64,22 +84,18 @@ pub(super) fn paths(api: &Api<'_>, models: &[Described]) -> Value {
 
 fn model_paths(paths: &mut Map<String, Value>, model: &ModelApi<'_>, described: &Described) {
     let (name, prefix) = (percent_encode(model.name), &described.prefix);
-    let summary = format!("Predict with `{}`", model.name);
+    let summary = format!("Predict with {}", model.name);
     let version = percent_encode(model.version);
     // Versions of one name share all but their own path, which the first of them describes.
     paths.entry(format!("/models/{name}/predict")).or_insert_with(
         || json!({"post": predict(model, described, &format!("predict_{prefix}"), &summary)}),
     );
-    let summary = format!("Predict with version {} of `{}`", model.version, model.name);
+    let summary = format!("Predict with version {} of {}", model.version, model.name);
     let operation = predict(model, described, &format!("predict_{prefix}_version"), &summary);
     paths.insert(format!("/models/{name}/versions/{version}/predict"), json!({"post": operation}));
     let description = json!({"type": "object", "required": ["name", "version", "features", "outputs"]});
-    let get = get(
-        &format!("get_{prefix}"),
-        "models",
-        &format!("What `{}` takes and gives", model.name),
-        description,
-    );
+    let get =
+        get(&format!("get_{prefix}"), "models", &format!("What {} takes and gives", model.name), description);
     paths.entry(format!("/models/{name}")).or_insert_with(|| json!({"get": get}));
 }
 
@@ -172,7 +188,7 @@ fn predict(model: &ModelApi<'_>, described: &Described, id: &str, summary: &str)
 
 fn route_operation(route: &RouteApi<'_>, model: &ModelApi<'_>, described: &Described) -> Value {
     let id = operation_id("post", route.path);
-    let mut operation = predict(model, described, &id, &format!("Predict with `{}`", model.name));
+    let mut operation = predict(model, described, &id, &format!("Predict with {}", model.name));
     match route.expression {
         // What an expression reads is computed, whatever the query says.
         Some(_) => operation["parameters"] = json!([]),
@@ -199,7 +215,7 @@ fn route_operation(route: &RouteApi<'_>, model: &ModelApi<'_>, described: &Descr
 }
 
 fn request_body(model: &ModelApi<'_>, described: &Described) -> Value {
-    let forms = Forms(model.schema);
+    let forms = model.forms();
     let (row, record, csv) = (forms.example_row(), forms.example_record(), forms.example_csv());
     json!({"required": true, "content": {
         "application/json": {
@@ -228,7 +244,7 @@ fn dataset_paths(paths: &mut Map<String, Value>, api: &Api<'_>, dataset: &Datase
         "required": ["name", "rows", "columns", "models"],
         "additionalProperties": false
     });
-    let summary = format!("What the dataset `{}` is", dataset.name);
+    let summary = format!("What the dataset {} is", dataset.name);
     paths.insert(format!("/datasets/{name}"), json!({"get": get(&id, "datasets", &summary, about)}));
     for (answer, path) in [
         (DatasetAnswer::Line, "rows/{n}"),
@@ -251,9 +267,9 @@ fn dataset_route(api: &Api<'_>, route: &DatasetRouteApi<'_>) -> Value {
 /// `GET` and `POST` of one answer of a dataset.
 fn dataset_operations(dataset: &DatasetApi<'_>, answer: DatasetAnswer, path: &str, schema: Value) -> Value {
     let summary = match answer {
-        DatasetAnswer::Line => format!("A row of `{}`", dataset.name),
-        DatasetAnswer::Prediction => format!("What the models predict for a row of `{}`", dataset.name),
-        DatasetAnswer::Score => format!("How good the models are on `{}`", dataset.name),
+        DatasetAnswer::Line => format!("A row of {}", dataset.name),
+        DatasetAnswer::Prediction => format!("What the models predict for a row of {}", dataset.name),
+        DatasetAnswer::Score => format!("How good the models are on {}", dataset.name),
     };
     let numbered = path.contains("{n}");
     let content = json!({"application/json": {"schema": schema}});

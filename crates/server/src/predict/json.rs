@@ -154,7 +154,13 @@ impl Decoder<'_> {
             let msg = "expected `data`, a record or columns, got an empty object";
             return Err(Problem::invalid(Vec::new(), "empty", msg));
         }
-        if Shape::of(entries[0].1).nested() {
+        // What stands under an unused feature says nothing: it may be anything.
+        let used = |(key, _): &&Entry<'_>| {
+            let feature = self.schema.position(key).map(|position| &self.schema.features()[position]);
+            feature.is_some_and(|feature| feature.kind != Kind::Unused)
+        };
+        let (_, telling) = entries.iter().find(used).unwrap_or(&entries[0]);
+        if Shape::of(telling).nested() {
             return self.columns(&entries, frame);
         }
         let mut builder = RowBuilder::new(self.schema, frame, MAX_ERRORS);

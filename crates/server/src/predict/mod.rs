@@ -62,6 +62,9 @@ pub(crate) async fn answer(call: &Call<'_>, target: &Target<'_>, body: Bytes) ->
     native(call, Wanted { model: &model, outputs: &outputs, as_rows: false }, body).await.map(Reply::json)
 }
 
+/// The request id of examples.
+pub(crate) const EXAMPLE_ID: &str = "01KAJ3V4T6Q0ZXH0M2N8R5W7YC";
+
 /// What is asked of a model.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wanted<'a> {
@@ -84,8 +87,7 @@ impl<'a> Wanted<'a> {
 pub(crate) fn example(model: &LiveModel, outputs: &Outputs, one: bool) -> Option<Bytes> {
     let mut predicting = Predicting::new();
     let predictions = predicting.predict(model, &model.example(1), outputs.methods()).ok()?;
-    let request_id = "01KAJ3V4T6Q0ZXH0M2N8R5W7YC";
-    Some(Answer { model, outputs, one, request_id }.encode(predictions, &mut Vec::new()))
+    Some(Answer { model, outputs, one, request_id: EXAMPLE_ID }.encode(predictions, &mut Vec::new()))
 }
 
 /// The native answer of a model, as JSON, to a body in any of the forms that are accepted.
