@@ -3,7 +3,7 @@
 use foretell_model::step::{Branch, Step};
 
 use super::compose::{is_word, weight, word_part};
-use super::{Input, Lowered, Result, count, lower, present};
+use super::{Input, Lowered, Naming, Result, count, lower, naming, present};
 use crate::pickle::Value;
 
 /// `ColumnTransformer`, from its fitted `transformers_`.
@@ -11,6 +11,7 @@ pub(super) fn column_transformer(value: &Value<'_>, input: Input) -> Result<Lowe
     let columns = InputColumns::read(value)?;
     let mut parts = Vec::new();
     let mut branches = Vec::new();
+    let mut namings = Some(Vec::new());
     for entry in value.field("transformers_")?.items()? {
         let (name, transformer, selection) = (entry.at(0)?.text()?, entry.part(1)?, entry.at(2)?);
         if is_word(&transformer, "drop") {
@@ -23,6 +24,7 @@ pub(super) fn column_transformer(value: &Value<'_>, input: Input) -> Result<Lowe
             continue;
         }
         let mut steps = Vec::new();
+        let mut naming = Naming::Same;
         if is_word(&transformer, "passthrough") {
             parts.push(word_part(name, "passthrough"));
         } else {
@@ -34,7 +36,14 @@ pub(super) fn column_transformer(value: &Value<'_>, input: Input) -> Result<Lowe
                 );
             }
             parts.push(lowered.part_named(name));
+            naming = lowered.naming.clone();
             steps = lowered.into_steps(&transformer)?;
+        }
+        match (prefix(value, name)?, &mut namings) {
+            (Some(prefix), Some(namings)) => {
+                namings.push(naming::Branch { prefix, columns: Some(selected.clone()), naming });
+            }
+            (None, _) | (_, None) => namings = None,
         }
         branches.push(Branch { columns: selected, steps, weight: weight(value, name)? });
     }
@@ -42,7 +51,19 @@ pub(super) fn column_transformer(value: &Value<'_>, input: Input) -> Result<Lowe
     let mut whole = Lowered::transformer(columns.count, vec![Step::Parallel(branches)], sparse);
     whole.names = columns.names;
     whole.part.parts = parts;
-    Ok(whole)
+    Ok(whole.naming(namings.map_or(Naming::Unknown, Naming::Parallel)))
+}
+
+/// What `verbose_feature_names_out` puts before the names of a transformer's columns; `None` where that is a function
+/// of the user or another format than its own.
+fn prefix(value: &Value<'_>, name: &str) -> Result<Option<String>> {
+    let Some(setting) = present(value, "verbose_feature_names_out")? else {
+        return Ok(Some(format!("{name}__")));
+    };
+    if let Ok(prefixed) = setting.bool() {
+        return Ok(Some(if prefixed { format!("{name}__") } else { String::new() }));
+    }
+    Ok(is_word(&setting, "{transformer_name}__{feature_name}").then(|| format!("{name}__")))
 }
 
 /// The columns a `ColumnTransformer` was fitted on.

@@ -3,13 +3,14 @@
 use foretell_model::Part;
 use foretell_model::step::{Branch, Step};
 
-use super::{Input, Lowered, Result, count, lower, present};
+use super::{Input, Lowered, Naming, Result, count, lower, naming, present};
 use crate::pickle::Value;
 
 /// `Pipeline`: steps one after another, the last may be an estimator.
 pub(super) fn pipeline(value: &Value<'_>, input: Input) -> Result<Lowered> {
     let entries = value.field("steps")?.items()?;
     let mut whole = Lowered::transformer(None, Vec::new(), input.sparse);
+    let mut namings = Vec::new();
     for (position, entry) in entries.iter().enumerate() {
         let (name, step) = (entry.at(0)?.text()?, entry.part(1)?);
         if step.is_none() || is_word(&step, "passthrough") {
@@ -25,6 +26,7 @@ pub(super) fn pipeline(value: &Value<'_>, input: Input) -> Result<Lowered> {
         whole.task = lowered.task;
         whole.sparse = lowered.sparse;
         whole.part.parts.push(lowered.part_named(name));
+        namings.push(lowered.naming.clone());
         if position + 1 == entries.len() {
             whole.pipeline.estimator = lowered.pipeline.estimator;
             whole.pipeline.transform = lowered.pipeline.transform;
@@ -33,7 +35,7 @@ pub(super) fn pipeline(value: &Value<'_>, input: Input) -> Result<Lowered> {
             whole.pipeline.steps.extend(lowered.into_steps(&step)?);
         }
     }
-    Ok(whole)
+    Ok(whole.naming(Naming::Chain(namings)))
 }
 
 /// `GridSearchCV` and its relatives: they answer as the best pipeline, fitted again on all data, does.
@@ -50,6 +52,9 @@ pub(super) fn ransac(value: &Value<'_>, input: Input) -> Result<Lowered> {
 pub(super) fn feature_union(value: &Value<'_>, input: Input) -> Result<Lowered> {
     let mut parts = Vec::new();
     let mut branches = Vec::new();
+    let mut namings = Vec::new();
+    let prefixed =
+        present(value, "verbose_feature_names_out")?.map_or(Ok(true), |prefixed| prefixed.bool())?;
     let (mut features, mut names) = (None, None);
     let mut sparse = false;
     for entry in value.field("transformer_list")?.items()? {
@@ -59,6 +64,7 @@ pub(super) fn feature_union(value: &Value<'_>, input: Input) -> Result<Lowered> 
             continue;
         }
         let mut steps = Vec::new();
+        let mut naming = Naming::Same;
         if is_word(&transformer, "passthrough") {
             parts.push(word_part(name, "passthrough"));
             sparse |= input.sparse;
@@ -68,9 +74,12 @@ pub(super) fn feature_union(value: &Value<'_>, input: Input) -> Result<Lowered> 
             sparse |= lowered.sparse;
             features = features.or(lowered.features);
             names = names.or_else(|| lowered.names.clone());
+            naming = lowered.naming.clone();
             steps = lowered.into_steps(&transformer)?;
         }
         branches.push(Branch { columns: Vec::new(), steps, weight: weight(value, name)? });
+        let prefix = if prefixed { format!("{name}__") } else { String::new() };
+        namings.push(naming::Branch { prefix, columns: None, naming });
     }
     let features = match features {
         Some(features) => features,
@@ -82,7 +91,7 @@ pub(super) fn feature_union(value: &Value<'_>, input: Input) -> Result<Lowered> 
     let mut union = Lowered::transformer(features, vec![Step::Parallel(branches)], sparse);
     union.names = names;
     union.part.parts = parts;
-    Ok(union)
+    Ok(union.naming(Naming::Parallel(namings)))
 }
 
 /// The entry of `transformer_weights` for a transformer.

@@ -4,13 +4,14 @@ use foretell_model::Step;
 use foretell_model::estimator::Linear;
 use foretell_model::step::{Arithmetic, Scale};
 
-use super::{Input, Lowered, Result, Version, bounded, present};
+use super::{Input, Lowered, Result, Version, bounded, numbered, present};
 use crate::pickle::{Matrix, Value};
 
 /// `PCA` and `IncrementalPCA`: centred, projected, and scaled to unit variance when whitened.
 pub(super) fn pca(value: &Value<'_>, _: Input) -> Result<Lowered> {
     let components = components(value)?;
     let (count, features) = (components.rows, components.cols);
+    let naming = numbered(value, count);
     let mut steps = centred(value, features)?;
     steps.push(project(components));
     if value.field("whiten")?.bool()? {
@@ -21,24 +22,26 @@ pub(super) fn pca(value: &Value<'_>, _: Input) -> Result<Lowered> {
         steps
             .push(Step::Scale(Scale { operations: vec![Arithmetic::Divide(deviation)], ..Scale::default() }));
     }
-    Ok(Lowered::transformer(features, steps, false))
+    Ok(Lowered::transformer(features, steps, false).naming(naming))
 }
 
 /// `TruncatedSVD`.
 pub(super) fn truncated_svd(value: &Value<'_>, _: Input) -> Result<Lowered> {
     let components = components(value)?;
-    Ok(Lowered::transformer(components.cols, vec![project(components)], false))
+    let naming = numbered(value, components.rows);
+    Ok(Lowered::transformer(components.cols, vec![project(components)], false).naming(naming))
 }
 
 /// `FastICA`: centred only when it whitened in training.
 pub(super) fn fast_ica(value: &Value<'_>, _: Input) -> Result<Lowered> {
     let components = components(value)?;
     let features = components.cols;
+    let naming = numbered(value, components.rows);
     let whiten = value.field("whiten")?;
     let whitened = whiten.is_text() || whiten.bool()?;
     let mut steps = if whitened { centred(value, features)? } else { Vec::new() };
     steps.push(project(components));
-    Ok(Lowered::transformer(features, steps, false))
+    Ok(Lowered::transformer(features, steps, false).naming(naming))
 }
 
 /// The components, one per row.

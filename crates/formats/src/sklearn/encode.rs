@@ -3,7 +3,9 @@
 use foretell_frame::Cell;
 use foretell_model::step::{Categories, OneHot, Ordinal, Step, Unknown};
 
-use super::{Input, Lowered, Result, present};
+use super::compose::is_word;
+use super::naming::{After, python_float};
+use super::{Input, Lowered, Naming, Result, present};
 use crate::pickle::{Array, Kind, Value};
 
 /// `OneHotEncoder`.
@@ -36,8 +38,9 @@ pub(super) fn one_hot(value: &Value<'_>, _: Input) -> Result<Lowered> {
         Some(sparse) => sparse.bool()?,
         None => value.field("sparse")?.bool()?,
     };
+    let naming = one_hot_names(value, &columns, &categories)?;
     let step = Step::OneHot(OneHot { columns: categories, unknown });
-    Ok(Lowered::transformer(columns.len(), vec![step], sparse))
+    Ok(Lowered::transformer(columns.len(), vec![step], sparse).naming(naming))
 }
 
 /// `OrdinalEncoder`.
@@ -60,7 +63,7 @@ pub(super) fn ordinal(value: &Value<'_>, _: Input) -> Result<Lowered> {
     // Before 1.1 missing values stay missing.
     let missing = present(value, "encoded_missing_value")?.map_or(Ok(f64::NAN), |code| code.float())?;
     let step = Step::Ordinal(Ordinal { columns: categories, unknown, missing });
-    Ok(Lowered::transformer(columns.len(), vec![step], false))
+    Ok(Lowered::transformer(columns.len(), vec![step], false).naming(Naming::Same))
 }
 
 /// Codes by category after infrequent ones were put into one group, the last.
@@ -173,6 +176,58 @@ fn ordinal_column(column: &Value<'_>, groups: Option<&Groups>) -> Result<Categor
         width: 1,
         codes: codes.into_iter().map(Some).collect(),
         values,
+    })
+}
+
+/// `column_category`, and `column_infrequent_sklearn` for the group of infrequent categories.
+fn one_hot_names(value: &Value<'_>, columns: &[Value<'_>], categories: &[Categories]) -> Result<Naming> {
+    // A combiner of the user is a function that is not in the file.
+    if present(value, "feature_name_combiner")?.is_some_and(|combiner| !is_word(&combiner, "concat")) {
+        return Ok(Naming::Unknown);
+    }
+    let mut names = Vec::new();
+    for (input, (column, categories)) in columns.iter().zip(categories).enumerate() {
+        let mut suffixes = vec![String::new(); categories.width];
+        for (text, code) in category_texts(column)?.into_iter().zip(&categories.codes) {
+            if let Some(code) = code {
+                let infrequent = categories.infrequent == Some(*code);
+                let text = if infrequent { "infrequent_sklearn".to_owned() } else { text };
+                suffixes[*code as usize] = format!("_{text}");
+            }
+        }
+        names.extend(suffixes.into_iter().map(|suffix| After { input, prefix: "", suffix }));
+    }
+    Ok(Naming::After(names))
+}
+
+/// The categories of a column as Python's `str` writes them.
+fn category_texts(column: &Value<'_>) -> Result<Vec<String>> {
+    let array = column.array()?;
+    let bool_text = |flag| if flag { "True" } else { "False" }.to_owned();
+    Ok(match array.dtype().kind() {
+        Kind::Text => array.texts()?,
+        Kind::Bool => array.bools()?.into_iter().map(bool_text).collect(),
+        Kind::Int | Kind::Uint => array.i64s()?.iter().map(i64::to_string).collect(),
+        Kind::Float if array.dtype().is_float64() => array.f64s()?.into_iter().map(python_float).collect(),
+        // The shortest text that reads back to the same float32.
+        Kind::Float => {
+            array.f32s()?.iter().map(|x| python_float(x.to_string().parse().unwrap_or(f64::NAN))).collect()
+        }
+        Kind::Object => {
+            let text = |item: &Value<'_>| {
+                if item.is_none() {
+                    Ok("None".to_owned())
+                } else if item.is_text() {
+                    item.text().map(str::to_owned)
+                } else if let Ok(flag) = item.bool() {
+                    Ok(bool_text(flag))
+                } else {
+                    item.int().map(|number| number.to_string()).or_else(|_| item.float().map(python_float))
+                }
+            };
+            column.items()?.iter().map(text).collect::<Result<_>>()?
+        }
+        Kind::Bytes | Kind::Structured(_) | Kind::Other(_) => Vec::new(),
     })
 }
 

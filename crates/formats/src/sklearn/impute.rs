@@ -4,7 +4,8 @@ use foretell_frame::Cell;
 use foretell_model::step::{Impute, Step};
 
 use super::encode::{cell, number};
-use super::{Input, Lowered, Result, count, present};
+use super::naming::After;
+use super::{Input, Lowered, Naming, Result, count, present};
 use crate::pickle::{Kind, Value};
 
 /// `SimpleImputer`.
@@ -18,6 +19,8 @@ pub(super) fn simple_imputer(value: &Value<'_>, input: Input) -> Result<Lowered>
     }
     let columns = statistics.len();
     // A column without a statistic was empty in training and is dropped.
+    let kept = (0..columns).filter(|&column| statistics[column] != Cell::Missing);
+    let kept: Vec<After> = kept.map(|input| After { input, prefix: "", suffix: String::new() }).collect();
     let fill = statistics
         .into_iter()
         .map(|statistic| Some(statistic).filter(|fill| *fill != Cell::Missing))
@@ -26,8 +29,9 @@ pub(super) fn simple_imputer(value: &Value<'_>, input: Input) -> Result<Lowered>
         Some(indicator) if value.field("add_indicator")?.bool()? => indicated(&indicator, columns)?,
         Some(_) | None => Vec::new(),
     };
+    let names = kept.into_iter().chain(indicator_names(&indicators)).collect();
     let step = Step::Impute(Impute { marker: marker(value)?, fill, indicators, refuse_missing: Vec::new() });
-    Ok(Lowered::transformer(columns, vec![step], input.sparse))
+    Ok(Lowered::transformer(columns, vec![step], input.sparse).naming(Naming::After(names)))
 }
 
 /// `MissingIndicator` on its own: drops the values and keeps the indicators.
@@ -43,8 +47,13 @@ pub(super) fn missing_indicator(value: &Value<'_>, input: Input) -> Result<Lower
     let sparse = value.field("sparse")?;
     let sparse = if sparse.is_text() { input.sparse } else { sparse.bool()? };
     let fill = vec![None; columns];
+    let names = indicator_names(&indicators).collect();
     let step = Step::Impute(Impute { marker: marker(value)?, fill, indicators, refuse_missing });
-    Ok(Lowered::transformer(columns, vec![step], sparse))
+    Ok(Lowered::transformer(columns, vec![step], sparse).naming(Naming::After(names)))
+}
+
+fn indicator_names(indicators: &[usize]) -> impl Iterator<Item = After> {
+    indicators.iter().map(|&input| After { input, prefix: "missingindicator_", suffix: String::new() })
 }
 
 /// What is replaced: `missing_values`.

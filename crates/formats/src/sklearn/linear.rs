@@ -7,7 +7,7 @@ use foretell_model::step::{Arithmetic, Scale};
 use foretell_model::{Estimator, Head, Step};
 
 use super::classes::{Classifier, MultiLabel, labels, regressor};
-use super::{Input, Lowered, Result, bounded, count, present};
+use super::{Input, Lowered, Result, bounded, count, numbered, present};
 use crate::pickle::Value;
 
 /// `Ridge`, `Lasso` and all others that predict `X coef_^T + intercept_`.
@@ -120,6 +120,9 @@ pub(super) fn linear_discriminant_analysis(value: &Value<'_>, _: Input) -> Resul
         "lsqr" => None,
         other => return Err(value.unsupported_option("solver", other, "`svd`, `lsqr` or `eigen`")),
     };
+    if let Some([.., Step::Project(projection)]) = lowered.pipeline.transform.as_deref() {
+        lowered.naming = numbered(value, projection.intercept.len());
+    }
     Ok(lowered)
 }
 

@@ -21,6 +21,7 @@ mod encode;
 mod impute;
 mod linear;
 mod naive_bayes;
+mod naming;
 mod neural;
 mod scale;
 mod table;
@@ -37,6 +38,7 @@ use foretell_model::{
 
 pub(crate) use classes::labels;
 
+pub use self::naming::Naming;
 use self::table::lowering;
 use crate::FormatError;
 use crate::pickle::{Class, Value};
@@ -63,6 +65,8 @@ pub struct Lowered {
     /// Whether a transformer's output is a sparse matrix in the library; values do not depend on it, except that some
     /// later steps (XGBoost) take what is not stored as missing.
     pub sparse: bool,
+    /// How the columns of its transformation are named.
+    pub naming: Naming,
 }
 
 impl Lowered {
@@ -76,7 +80,14 @@ impl Lowered {
             part: Part::default(),
             library_version: None,
             sparse,
+            naming: Naming::Unknown,
         }
+    }
+
+    /// The same with names for the columns of its transformation.
+    #[must_use]
+    pub fn naming(self, naming: Naming) -> Self {
+        Self { naming, ..self }
     }
 
     /// An estimator of `features` columns.
@@ -93,6 +104,7 @@ impl Lowered {
             part: Part::default(),
             library_version: None,
             sparse: false,
+            naming: Naming::Unknown,
         }
     }
 
@@ -110,6 +122,7 @@ impl Lowered {
     /// What a model is made of, given where it came from.
     pub fn into_parts(self, provenance: Provenance) -> ModelParts {
         let description = self.description();
+        let output_names = self.output_names();
         ModelParts {
             pipeline: self.pipeline,
             // An estimator that does not look at its input and whose file does not tell how wide that was takes
@@ -117,9 +130,22 @@ impl Lowered {
             names: if self.features.is_none() { Some(Vec::new()) } else { self.names },
             features: self.features.unwrap_or(0),
             task: self.task,
-            output_names: None,
+            output_names,
             description,
             provenance,
+        }
+    }
+
+    /// Names of the columns of the transformation, where there is one.
+    fn output_names(&self) -> Option<Vec<String>> {
+        if self.pipeline.estimator.is_some() && self.pipeline.transform.is_none() {
+            return None;
+        }
+        match &self.names {
+            Some(names) => self.naming.names(names),
+            None => self
+                .naming
+                .names(&(0..self.features?).map(|position| format!("x{position}")).collect::<Vec<_>>()),
         }
     }
 
@@ -249,6 +275,12 @@ fn is_foreign(class: Class<'_>) -> bool {
             | "uuid"
             | "numpy"
     )
+}
+
+/// `pca0`, `pca1`, ...: how transformers name columns that come of no column alone.
+fn numbered(value: &Value<'_>, count: usize) -> Naming {
+    let class = value.class().map_or("", |class| class.name());
+    Naming::Numbered { word: class.to_lowercase(), count }
 }
 
 /// An attribute that is there and not `None`.

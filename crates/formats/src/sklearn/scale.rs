@@ -2,7 +2,7 @@
 
 use foretell_model::step::{Accepts, Arithmetic, Function, Norm, Normalize, Scale, Step};
 
-use super::{Input, Lowered, Result, Version, count, present};
+use super::{Input, Lowered, Naming, Result, Version, count, present};
 use crate::pickle::Value;
 
 /// `StandardScaler`.
@@ -71,7 +71,7 @@ pub(super) fn normalizer(value: &Value<'_>, input: Input) -> Result<Lowered> {
     let only_zero = input.sparse || Version::of(value)? < Version(1, 0);
     let smallest = if only_zero { f64::from_bits(1) } else { 10.0 * f64::EPSILON };
     let normalize = Normalize { norm, smallest };
-    Ok(Lowered::transformer(None, vec![Step::Normalize(normalize)], input.sparse))
+    Ok(Lowered::transformer(None, vec![Step::Normalize(normalize)], input.sparse).naming(Naming::Same))
 }
 
 /// `FunctionTransformer`: the identity, or a ufunc of numpy. Functions of the user are not in the file.
@@ -81,7 +81,7 @@ pub(super) fn function_transformer(value: &Value<'_>, input: Input) -> Result<Lo
         steps.push(Step::Require(Accepts { missing: false, infinite: false }));
     }
     let Some(func) = present(value, "func")? else {
-        return Ok(Lowered::transformer(None, steps, input.sparse));
+        return Ok(Lowered::transformer(None, steps, input.sparse).naming(Naming::Same));
     };
     if let Some(arguments) = present(value, "kw_args")?
         && !arguments.pairs()?.is_empty()
@@ -95,7 +95,7 @@ pub(super) fn function_transformer(value: &Value<'_>, input: Input) -> Result<Lo
         return Err(value.unsupported_option("func", name, supported));
     };
     steps.push(Step::Elementwise(vec![function]));
-    Ok(Lowered::transformer(None, steps, input.sparse))
+    Ok(Lowered::transformer(None, steps, input.sparse).naming(Naming::Same))
 }
 
 /// The name of a numpy ufunc: a plain reference, or before numpy 1.20 a call of `_ufunc_reconstruct(module, name)`.
@@ -138,7 +138,7 @@ fn ufunc(name: &str) -> Option<Function> {
 }
 
 fn scaler(scale: Scale, features: usize, input: Input) -> Lowered {
-    Lowered::transformer(features, vec![Step::Scale(scale)], input.sparse)
+    Lowered::transformer(features, vec![Step::Scale(scale)], input.sparse).naming(Naming::Same)
 }
 
 /// A dense matrix is divided, a sparse one multiplied by the reciprocals.

@@ -8,7 +8,7 @@ use foretell_frame::{Labels, Shape};
 use foretell_model::estimator::LinearBooster;
 use foretell_model::{Estimator, Fitted, Part, Pipeline, Task};
 
-use crate::sklearn::Lowered;
+use crate::sklearn::{Lowered, Naming};
 use crate::{FormatError, Problem};
 
 use super::learner::{Booster, Learner};
@@ -66,6 +66,7 @@ fn lower_parts(learner: &Learner, usage: &Use) -> Result<Lowered, FormatError> {
         task: objective.task(),
         part: Part { class: usage.class.clone(), ..Part::default() },
         sparse: false,
+        naming: Naming::Unknown,
         library_version: learner.version.map(|version| version.to_string()),
     })
 }
