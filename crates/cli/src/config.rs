@@ -8,6 +8,7 @@ use figment::{Figment, Metadata, Profile, Provider};
 use foretell_engine::table::nearest;
 use foretell_server::Config;
 use serde::Serialize;
+use serde_json::json;
 use toml::de::{DeTable, DeValue};
 
 use crate::args::ServeArguments;
@@ -16,8 +17,10 @@ use crate::failure::{Failure, io_text};
 /// The file that is read when neither a model nor a file is named.
 const DEFAULT_FILE: &str = "foretell.toml";
 const PREFIX: &str = "FORETELL_";
-/// The tables of a configuration: what an environment variable without `__` may hold as a whole.
-const TABLES: [&str; 5] = ["server", "log", "model", "route", "dataset"];
+/// The tables of a configuration.
+const TABLES: [&str; 6] = ["server", "log", "limits", "model", "route", "dataset"];
+/// Those of them that are lists of tables, which no name with `__` can reach into.
+const LISTS: [&str; 3] = ["model", "route", "dataset"];
 
 /// One layer of the configuration, under the name that errors give it.
 struct Layer {
@@ -96,8 +99,7 @@ fn values(table: &impl Serialize) -> Result<Dict, Box<figment::Error>> {
 
 /// `FORETELL_SERVER__PORT` is `server.port`; other variables that begin like ours are not configuration.
 fn environment() -> Env {
-    let ours =
-        |name: &str| name.contains("__") || TABLES[2..].iter().any(|table| name.eq_ignore_ascii_case(table));
+    let ours = |name: &str| name.contains("__") || LISTS.iter().any(|table| name.eq_ignore_ascii_case(table));
     Env::prefixed(PREFIX).filter(move |name| ours(name.as_str())).split("__")
 }
 
@@ -120,29 +122,30 @@ fn refuse_single_underscores() -> Result<(), Failure> {
 
 /// The flags that were given, as the tables and keys they stand for.
 fn flags(arguments: &ServeArguments) -> Result<Dict, Failure> {
-    let mut server = toml::Table::new();
-    let mut log = toml::Table::new();
-    if let Some(host) = &arguments.host {
-        server.insert("host".into(), host.clone().into());
-    }
-    if let Some(port) = arguments.port {
-        server.insert("port".into(), i64::from(port).into());
-    }
-    if let Some(mode) = &arguments.mode {
-        server.insert("mode".into(), mode.clone().into());
-    }
-    if let Some(cors) = &arguments.cors {
-        server.insert("cors".into(), cors.clone().into());
-    }
-    if let Some(workers) = arguments.workers {
-        server.insert("workers".into(), i64::from(workers).into());
-    }
-    if let Some(level) = &arguments.log_level {
-        log.insert("level".into(), level.clone().into());
-    }
-    let tables =
-        toml::Table::from_iter([("server".to_owned(), server.into()), ("log".to_owned(), log.into())]);
-    values(&tables).map_err(|error| Failure::usage(error.to_string()))
+    let limits = &arguments.limits;
+    let given = json!({
+        "server": {
+            "host": arguments.host,
+            "port": arguments.port,
+            "mode": arguments.mode,
+            "cors": arguments.cors,
+            "workers": arguments.workers,
+        },
+        "log": { "level": arguments.log_level },
+        "limits": {
+            "max_file_bytes": limits.max_file_bytes,
+            "max_inflated_bytes": limits.max_inflated_bytes,
+            "max_model_bytes": limits.max_model_bytes,
+        },
+    });
+    values(&without_nulls(given)).map_err(|error| Failure::usage(error.to_string()))
+}
+
+/// Leaves out the flags that were not given.
+fn without_nulls(value: serde_json::Value) -> serde_json::Value {
+    let serde_json::Value::Object(entries) = value else { return value };
+    let given = entries.into_iter().filter(|(_, value)| !value.is_null());
+    given.map(|(key, value)| (key, without_nulls(value))).collect()
 }
 
 /// What is wrong with a value, where it stands, and what was meant.

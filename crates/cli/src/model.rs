@@ -16,13 +16,12 @@ pub(crate) fn load(arguments: &ModelArguments) -> Result<LiveModel, Failure> {
     LiveModel::new(opened, naming).map_err(|error| not_loaded(path, &error))
 }
 
-/// The limits that the arguments ask for, the defaults otherwise.
-pub(crate) fn limits(arguments: &LimitArguments) -> OpenLimits {
+/// The limits that were asked for, the defaults otherwise.
+pub(crate) fn limits(asked: &LimitArguments) -> OpenLimits {
     let mut limits = OpenLimits::default();
-    limits.max_file_bytes = arguments.max_file_bytes.unwrap_or(limits.max_file_bytes);
-    limits.loader.max_inflated_bytes =
-        arguments.max_inflated_bytes.unwrap_or(limits.loader.max_inflated_bytes);
-    limits.loader.max_model_bytes = arguments.max_model_bytes.unwrap_or(limits.loader.max_model_bytes);
+    limits.max_file_bytes = asked.max_file_bytes.unwrap_or(limits.max_file_bytes);
+    limits.loader.max_inflated_bytes = asked.max_inflated_bytes.unwrap_or(limits.loader.max_inflated_bytes);
+    limits.loader.max_model_bytes = asked.max_model_bytes.unwrap_or(limits.loader.max_model_bytes);
     limits
 }
 

@@ -9,12 +9,12 @@ use std::thread;
 use std::time::Instant;
 
 use foretell_engine::{Catalog, LiveCatalog, LiveModel, Naming, OpenLimits, open};
-use foretell_server::config::ModelConfig;
+use foretell_server::config::{LimitsConfig, ModelConfig};
 use foretell_server::log::Log;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
-use crate::args::ServeArguments;
+use crate::args::{LimitArguments, ServeArguments};
 use crate::failure::{Failure, io_text};
 use crate::{config, model};
 
@@ -34,7 +34,8 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<(), Failure> {
             .then(|| "stop what listens there, or choose another port with `--port`".to_owned());
         Failure::new(error.to_string()).detail(io_text(&error.source)).hint(hint)
     })?;
-    let limits = model::limits(&arguments.limits);
+    let LimitsConfig { max_file_bytes, max_inflated_bytes, max_model_bytes } = config.limits;
+    let limits = model::limits(&LimitArguments { max_file_bytes, max_inflated_bytes, max_model_bytes });
     let models = config.model.iter().map(|model| load(model, &limits)).collect::<Result<_, _>>()?;
     let catalog = Catalog::new(models).map_err(|error| Failure::new(error.to_string()))?;
     let shutdown = signals()?;

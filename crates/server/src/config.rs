@@ -17,6 +17,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// `[log]`
     pub log: LogConfig,
+    /// `[limits]`
+    pub limits: LimitsConfig,
     /// `[[model]]`, in order: the first is the default model.
     pub model: Vec<ModelConfig>,
     /// `[[route]]`
@@ -215,6 +217,18 @@ pub enum LogLevel {
     Info,
     /// How it happened.
     Debug,
+}
+
+/// `[limits]`: what opening a model file may cost; the defaults suit real models of a gigabyte.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsConfig {
+    /// Bytes of a file as it is stored.
+    pub max_file_bytes: Option<u64>,
+    /// Bytes of a file once it is decompressed.
+    pub max_inflated_bytes: Option<usize>,
+    /// Bytes of the model that is made of a file.
+    pub max_model_bytes: Option<usize>,
 }
 
 /// `[[model]]`: a model file to serve.
