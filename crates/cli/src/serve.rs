@@ -39,7 +39,6 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<(), Failure> {
     let models = config.model.iter().map(|model| load(model, &limits)).collect::<Result<_, _>>()?;
     let catalog = Catalog::new(models).map_err(|error| Failure::new(error.to_string()))?;
     let shutdown = signals()?;
-    tracing::info!("listening on http://{}", listeners.address());
     foretell_server::run(config, Arc::new(LiveCatalog::new(catalog)), listeners, shutdown)
         .map_err(|error| Failure::new("cannot serve").because(&error))
 }

@@ -81,6 +81,7 @@ pub fn bind(config: &ServerConfig) -> Result<Listeners, BindError> {
         .to_socket_addrs()
         .and_then(|mut addresses| addresses.next().ok_or_else(unknown))
         .map_err(fail)?;
+    probe(address).map_err(fail)?;
     let mut sockets = Vec::new();
     for _ in 0..config.worker_count() {
         let socket = listen(address).map_err(fail)?;
@@ -90,8 +91,16 @@ pub fn bind(config: &ServerConfig) -> Result<Listeners, BindError> {
     Ok(Listeners { sockets, address })
 }
 
+/// Fails when something listens already: sockets that reuse ports would share the port with another service of the
+/// same user, unnoticed.
+fn probe(address: SocketAddr) -> io::Result<()> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // Connections of a service that has just ended are no obstacle.
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())
+}
+
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    // Without this probe a second service could share the port of a first one unnoticed.
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(true)?;
@@ -114,6 +123,7 @@ pub fn run(
 ) -> Result<(), RunError> {
     let (phase, phases) = watch::channel(Phase::Serving);
     let state = Arc::new(State::new(config, catalog, phases.clone())?);
+    tracing::info!("listening on http://{}", listeners.address);
     let runtime = Builder::new_current_thread().enable_all().build().map_err(thread_error)?;
     let mut workers = Vec::new();
     for (number, socket) in listeners.sockets.into_iter().enumerate() {

@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::Write as _;
+use std::io::{BufRead, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -335,4 +335,32 @@ fn configurations_that_cannot_be_used() {
         .run_with("serve", b"", &[("FORETELL_MODEL", "[{pth='m.pkl'}]")])
         .run_with("serve m.pkl", b"", &[("FORETELL_LOG", "loud")])
         .check("configurations_that_cannot_be_used");
+}
+
+#[test]
+fn a_port_is_not_shared_with_another_service() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = taken.local_addr().expect("it is bound").port().to_string();
+    let serve =
+        |port: &str| Session::new().run(&format!("serve {TREE} --port {port} --log-level error")).transcript;
+    let transcript = serve(&port);
+    let expected =
+        format!("error: cannot listen on `127.0.0.1`, port {port}\n  address already in use\nhint: ");
+    assert!(transcript.contains(&expected) && transcript.contains("exit status 1"), "{transcript}");
+    drop(taken);
+    // A service of our own shares its port with its own threads only.
+    let mut first = Command::new(env!("CARGO_BIN_EXE_foretell"))
+        .args(["serve", TREE, "--port", &port])
+        .current_dir(corpus())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("foretell runs");
+    let log = BufReader::new(first.stderr.take().expect("stderr is piped"));
+    let listening =
+        log.lines().map_while(Result::ok).find(|line| line.contains("listening on http://127.0.0.1:"));
+    let transcript = serve(&port);
+    first.kill().expect("it runs");
+    first.wait().expect("a child of ours");
+    assert!(listening.is_some_and(|line| line.contains(&port)));
+    assert!(transcript.contains(&expected), "{transcript}");
 }
