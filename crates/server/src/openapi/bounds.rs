@@ -59,7 +59,7 @@ impl Probe<'_> {
             return None;
         }
         let start = if example.is_finite() { example.abs() } else { 0.0 };
-        let high = largest(start, |size| takes(size));
+        let high = largest(start, &mut takes);
         let low = -largest(start, |size| takes(-size));
         Some((low, high))
     }
