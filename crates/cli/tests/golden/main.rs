@@ -4,6 +4,8 @@
 //! Two corpora are read: the small one committed under `tests/golden`, and, where it is present, the full one of
 //! `../shared/golden` (or `$FORETELL_SHARED/golden`).
 
+#![expect(clippy::print_stdout, reason = "the report of the corpus is what this test is run for")]
+
 mod compare;
 
 use std::collections::BTreeMap;
