@@ -23,6 +23,8 @@ const TRANSFORM: MethodSet = MethodSet::EMPTY.with(Method::Transform);
 pub struct Scratch {
     pub(crate) pool: Pool,
     pub(crate) forest: ForestBuffers,
+    /// The leaf each row ends in, per tree.
+    pub(crate) leaves: Vec<f64>,
     pub(crate) neural: NeuralBuffers,
 }
 

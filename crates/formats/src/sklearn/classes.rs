@@ -65,6 +65,7 @@ impl Classifier {
             decision: self.decision,
             margin: None,
             predict: ClassPredict::Label,
+            rounds: 1.0,
         })
     }
 }
@@ -89,11 +90,12 @@ impl MultiLabel {
             decision: self.decision,
             margin: None,
             predict: ClassPredict::Label,
+            rounds: 1.0,
         })
     }
 }
 
 /// A regressor whose raw scores are its predictions.
 pub(super) fn regressor(shape: Shape) -> Head {
-    Head::Regression(Regression { shape, link: Link::Identity, margin: false })
+    Head::Regression(Regression { shape, link: Link::Identity, margin: false, rounds: 1.0 })
 }

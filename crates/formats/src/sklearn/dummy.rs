@@ -51,6 +51,7 @@ pub(super) fn classifier(value: &Value<'_>, _: Input) -> Result<Lowered> {
         decision: None,
         margin: None,
         predict: ClassPredict::Label,
+        rounds: 1.0,
     });
     Ok(Lowered::estimator(None, Estimator::Constant(probabilities), head))
 }

@@ -19,7 +19,8 @@ pub(super) fn regression(value: &Value<'_>, _: Input) -> Result<Lowered> {
 
 /// `PoissonRegressor` and `GammaRegressor`: the exponential of a weighted sum.
 pub(super) fn log_link_regression(value: &Value<'_>, _: Input) -> Result<Lowered> {
-    let link = Head::Regression(Regression { shape: Shape::Vector, link: Link::Exp, margin: false });
+    let link =
+        Head::Regression(Regression { shape: Shape::Vector, link: Link::Exp, margin: false, rounds: 1.0 });
     Ok(Weights::read(value, None)?.lowered(link))
 }
 

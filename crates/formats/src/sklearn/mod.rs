@@ -220,6 +220,7 @@ pub fn lower_whole(value: &Value<'_>) -> Result<Lowered> {
         Estimator::Linear(_)
         | Estimator::LinearBooster(_)
         | Estimator::Trees(_)
+        | Estimator::LinearTrees(_)
         | Estimator::Neural(_)
         | Estimator::GaussianNaiveBayes(_)
         | Estimator::Sum(_) => false,

@@ -55,6 +55,7 @@ fn classifier(value: &Value<'_>, members: &[Value<'_>], missing: bool) -> Result
         decision: None,
         margin: None,
         predict: ClassPredict::Label,
+        rounds: 1.0,
     });
     Ok(Lowered::estimator(trees.features, Estimator::Trees(trees), head))
 }
@@ -126,6 +127,7 @@ pub(super) fn no_trees(features: usize, outputs: usize) -> Trees {
         nodes: Nodes::default(),
         leaves: Leaves { width: 1, values: Vec::new() },
         category_sets: Vec::new(),
+        truncate_negative: false,
         input: NumberFormat::Single,
         equal_left: true,
         sum: NumberFormat::Double,

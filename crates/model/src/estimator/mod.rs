@@ -2,6 +2,7 @@
 
 mod linear;
 mod linear_booster;
+mod linear_trees;
 mod naive_bayes;
 mod neural;
 mod term;
@@ -9,12 +10,13 @@ mod trees;
 
 pub use linear::Linear;
 pub use linear_booster::LinearBooster;
+pub use linear_trees::LinearTrees;
 pub use naive_bayes::GaussianNaiveBayes;
 pub(crate) use neural::NeuralBuffers;
 pub use neural::{Activation, Layer, Neural};
 pub(crate) use term::TermPlan;
 pub use term::{Term, TermScores};
-pub use trees::{Average, Leaves, Nodes, NumberFormat, Trees};
+pub use trees::{Average, Leaves, NEAR_ZERO, Nodes, NumberFormat, Trees};
 
 use crate::error::{ModelError, Refusal, expect_count};
 use crate::infer::{Column, Facts};
@@ -25,7 +27,6 @@ use crate::step::Accepts;
 
 /// A fitted estimator: computes raw scores from numeric columns.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "a model has one estimator, not an array of them")]
 pub enum Estimator {
     /// Weighted sums.
     Linear(Linear),
@@ -33,6 +34,8 @@ pub enum Estimator {
     LinearBooster(LinearBooster),
     /// Sums or means over decision trees.
     Trees(Trees),
+    /// Sums over decision trees with a linear model in each leaf.
+    LinearTrees(LinearTrees),
     /// Layers of weighted sums and activations.
     Neural(Neural),
     /// Gaussian naive Bayes.
@@ -51,6 +54,7 @@ impl Estimator {
             Self::Linear(_) => "linear",
             Self::LinearBooster(_) => "linear-booster",
             Self::Trees(_) => "trees",
+            Self::LinearTrees(_) => "linear-trees",
             Self::Neural(_) => "neural",
             Self::GaussianNaiveBayes(_) => "naive-bayes",
             Self::Constant(_) => "constant",
@@ -63,7 +67,7 @@ impl Estimator {
         match self {
             Self::Linear(_) | Self::Neural(_) | Self::GaussianNaiveBayes(_) => Accepts::FINITE,
             Self::LinearBooster(_) => Accepts { missing: true, infinite: false },
-            Self::Trees(trees) => {
+            Self::Trees(trees) | Self::LinearTrees(LinearTrees { trees, .. }) => {
                 let marker = trees.missing_value;
                 let infinite = trees.infinite || marker.is_some_and(f64::is_infinite);
                 Accepts { missing: trees.missing, infinite }
@@ -79,13 +83,14 @@ impl Estimator {
             Self::Linear(linear) => (linear.features, linear.check()?),
             Self::LinearBooster(booster) => (booster.features, booster.check()?),
             Self::Trees(trees) => (trees.features, trees.check()?),
+            Self::LinearTrees(linear) => (linear.trees.features, linear.check()?),
             Self::Neural(neural) => neural.check()?,
             Self::GaussianNaiveBayes(bayes) => (bayes.features, bayes.check()?),
             Self::Constant(scores) => return at_least_one(scores.len()),
             Self::Sum(terms) => return term::infer(terms, columns, facts),
         };
         expect_count("columns", inputs, columns.len())?;
-        if let Self::Trees(trees) = self {
+        if let Self::Trees(trees) | Self::LinearTrees(LinearTrees { trees, .. }) = self {
             trees.examples(columns, facts);
         }
         facts.numbers(columns, self.accepts())?;
@@ -100,6 +105,7 @@ impl Estimator {
             Self::Linear(linear) => ScorerKind::Linear(linear.compile()),
             Self::LinearBooster(booster) => ScorerKind::LinearBooster(booster.clone()),
             Self::Trees(trees) => ScorerKind::Forest(Forest::new(trees)),
+            Self::LinearTrees(linear) => ScorerKind::LinearTrees(Box::new(linear.compile())),
             Self::Neural(neural) => ScorerKind::Neural(neural.compile()),
             Self::GaussianNaiveBayes(bayes) => ScorerKind::Gaussian(bayes.compile()),
             Self::Constant(scores) => ScorerKind::Constant(scores.clone()),
@@ -130,6 +136,7 @@ enum ScorerKind {
     Linear(Dense<f64>),
     LinearBooster(LinearBooster),
     Forest(Forest),
+    LinearTrees(Box<linear_trees::LinearTreesPlan>),
     Neural(neural::NeuralPlan),
     Gaussian(naive_bayes::GaussianPlan),
     Constant(Vec<f64>),
@@ -151,6 +158,10 @@ impl Scorer {
             ScorerKind::Forest(forest) => {
                 let refusal = |position| self.guard.refusal(numbers[position], position, rows.start);
                 forest.scores(numbers, rows.count, &mut scratch.forest, raw).map_err(refusal)?;
+            }
+            ScorerKind::LinearTrees(linear) => {
+                let refusal = |position| self.guard.refusal(numbers[position], position, rows.start);
+                linear.scores(numbers, rows.count, scratch, raw).map_err(refusal)?;
             }
             ScorerKind::LinearBooster(booster) => {
                 let refusal = |position| self.guard.refusal(numbers[position], position, rows.start);

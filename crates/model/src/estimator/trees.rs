@@ -29,7 +29,19 @@ pub struct Nodes {
     pub missing_left: Vec<bool>,
     /// Whether the split tests membership in a category set.
     pub categorical: Vec<bool>,
+    /// Whether a number that is [almost zero](NEAR_ZERO) counts as missing in the split; empty when it does in none.
+    pub zero_missing: Vec<bool>,
 }
+
+impl Nodes {
+    /// Whether zero counts as missing in a split.
+    pub(crate) fn zero_is_missing(&self, node: usize) -> bool {
+        self.zero_missing.get(node) == Some(&true)
+    }
+}
+
+/// The largest magnitude that counts as zero where zero counts as missing: LightGBM's `kZeroThreshold`.
+pub const NEAR_ZERO: f64 = 1e-35f32 as f64;
 
 /// The leaf values: leaf `i` holds `values[i * width..][..width]`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -54,8 +66,8 @@ pub enum Average {
 /// An ensemble of binary decision trees.
 ///
 /// A split sends a row left when `narrow(x) <= threshold` (or `<`), where `narrow` rounds to
-/// [`Trees::input`]; a categorical split when the value is not negative and, truncated to an integer, in its
-/// category set.
+/// [`Trees::input`]; a categorical split when the value is not negative (see [`Trees::truncate_negative`]) and,
+/// truncated to an integer, in its category set.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trees {
     /// Number of features.
@@ -72,6 +84,8 @@ pub struct Trees {
     pub leaves: Leaves,
     /// Sets of categories, each sorted.
     pub category_sets: Vec<Vec<u32>>,
+    /// Whether negative values above -1 are truncated too, so that they are category 0; else they are none.
+    pub truncate_negative: bool,
     /// Precision that inputs are rounded to before a test.
     pub input: NumberFormat,
     /// Whether equality goes left: `<=` (true) or `<` (false).
@@ -107,11 +121,14 @@ impl Trees {
     }
 
     fn check_counts(&self) -> Result<(), ModelError> {
-        let Nodes { feature, threshold, left, right, missing_left, categorical } = &self.nodes;
+        let Nodes { feature, threshold, left, right, missing_left, categorical, zero_missing } = &self.nodes;
         let count = left.len();
         let lengths = [feature.len(), threshold.len(), right.len(), missing_left.len(), categorical.len()];
         for length in lengths {
             expect_count("entries in every array of nodes", count, length)?;
+        }
+        if !zero_missing.is_empty() {
+            expect_count("entries in every array of nodes", count, zero_missing.len())?;
         }
         if self.outputs == 0 {
             return Err(ModelError::mismatch("at least one raw score", 0));

@@ -64,11 +64,15 @@ impl Regression {
             values.extend_from_slice(raw);
             return;
         }
+        let raw = raw.iter().map(|x| x / self.rounds);
         match self.link {
-            Link::Identity => values.extend_from_slice(raw),
-            Link::Exp => values.extend(raw.iter().map(|x| x.exp())),
-            Link::ExpSingle => values.extend(raw.iter().map(|x| f64::from((*x as f32).exp()))),
-            Link::SigmoidSingle => values.extend(raw.iter().map(|x| f64::from(sigmoid_single(*x)))),
+            Link::Identity => values.extend(raw),
+            Link::Exp => values.extend(raw.map(f64::exp)),
+            Link::ExpSingle => values.extend(raw.map(|x| f64::from((x as f32).exp()))),
+            Link::SigmoidSingle => values.extend(raw.map(|x| f64::from(sigmoid_single(x)))),
+            Link::Sigmoid => values.extend(raw.map(sigmoid)),
+            Link::Softplus => values.extend(raw.map(|x| x.exp().ln_1p())),
+            Link::SignedSquare => values.extend(raw.map(|x| if x < 0.0 { -(x * x) } else { x * x })),
         }
     }
 }
@@ -161,30 +165,28 @@ impl Classification {
     /// Appends the probabilities of all rows.
     fn probabilities(&self, Wanted { raw, rows, .. }: Wanted<'_>, values: &mut Vec<f64>) {
         let Some(probability) = self.probability else { return };
+        let scores = raw.iter().map(|x| x / self.rounds);
         match probability {
-            Probability::Scores | Probability::LabelScores => values.extend_from_slice(raw),
-            Probability::LabelSigmoidSingle => {
-                values.extend(raw.iter().map(|x| f64::from(sigmoid_single(*x))));
-            }
-            Probability::SecondScore => values.extend(raw.iter().flat_map(|p| [1.0 - p, *p])),
-            Probability::Sigmoid { scale } => {
-                values.extend(raw.iter().flat_map(|x| both(sigmoid(scale * x))));
-            }
+            Probability::Scores | Probability::LabelScores => values.extend(scores),
+            Probability::LabelSigmoidSingle => values.extend(scores.map(|x| f64::from(sigmoid_single(x)))),
+            Probability::SecondScore => values.extend(scores.flat_map(both)),
+            Probability::Sigmoid { scale } => values.extend(scores.flat_map(|x| both(sigmoid(scale * x)))),
+            Probability::SigmoidEach { scale } => values.extend(scores.map(|x| sigmoid(scale * x))),
             Probability::SigmoidNormalized if raw.len() == rows => {
-                values.extend(raw.iter().flat_map(|x| both(sigmoid(*x))));
+                values.extend(scores.flat_map(|x| both(sigmoid(x))));
             }
             Probability::ModifiedHuber if raw.len() == rows => {
-                values.extend(raw.iter().flat_map(|x| both(modified_huber(*x))));
+                values.extend(scores.flat_map(|x| both(modified_huber(x))));
             }
             Probability::SoftmaxOfBoth => {
-                for x in raw {
-                    values.extend([-x, *x]);
+                for x in scores {
+                    values.extend([-x, x]);
                     let start = values.len() - 2;
                     softmax(&mut values[start..]);
                 }
             }
-            Probability::SigmoidSingle => values.extend(raw.iter().flat_map(|x| {
-                let s = sigmoid_single(*x);
+            Probability::SigmoidSingle => values.extend(scores.flat_map(|x| {
+                let s = sigmoid_single(x);
                 [f64::from(1.0 - s), f64::from(s)]
             })),
             Probability::SigmoidNormalized => self.by_row(raw, values, |row| {
@@ -206,7 +208,7 @@ impl Classification {
 
     fn by_row(&self, raw: &[f64], values: &mut Vec<f64>, of_row: impl Fn(&mut [f64])) {
         let start = values.len();
-        values.extend_from_slice(raw);
+        values.extend(raw.iter().map(|x| x / self.rounds));
         values[start..].chunks_exact_mut(self.total_classes()).for_each(of_row);
     }
 }

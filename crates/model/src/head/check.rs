@@ -18,8 +18,16 @@ impl Head {
 
 impl Regression {
     fn check(&self, outputs: usize) -> Result<(), ModelError> {
+        check_rounds(self.rounds)?;
         check_shape(&self.shape, outputs)
     }
+}
+
+fn check_rounds(rounds: f64) -> Result<(), ModelError> {
+    if rounds.is_finite() && rounds >= 1.0 {
+        return Ok(());
+    }
+    Err(ModelError::mismatch("at least one round to average", rounds))
 }
 
 /// Raw scores are one matrix or vector.
@@ -32,6 +40,7 @@ fn check_shape(shape: &Shape, outputs: usize) -> Result<(), ModelError> {
 
 impl Classification {
     fn check(&self, outputs: usize) -> Result<(), ModelError> {
+        check_rounds(self.rounds)?;
         if self.classes.is_empty() || self.classes.iter().any(Labels::is_empty) {
             return Err(ModelError::mismatch("at least one class of each target", "none"));
         }
@@ -66,6 +75,7 @@ impl Classification {
             Some(
                 Probability::SigmoidNormalized
                 | Probability::ModifiedHuber
+                | Probability::SigmoidEach { .. }
                 | Probability::Softmax
                 | Probability::ExpNormalized
                 | Probability::SoftmaxSingle,

@@ -25,6 +25,9 @@ pub struct Regression {
     pub link: Link,
     /// Whether the raw score is given as `margin`.
     pub margin: bool,
+    /// What raw scores are divided by before they are anything but a margin: 1, or the number of rounds of a forest whose
+    /// margin is the sum of its trees and whose prediction is their mean.
+    pub rounds: f64,
 }
 
 /// Inverse link functions: from raw score to predicted value. The `Single` ones round to float32 at each step,
@@ -39,6 +42,12 @@ pub enum Link {
     ExpSingle,
     /// `1 / (1 + exp(-x))` in float32.
     SigmoidSingle,
+    /// `1 / (1 + exp(-x))`.
+    Sigmoid,
+    /// `ln(1 + exp(x))`.
+    Softplus,
+    /// `x` squared, with the sign of `x`.
+    SignedSquare,
 }
 
 /// Outputs of a classification. Raw scores of several targets stand side by side, in the order of the targets.
@@ -60,6 +69,8 @@ pub struct Classification {
     pub margin: Option<Shape>,
     /// What the library's `predict` answers.
     pub predict: ClassPredict,
+    /// What raw scores are divided by before they become probabilities, as [`Regression::rounds`].
+    pub rounds: f64,
 }
 
 /// What a library calls the prediction of a classifier.
@@ -107,6 +118,11 @@ pub enum Probability {
     LabelSigmoidSingle,
     /// One raw score `x`: `[1 - s, s]` with `s = 1 / (1 + exp(-scale x))`.
     Sigmoid {
+        /// Factor of the raw score.
+        scale: f64,
+    },
+    /// `1 / (1 + exp(-scale x))` of each raw score: one versus rest, not normalised.
+    SigmoidEach {
         /// Factor of the raw score.
         scale: f64,
     },

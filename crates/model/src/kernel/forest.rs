@@ -37,7 +37,7 @@ impl Forest {
     pub(crate) fn new(trees: &Trees) -> Self {
         let fits = |root: &u32| order(trees, *root).len() <= Narrow::MOST_NODES;
         let narrow = trees.input == NumberFormat::Single
-            && trees.category_sets.is_empty()
+            && !has_special(trees)
             && trees.features <= Narrow::MOST_FEATURES
             && (trees.nodes.left.len() <= Narrow::MOST_NODES || trees.roots.iter().all(fits));
         Self(match (narrow, trees.sum) {
@@ -83,6 +83,8 @@ struct Ensemble<N, S> {
     missing_value: Option<f64>,
     accepts_missing: bool,
     accepts_infinite: bool,
+    /// Whether any split tests a category set or takes zero for missing.
+    special: bool,
     /// Whether every walk must take the path that knows missing values.
     always_missing: bool,
     average: Average,
@@ -131,7 +133,12 @@ impl<N: Node, S: Real> Ensemble<N, S> {
         };
         let features = trees.features.max(1);
         Self {
-            packed: Packed::new(nodes, starts, features, Sets::new(&trees.category_sets)),
+            packed: Packed::new(
+                nodes,
+                starts,
+                features,
+                Sets::new(&trees.category_sets, trees.truncate_negative),
+            ),
             leaves,
             trees: trees.roots.len(),
             features: trees.features,
@@ -140,6 +147,7 @@ impl<N: Node, S: Real> Ensemble<N, S> {
             missing_value: trees.missing_value,
             accepts_missing: trees.missing,
             accepts_infinite: trees.infinite,
+            special: has_special(trees),
             always_missing: !trees.equal_left && trees.nodes.threshold.contains(&f64::NEG_INFINITY),
             average: trees.average,
             base: trees.base.iter().map(|base| S::of(*base)).collect(),
@@ -174,26 +182,31 @@ impl<N: Node, S: Real> Ensemble<N, S> {
         }
     }
 
-    fn sum<const MISSING: bool, const SETS: bool>(&self, input: &[N::Number], rows: usize, sums: &mut [S]) {
+    fn sum<const MISSING: bool, const SPECIAL: bool>(
+        &self,
+        input: &[N::Number],
+        rows: usize,
+        sums: &mut [S],
+    ) {
         let features = self.features.max(1);
         let whole = rows / LANES * LANES;
         let (many, rest) = input.split_at(whole * features);
         let (many_sums, rest_sums) = sums.split_at_mut(whole * self.outputs);
-        self.sum_rows::<MISSING, SETS>(many, many_sums);
+        self.sum_rows::<MISSING, SPECIAL>(many, many_sums);
         for (row, sums) in rest.chunks_exact(features).zip(rest_sums.chunks_exact_mut(self.outputs)) {
-            self.sum_row::<MISSING, SETS>(row, sums);
+            self.sum_row::<MISSING, SPECIAL>(row, sums);
         }
     }
 
     /// Groups of rows, each tree over all of them before the next, so that it stays in the cache.
-    fn sum_rows<const MISSING: bool, const SETS: bool>(&self, input: &[N::Number], sums: &mut [S]) {
+    fn sum_rows<const MISSING: bool, const SPECIAL: bool>(&self, input: &[N::Number], sums: &mut [S]) {
         let features = self.features.max(1);
         for tree in 0..self.trees {
             let groups = input.chunks_exact(features * LANES);
             for (group, sums) in groups.zip(sums.chunks_exact_mut(self.outputs * LANES)) {
                 let row = |lane: usize| &group[lane * features..(lane + 1) * features];
                 let rows: [_; LANES] = std::array::from_fn(row);
-                let leaves = self.packed.walk::<LANES, MISSING, SETS>([tree; LANES], rows);
+                let leaves = self.packed.walk::<LANES, MISSING, SPECIAL>([tree; LANES], rows);
                 for (leaf, sums) in leaves.into_iter().zip(sums.chunks_exact_mut(self.outputs)) {
                     self.leaves.add(tree, leaf, sums);
                 }
@@ -202,16 +215,16 @@ impl<N: Node, S: Real> Ensemble<N, S> {
     }
 
     /// One row, several trees in flight.
-    fn sum_row<const MISSING: bool, const SETS: bool>(&self, row: &[N::Number], sums: &mut [S]) {
+    fn sum_row<const MISSING: bool, const SPECIAL: bool>(&self, row: &[N::Number], sums: &mut [S]) {
         if self.trees == 1 {
-            let [leaf] = self.packed.walk::<1, MISSING, SETS>([0], [row]);
+            let [leaf] = self.packed.walk::<1, MISSING, SPECIAL>([0], [row]);
             self.leaves.add(0, leaf, sums);
             return;
         }
         for first in (0..self.trees).step_by(LANES) {
             // Lanes beyond the last tree repeat it and are not added.
             let trees = std::array::from_fn(|lane| (first + lane).min(self.trees - 1));
-            let leaves = self.packed.walk::<LANES, MISSING, SETS>(trees, [row; LANES]);
+            let leaves = self.packed.walk::<LANES, MISSING, SPECIAL>(trees, [row; LANES]);
             for (tree, leaf) in (first..self.trees).zip(leaves) {
                 self.leaves.add(tree, leaf, sums);
             }
@@ -254,7 +267,7 @@ impl<N: Node, S: Real> Scores for Ensemble<N, S> {
         let missing = self.input(numbers, rows, input)? || self.always_missing;
         let sums = S::buffer(&mut buffers.sums);
         self.start(rows, sums);
-        match (missing, self.packed.has_sets()) {
+        match (missing, self.special) {
             (false, false) => self.sum::<false, false>(input, rows, sums),
             (true, false) => self.sum::<true, false>(input, rows, sums),
             (false, true) => self.sum::<false, true>(input, rows, sums),
@@ -296,9 +309,15 @@ fn pack_tree<N: Node>(trees: &Trees, root: u32, nodes: &mut Vec<N>, leaf_at: &mu
             set: trees.nodes.categorical[node].then_some(threshold as u32),
             feature: trees.nodes.feature[node],
             missing_left: trees.nodes.missing_left[node],
+            zero_missing: trees.nodes.zero_is_missing(node),
             left: position,
         }));
     }
+}
+
+/// Whether any split tests a category set or takes zero for missing.
+fn has_special(trees: &Trees) -> bool {
+    !trees.category_sets.is_empty() || trees.nodes.zero_missing.contains(&true)
 }
 
 /// The number `b` with which `x <= b` says the same as the comparison of the model; NaN when nothing passes.

@@ -6,17 +6,20 @@
 #![allow(unsafe_code)]
 
 use super::Real;
+use crate::estimator::NEAR_ZERO;
 
 /// The 15 bits of a [`Narrow`] node that hold the feature.
 const NARROW_FEATURE: u16 = (1 << 15) - 1;
 /// The bit of a [`Narrow`] node that says that a missing value goes right.
 const NARROW_MISSING_RIGHT: u16 = 1 << 15;
 /// The bits of a [`Wide`] node that hold the feature.
-const WIDE_FEATURE: u32 = (1 << 30) - 1;
+const WIDE_FEATURE: u32 = (1 << 29) - 1;
 /// The bit of a [`Wide`] node that says that a missing value goes right.
 const WIDE_MISSING_RIGHT: u32 = 1 << 31;
 /// The bit of a [`Wide`] node that says that the threshold is the bits of the index of a category set.
 const WIDE_CATEGORICAL: u32 = 1 << 30;
+/// The bit of a [`Wide`] node that says that zero counts as missing.
+const WIDE_ZERO_MISSING: u32 = 1 << 29;
 
 /// What the packer knows of a split or leaf before it is a node.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +30,8 @@ pub(super) struct Split {
     pub(super) set: Option<u32>,
     pub(super) feature: u32,
     pub(super) missing_left: bool,
+    /// Whether zero counts as missing.
+    pub(super) zero_missing: bool,
     /// Position of the left child in the tree; the right one is the next.
     pub(super) left: u32,
 }
@@ -34,7 +39,14 @@ pub(super) struct Split {
 impl Split {
     /// A leaf at this position: everything goes left, to itself.
     pub(super) fn leaf(position: u32) -> Self {
-        Self { threshold: f64::INFINITY, set: None, feature: 0, missing_left: true, left: position }
+        Self {
+            threshold: f64::INFINITY,
+            set: None,
+            feature: 0,
+            missing_left: true,
+            zero_missing: false,
+            left: position,
+        }
     }
 }
 
@@ -52,8 +64,9 @@ pub(super) trait Node: Copy + Send + Sync + std::fmt::Debug + 'static {
     fn left(self) -> usize;
     /// Whether every value goes left, as in a leaf.
     fn stays(self) -> bool;
-    /// The position in the tree after this node. `sets` tells membership in a category set.
-    fn next<const MISSING: bool, const SETS: bool>(self, x: Self::Number, sets: &Sets) -> u32;
+    /// The position in the tree after this node. `sets` tells membership in a category set. Without `SPECIAL` no node
+    /// tests a category set or takes zero for missing.
+    fn next<const MISSING: bool, const SPECIAL: bool>(self, x: Self::Number, sets: &Sets) -> u32;
 }
 
 /// 8 bytes: for thresholds that are float32, 32768 features and trees of 65536 nodes.
@@ -82,7 +95,7 @@ impl Node for Narrow {
     const MOST_NODES: usize = 1 << 16;
 
     fn pack(split: Split) -> Self {
-        debug_assert!(split.set.is_none(), "category sets are packed in wide nodes");
+        debug_assert!(split.set.is_none() && !split.zero_missing, "special splits are packed in wide nodes");
         let missing = if split.missing_left { 0 } else { NARROW_MISSING_RIGHT };
         Self {
             threshold: round_down(split.threshold),
@@ -105,7 +118,7 @@ impl Node for Narrow {
     }
 
     #[inline(always)]
-    fn next<const MISSING: bool, const SETS: bool>(self, x: f32, _: &Sets) -> u32 {
+    fn next<const MISSING: bool, const SPECIAL: bool>(self, x: f32, _: &Sets) -> u32 {
         let right = if MISSING && x.is_nan() {
             u32::from(self.feature >> 15)
         } else {
@@ -117,7 +130,7 @@ impl Node for Narrow {
 
 impl Node for Wide {
     type Number = f64;
-    const MOST_FEATURES: usize = 1 << 30;
+    const MOST_FEATURES: usize = 1 << 29;
     const MOST_NODES: usize = 1 << 32;
 
     fn pack(split: Split) -> Self {
@@ -126,7 +139,8 @@ impl Node for Wide {
             Some(set) => (f64::from_bits(u64::from(set)), WIDE_CATEGORICAL),
             None => (split.threshold, 0),
         };
-        Self { threshold, feature: split.feature | missing | categorical, left: split.left }
+        let zero = if split.zero_missing { WIDE_ZERO_MISSING } else { 0 };
+        Self { threshold, feature: split.feature | missing | categorical | zero, left: split.left }
     }
 
     #[inline(always)]
@@ -139,14 +153,16 @@ impl Node for Wide {
     }
 
     fn stays(self) -> bool {
-        self.threshold == f64::INFINITY && self.feature & (WIDE_MISSING_RIGHT | WIDE_CATEGORICAL) == 0
+        let flags = WIDE_MISSING_RIGHT | WIDE_CATEGORICAL | WIDE_ZERO_MISSING;
+        self.threshold == f64::INFINITY && self.feature & flags == 0
     }
 
     #[inline(always)]
-    fn next<const MISSING: bool, const SETS: bool>(self, x: f64, sets: &Sets) -> u32 {
-        let right = if MISSING && x.is_nan() {
+    fn next<const MISSING: bool, const SPECIAL: bool>(self, x: f64, sets: &Sets) -> u32 {
+        let zero = SPECIAL && self.feature & WIDE_ZERO_MISSING != 0 && x.abs() <= NEAR_ZERO;
+        let right = if (MISSING && x.is_nan()) || zero {
             self.feature >> 31
-        } else if SETS && self.feature & WIDE_CATEGORICAL != 0 {
+        } else if SPECIAL && self.feature & WIDE_CATEGORICAL != 0 {
             u32::from(!sets.contains(self.threshold.to_bits() as u32, x))
         } else {
             above::<_, MISSING>(x, self.threshold)
@@ -176,11 +192,13 @@ pub(super) struct Sets {
     words: Vec<u64>,
     /// For each set where its words start; one more entry ends the last.
     starts: Vec<usize>,
+    /// Numbers up to this one are in no set.
+    lowest: f64,
 }
 
 impl Sets {
-    /// The sets of sorted categories.
-    pub(super) fn new(sets: &[Vec<u32>]) -> Self {
+    /// The sets of sorted categories; whether negative numbers above -1 are category 0.
+    pub(super) fn new(sets: &[Vec<u32>], truncate_negative: bool) -> Self {
         let (mut words, mut starts) = (Vec::new(), vec![0]);
         for set in sets {
             let start = words.len();
@@ -191,21 +209,17 @@ impl Sets {
             }
             starts.push(words.len());
         }
-        Self { words, starts }
+        let lowest = if truncate_negative { -1.0 } else { 0f64.next_down() };
+        Self { words, starts, lowest }
     }
 
-    /// Whether there are none.
-    fn is_empty(&self) -> bool {
-        self.starts.len() < 2
-    }
-
-    /// Whether a value, truncated to an integer, is in a set. Negative values are in none.
+    /// Whether a value, truncated to an integer, is in a set.
     fn contains(&self, set: u32, value: f64) -> bool {
         // A cast saturates, and no set reaches as far as the words of u64::MAX.
         let category = value as u64;
         let words = &self.words[self.starts[set as usize]..self.starts[set as usize + 1]];
         let word = usize::try_from(category / 64).ok().and_then(|word| words.get(word));
-        value >= 0.0 && word.is_some_and(|word| word >> (category % 64) & 1 == 1)
+        value > self.lowest && word.is_some_and(|word| word >> (category % 64) & 1 == 1)
     }
 }
 
@@ -236,15 +250,10 @@ impl<N: Node> Packed<N> {
         Self { nodes, starts, features, sets }
     }
 
-    /// Whether any node tests membership in a category set.
-    pub(super) fn has_sets(&self) -> bool {
-        !self.sets.is_empty()
-    }
-
     /// The positions in `nodes` of the leaves that `L` walks end in: walk `i` takes the row `rows[i]` down the
     /// tree number `trees[i]`.
     #[inline(always)]
-    pub(super) fn walk<const L: usize, const MISSING: bool, const SETS: bool>(
+    pub(super) fn walk<const L: usize, const MISSING: bool, const SPECIAL: bool>(
         &self,
         trees: [usize; L],
         rows: [&[N::Number]; L],
@@ -265,7 +274,7 @@ impl<N: Node> Packed<N> {
                 let next = unsafe {
                     let node = *self.nodes.get_unchecked(starts[lane] + at[lane] as usize);
                     let x = *rows[lane].get_unchecked(node.feature());
-                    node.next::<MISSING, SETS>(x, &self.sets)
+                    node.next::<MISSING, SPECIAL>(x, &self.sets)
                 };
                 moved |= next ^ at[lane];
                 at[lane] = next;

@@ -146,15 +146,30 @@ fn logarithms_of_probabilities() {
 }
 
 #[test]
+fn one_versus_rest_may_stay_as_it_is_and_scores_may_be_sums_of_rounds() {
+    let each = Probability::SigmoidEach { scale: 2.0 };
+    let head = Classification { rounds: 2.0, ..classifier(3, LabelRule::LargestProbability, Some(each)) };
+    let model = |method| output(scores(3, Head::Classification(head.clone())), &[&[1.0, -2.0, 0.0]], method);
+    assert_close(&model(Method::PredictProba), &[0.7310585786300049, 0.11920292202211755, 0.5]);
+    assert_eq!(model(Method::Label), [0.0]);
+}
+
+#[test]
 fn links_turn_scores_into_values() {
-    let link = |link| {
-        let head = Head::Regression(Regression { shape: Shape::Matrix(2), link, margin: true });
-        output(scores(2, head), &[&[0.5, -1.0]], Method::Predict)
+    let of_rounds = |link, rounds, method| {
+        let head = Head::Regression(Regression { shape: Shape::Matrix(2), link, margin: true, rounds });
+        output(scores(2, head), &[&[0.5, -1.0]], method)
     };
+    let link = |link| of_rounds(link, 1.0, Method::Predict);
     assert_eq!(link(Link::Identity), [0.5, -1.0]);
     assert_eq!(link(Link::Exp), [0.5f64.exp(), (-1.0f64).exp()]);
     assert_eq!(link(Link::ExpSingle), [f64::from(0.5f32.exp()), f64::from((-1.0f32).exp())]);
     assert_eq!(link(Link::SigmoidSingle)[0], f64::from(1.0 / (1.0 + (-0.5f32).exp())));
+    assert_close(&link(Link::Sigmoid), &[0.6224593312018546, 0.2689414213699951]);
+    assert_close(&link(Link::Softplus), &[0.9740769841801067, 0.31326168751822286]);
+    assert_eq!(link(Link::SignedSquare), [0.25, -1.0]);
+    assert_eq!(of_rounds(Link::SignedSquare, 4.0, Method::Predict), [0.015625, -0.0625]);
+    assert_eq!(of_rounds(Link::SignedSquare, 4.0, Method::Margin), [0.5, -1.0]);
 }
 
 #[test]

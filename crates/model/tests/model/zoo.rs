@@ -2,8 +2,8 @@
 
 use foretell_frame::{Cell, Frame, Kind, Labels, Shape};
 use foretell_model::estimator::{
-    Activation, Average, GaussianNaiveBayes, Layer, Leaves, Linear, LinearBooster, Neural, Nodes,
-    NumberFormat, Term, TermScores, Trees,
+    Activation, Average, GaussianNaiveBayes, Layer, Leaves, Linear, LinearBooster, LinearTrees, Neural,
+    Nodes, NumberFormat, Term, TermScores, Trees,
 };
 use foretell_model::head::{
     ClassPredict, Classification, LabelRule, Link, LogProbability, Probability, Regression,
@@ -69,12 +69,13 @@ pub(crate) fn classifier(
         decision: None,
         margin: None,
         predict: ClassPredict::Label,
+        rounds: 1.0,
     }
 }
 
 pub(crate) fn regression(outputs: usize, link: Link) -> Head {
     let shape = if outputs == 1 { Shape::Vector } else { Shape::Matrix(outputs) };
-    Head::Regression(Regression { shape, link, margin: true })
+    Head::Regression(Regression { shape, link, margin: true, rounds: 1.0 })
 }
 
 pub(crate) fn linear(features: usize, outputs: usize, numbers: &mut Numbers) -> Estimator {
@@ -134,6 +135,7 @@ pub(crate) fn forest(
         nodes,
         leaves: Leaves { width, values: numbers.floats(trees * leaves * width) },
         category_sets: Vec::new(),
+        truncate_negative: false,
         input: NumberFormat::Single,
         equal_left: true,
         sum: NumberFormat::Double,
@@ -358,13 +360,36 @@ fn others(numbers: &mut Numbers) -> Vec<Named> {
     let head = many(3, LabelRule::LargestScore, Probability::Softmax);
     let mut discriminant = parts(WIDTH, Vec::new(), fitted(linear(WIDTH, 3, numbers), head));
     discriminant.pipeline.transform = Some(vec![scale(numbers), Step::Project(projection)]);
+    let leaves = forest(WIDTH, 9, 3, 3, false, numbers);
+    let leaves =
+        Trees { input: NumberFormat::Double, missing: true, truncate_negative: true, ..special(leaves) };
+    let linear_trees = LinearTrees {
+        constants: numbers.floats(leaves.leaves.values.len()),
+        starts: (0..=leaves.leaves.values.len()).map(|leaf| leaf / 2 * 3).collect(),
+        features: (0..leaves.leaves.values.len() as u32 / 2 * 3).map(|entry| entry % WIDTH as u32).collect(),
+        coefficients: numbers.floats(leaves.leaves.values.len() / 2 * 3),
+        trees: leaves,
+    };
+    let each = Probability::SigmoidEach { scale: 0.5 };
+    let head = Classification { rounds: 3.0, ..classifier(3, LabelRule::LargestProbability, Some(each)) };
+    let linear_trees = fitted(Estimator::LinearTrees(linear_trees), Head::Classification(head));
     vec![
+        ("linear trees", model(WIDTH, Vec::new(), linear_trees)),
         ("naive bayes", model(WIDTH, Vec::new(), bayes)),
         ("linear booster", model(WIDTH, Vec::new(), booster)),
         ("constant", model(WIDTH, Vec::new(), constant)),
         ("discriminant", Model::new(discriminant).unwrap()),
         ("sum", model(WIDTH, Vec::new(), sum(numbers))),
     ]
+}
+
+/// The same trees, with zero counted as missing in some splits, and a category set in the first.
+fn special(mut trees: Trees) -> Trees {
+    trees.nodes.zero_missing = (0..trees.nodes.left.len()).map(|node| node % 3 == 0).collect();
+    trees.nodes.categorical[0] = true;
+    trees.nodes.threshold[0] = 0.0;
+    trees.category_sets = vec![vec![0, 70]];
+    trees
 }
 
 /// Boosted trees that start from a logistic regression.

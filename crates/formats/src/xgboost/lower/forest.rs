@@ -37,6 +37,7 @@ pub(super) fn trees(
         nodes: Nodes::default(),
         leaves: Leaves { width: if vectors { outputs } else { 1 }, values: Vec::new() },
         category_sets: Vec::new(),
+        truncate_negative: false,
         input: NumberFormat::Single,
         equal_left: false,
         sum: NumberFormat::Single,

@@ -196,6 +196,7 @@ impl Objective {
             decision: None,
             margin: Some(shape(learner.outputs())),
             predict,
+            rounds: 1.0,
         }
     }
 }
@@ -205,7 +206,7 @@ fn logit(probability: f32) -> f32 {
 }
 
 fn regression(outputs: usize, link: Link) -> Regression {
-    Regression { shape: shape(outputs), link, margin: true }
+    Regression { shape: shape(outputs), link, margin: true, rounds: 1.0 }
 }
 
 fn unsupported(learner: &Learner, option: &str, value: &str, supported: &str) -> FormatError {

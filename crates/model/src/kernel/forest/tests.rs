@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::estimator::{Leaves, Nodes};
+use crate::estimator::{Leaves, NEAR_ZERO, Nodes};
 
 const FEATURES: usize = 3;
 
@@ -11,7 +11,14 @@ const FEATURES: usize = 3;
 #[derive(Debug, Clone)]
 enum Tree {
     Leaf([f64; 2]),
-    Split { feature: u32, threshold: f64, set: Option<u32>, missing_left: bool, children: Box<[Tree; 2]> },
+    Split {
+        feature: u32,
+        threshold: f64,
+        set: Option<u32>,
+        missing_left: bool,
+        zero_missing: bool,
+        children: Box<[Tree; 2]>,
+    },
 }
 
 /// Numbers close together, at the edges of float32, and some that stand for categories.
@@ -20,7 +27,7 @@ fn number() -> impl Strategy<Value = f64> {
     prop_oneof![
         8 => prop::sample::select(vec![
             f64::NEG_INFINITY, -1e300, -999.0, -0.5, -0.0, 0.0, 0.1, single, single.next_up(), single.next_down(),
-            f64::from(0.1f32.next_up()), 1.0, 1.5, 2.0, 63.0, 64.0, 65.9, 1e10, 3.5e38, 1e300, f64::INFINITY,
+            f64::from(0.1f32.next_up()), 1.0, 1.5, 1e-36, -NEAR_ZERO, NEAR_ZERO.next_up(), -1.0, 2.0, 63.0, 64.0, 65.9, 1e10, 3.5e38, 1e300, f64::INFINITY,
         ]),
         1 => any::<f64>().prop_filter("a number", |x| !x.is_nan()),
     ]
@@ -31,12 +38,13 @@ fn tree() -> impl Strategy<Value = Tree> {
     leaf.prop_recursive(7, 60, 2, |inner| {
         let set = prop::option::weighted(0.2, 0u32..2);
         let children = [inner.clone(), inner].prop_map(Box::new);
-        let split = (0..FEATURES as u32, number(), set, any::<bool>(), children);
-        split.prop_map(|(feature, threshold, set, missing_left, children)| Tree::Split {
+        let split = (0..FEATURES as u32, number(), set, any::<[bool; 2]>(), children);
+        split.prop_map(|(feature, threshold, set, missing, children)| Tree::Split {
             feature,
             threshold,
             set,
-            missing_left,
+            missing_left: missing[0],
+            zero_missing: missing[1],
             children,
         })
     })
@@ -50,6 +58,8 @@ struct Choices {
     equal_left: bool,
     sets: bool,
     vectors: bool,
+    zero_missing: bool,
+    truncate_negative: bool,
     average: Average,
     missing_value: Option<f64>,
 }
@@ -57,9 +67,19 @@ struct Choices {
 fn choices() -> impl Strategy<Value = Choices> {
     let average = prop::sample::select(vec![Average::SumFromBase, Average::SumThenBase, Average::Mean]);
     let missing = prop::sample::select(vec![None, Some(0.0), Some(-999.0)]);
-    (any::<[bool; 5]>(), average, missing).prop_map(|(flags, average, missing_value)| {
-        let [single_input, single_sum, equal_left, sets, vectors] = flags;
-        Choices { single_input, single_sum, equal_left, sets, vectors, average, missing_value }
+    (any::<[bool; 7]>(), average, missing).prop_map(|(flags, average, missing_value)| {
+        let [single_input, single_sum, equal_left, sets, vectors, zero_missing, truncate_negative] = flags;
+        Choices {
+            single_input,
+            single_sum,
+            equal_left,
+            sets,
+            vectors,
+            zero_missing,
+            truncate_negative,
+            average,
+            missing_value,
+        }
     })
 }
 
@@ -73,6 +93,7 @@ fn ensemble(drawn: &[Tree], choices: &Choices) -> Trees {
         nodes: Nodes::default(),
         leaves: Leaves { width: if choices.vectors { 2 } else { 1 }, values: Vec::new() },
         category_sets: if choices.sets { vec![vec![0, 1, 63, 64], vec![2, 65, 200]] } else { Vec::new() },
+        truncate_negative: choices.truncate_negative,
         input: format(choices.single_input),
         equal_left: choices.equal_left,
         sum: format(choices.single_sum),
@@ -92,18 +113,19 @@ fn ensemble(drawn: &[Tree], choices: &Choices) -> Trees {
 
 /// Children before parents: the kernel must not rely on any order.
 fn lay_out(tree: &Tree, trees: &mut Trees, choices: &Choices) -> u32 {
-    let (feature, threshold, left, right, missing_left, categorical) = match tree {
+    let (feature, threshold, left, right, missing, categorical) = match tree {
         Tree::Leaf(values) => {
             let leaf = (trees.leaves.values.len() / trees.leaves.width) as u32;
             trees.leaves.values.extend(&values[..trees.leaves.width]);
-            (0, 0.0, leaf, leaf, false, false)
+            (0, 0.0, leaf, leaf, [false; 2], false)
         }
-        Tree::Split { feature, threshold, set, missing_left, children } => {
+        Tree::Split { feature, threshold, set, missing_left, zero_missing, children } => {
             let right = lay_out(&children[1], trees, choices);
             let left = lay_out(&children[0], trees, choices);
+            let missing = [*missing_left, *zero_missing];
             match set.filter(|_| choices.sets) {
-                Some(set) => (*feature, f64::from(set), left, right, *missing_left, true),
-                None => (*feature, *threshold, left, right, *missing_left, false),
+                Some(set) => (*feature, f64::from(set), left, right, missing, true),
+                None => (*feature, *threshold, left, right, missing, false),
             }
         }
     };
@@ -111,7 +133,10 @@ fn lay_out(tree: &Tree, trees: &mut Trees, choices: &Choices) -> u32 {
     trees.nodes.threshold.push(threshold);
     trees.nodes.left.push(left);
     trees.nodes.right.push(right);
-    trees.nodes.missing_left.push(missing_left);
+    trees.nodes.missing_left.push(missing[0]);
+    if choices.zero_missing {
+        trees.nodes.zero_missing.push(missing[1]);
+    }
     trees.nodes.categorical.push(categorical);
     trees.nodes.left.len() as u32 - 1
 }
@@ -151,11 +176,13 @@ fn goes_left(trees: &Trees, node: usize, x: f64) -> bool {
     let x = if trees.missing_value == Some(x) { f64::NAN } else { x };
     let x = if trees.input == NumberFormat::Single { f64::from(x as f32) } else { x };
     let threshold = trees.nodes.threshold[node];
-    if x.is_nan() {
+    let zero_is_missing = trees.nodes.zero_missing.get(node).is_some_and(|zero_missing| *zero_missing);
+    if x.is_nan() || (zero_is_missing && x.abs() <= NEAR_ZERO) {
         trees.nodes.missing_left[node]
     } else if trees.nodes.categorical[node] {
         let set = &trees.category_sets[threshold as usize];
-        x >= 0.0 && set.iter().any(|category| f64::from(*category) == x.trunc())
+        let lowest = if trees.truncate_negative { x > -1.0 } else { x >= 0.0 };
+        lowest && set.iter().any(|category| f64::from(*category) == x.trunc())
     } else if trees.equal_left {
         x <= threshold
     } else {
@@ -223,6 +250,7 @@ fn trees_too_large_for_narrow_nodes_are_walked_all_the_same() {
         nodes,
         leaves: Leaves { width: 1, values: (0..=splits).map(f64::from).collect() },
         category_sets: Vec::new(),
+        truncate_negative: false,
         input: NumberFormat::Single,
         equal_left: true,
         sum: NumberFormat::Double,
@@ -245,6 +273,8 @@ fn a_value_that_is_refused_is_named_by_its_position() {
         equal_left: true,
         sets: false,
         vectors: false,
+        zero_missing: false,
+        truncate_negative: false,
         average: Average::SumFromBase,
         missing_value: None,
     };
