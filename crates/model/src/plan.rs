@@ -7,7 +7,7 @@ use foretell_frame::{Frame, Kind, Schema, Slot};
 use crate::error::{Problem, Refusal};
 use crate::kernel::Dense;
 use crate::step::{
-    Accepts, Arithmetic, BranchPlan, EncodePlan, Function, ImputePlan, Normalize, apply_parallel,
+    Accepts, Arithmetic, BranchPlan, CodesPlan, EncodePlan, Function, ImputePlan, Normalize, apply_parallel,
 };
 
 /// One operation on the block of numbers.
@@ -20,6 +20,7 @@ pub(crate) enum Op {
     Gather(Vec<usize>),
     Impute(ImputePlan),
     Encode(EncodePlan),
+    Codes(CodesPlan),
     Parallel(Vec<BranchPlan>),
     Project(Dense<f64>),
 }
@@ -305,6 +306,11 @@ impl Op {
             Self::Elementwise(functions) => {
                 let (width, mut numbers) = block.in_place(pool);
                 functions.iter().for_each(|function| function.apply(&mut numbers));
+                return Ok(Block::owned(width, numbers));
+            }
+            Self::Codes(codes) => {
+                let (width, mut numbers) = block.in_place(pool);
+                codes.apply(&mut numbers, width);
                 return Ok(Block::owned(width, numbers));
             }
             Self::Gather(positions) => block.gather(positions, rows, pool),

@@ -18,6 +18,7 @@ mod compose;
 mod decompose;
 mod dummy;
 mod encode;
+mod hist_boosting;
 mod impute;
 mod linear;
 mod naive_bayes;

@@ -1,8 +1,8 @@
 //! The table of all classes that are understood.
 
 use super::{
-    Lowering, boosting, columns, compose, decompose, dummy, encode, impute, linear, naive_bayes, neural,
-    scale, trees,
+    Lowering, boosting, columns, compose, decompose, dummy, encode, hist_boosting, impute, linear,
+    naive_bayes, neural, scale, trees,
 };
 use crate::pickle::Class;
 use crate::xgboost;
@@ -64,6 +64,8 @@ fn of_scikit_learn(class: &str) -> Option<Lowering> {
         "RandomForestRegressor" | "ExtraTreesRegressor" => trees::forest_regressor,
         "GradientBoostingClassifier" => boosting::classifier,
         "GradientBoostingRegressor" => boosting::regression,
+        "HistGradientBoostingClassifier" => hist_boosting::classifier,
+        "HistGradientBoostingRegressor" => hist_boosting::regression,
 
         "MLPClassifier" => neural::classifier,
         "MLPRegressor" => neural::regression,

@@ -4,6 +4,7 @@
 //! columns together, as scikit-learn counts them. A file per kind holds its data, its check (`infer`), and what
 //! it does (`apply`), with a compiled form (`...Plan`) where the data is not yet the fastest to work with.
 
+mod codes;
 mod elementwise;
 mod encode;
 mod impute;
@@ -12,6 +13,7 @@ mod parallel;
 mod project;
 mod scale;
 
+pub use codes::Codes;
 pub use elementwise::Function;
 pub use encode::{Categories, OneHot, Ordinal, Unknown};
 pub use impute::Impute;
@@ -19,6 +21,7 @@ pub use normalize::{Norm, Normalize};
 pub use parallel::Branch;
 pub use scale::{Arithmetic, Scale};
 
+pub(crate) use codes::CodesPlan;
 pub(crate) use encode::EncodePlan;
 pub(crate) use impute::ImputePlan;
 pub(crate) use parallel::{BranchPlan, apply as apply_parallel};
@@ -46,6 +49,8 @@ pub enum Step {
     OneHot(OneHot),
     /// The position of the category.
     Ordinal(Ordinal),
+    /// Codes of one byte, missing where they are not known.
+    Codes(Codes),
     /// Branches that each see some of the columns, side by side: `ColumnTransformer` and `FeatureUnion`.
     Parallel(Vec<Branch>),
     /// Keeps some columns, in this order.
@@ -81,6 +86,7 @@ impl Step {
             Self::Impute(_) => "impute",
             Self::OneHot(_) => "one-hot",
             Self::Ordinal(_) => "ordinal",
+            Self::Codes(_) => "codes",
             Self::Parallel(_) => "columns",
             Self::Select(_) => "select",
             Self::Project(_) => "project",
@@ -99,6 +105,7 @@ impl Step {
             Self::Impute(impute) => impute.infer(columns, facts),
             Self::OneHot(one_hot) => one_hot.infer(columns, facts),
             Self::Ordinal(ordinal) => ordinal.infer(columns, facts),
+            Self::Codes(codes) => codes.infer(columns, facts),
             Self::Parallel(branches) => parallel::infer(branches, columns, facts),
             Self::Select(positions) => select(positions, columns),
             Self::Project(linear) => project::infer(linear, columns, facts),
@@ -116,6 +123,7 @@ impl Step {
             Self::Impute(impute) => impute.compile(layout),
             Self::OneHot(one_hot) => one_hot.compile(layout),
             Self::Ordinal(ordinal) => ordinal.compile(layout),
+            Self::Codes(codes) => codes.compile(layout),
             Self::Parallel(branches) => parallel::compile(branches, layout),
             Self::Select(positions) => {
                 let (gather, layout) = layout.gather(positions);

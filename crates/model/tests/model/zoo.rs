@@ -9,8 +9,8 @@ use foretell_model::head::{
     ClassPredict, Classification, LabelRule, Link, LogProbability, Probability, Regression,
 };
 use foretell_model::step::{
-    Accepts, Arithmetic, Branch, Categories, Function, Impute, Norm, Normalize, OneHot, Ordinal, Scale, Step,
-    Unknown,
+    Accepts, Arithmetic, Branch, Categories, Codes, Function, Impute, Norm, Normalize, OneHot, Ordinal,
+    Scale, Step, Unknown,
 };
 use foretell_model::{Estimator, Fitted, Head, Model, ModelParts, Pipeline, Provenance, Task};
 
@@ -332,7 +332,10 @@ fn ensembles(numbers: &mut Numbers) -> Vec<Named> {
         }
     }
     let head = regression(1, Link::Identity);
-    models.push(("categorical trees", model(WIDTH, Vec::new(), fitted(Estimator::Trees(trees), head))));
+    let known = vec![None, Some(vec![0, 1]), None, None, Some(vec![0])];
+    let fitted = fitted(Estimator::Trees(trees), head);
+    models.push(("categorical trees", model(WIDTH, Vec::new(), fitted.clone())));
+    models.push(("category codes", model(WIDTH, vec![Step::Codes(Codes { known })], fitted)));
     models
 }
 
