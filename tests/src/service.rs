@@ -19,14 +19,10 @@ pub fn binary() -> &'static Path {
 
 fn build() -> PathBuf {
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args([
-        "build",
-        "-p",
-        "foretell-cli",
-        "--bin",
-        "foretell",
-        "--message-format=json-render-diagnostics",
-    ]);
+    // With a test among the targets cargo chooses the same features as `cargo test --workspace`, which has built all of
+    // this already; without, it would compile half of the dependencies a second time.
+    cargo.args(["build", "--workspace", "--bin", "foretell", "--test", "tidy"]);
+    cargo.arg("--message-format=json-render-diagnostics");
     if !cfg!(debug_assertions) {
         cargo.arg("--release");
     }
@@ -34,7 +30,8 @@ fn build() -> PathBuf {
     assert!(output.status.success(), "cargo build failed");
     let stdout = String::from_utf8(output.stdout).expect("cargo writes UTF-8");
     let messages = stdout.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let path = messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from)).next_back();
+    let mut executables = messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from));
+    let path = executables.find(|path| path.file_stem().is_some_and(|name| name == "foretell"));
     path.expect("cargo names the executable it built")
 }
 

@@ -15,10 +15,10 @@ fn a_visitor_tries_out_the_iris_service() {
     browser.click(r#".opblock-post .opblock-summary-path[data-path="/v1/iris/predict"]"#);
     browser.click(".opblock-post.is-open .try-out__btn");
     browser.click(".opblock-post.is-open .execute");
-    let status = browser.text(".opblock-post.is-open .live-responses-table .response-col_status");
+    let status = browser.text(".opblock-post.is-open .live-responses-table tbody .response-col_status");
     assert!(status.starts_with("200"), "{status}");
-    let answer =
-        browser.text(".opblock-post.is-open .live-responses-table .response-col_description .highlight-code");
+    let answer = browser
+        .text(".opblock-post.is-open .live-responses-table tbody .response-col_description .highlight-code");
     for key in ["prediction", "probability", "log_probability"] {
         assert!(answer.contains(key), "no `{key}` in {answer}");
     }
