@@ -43,9 +43,10 @@ fn a_stop_answers_the_requests_under_way() {
     assert!(TcpStream::connect(&address).is_err());
 }
 
+/// What a start that must fail says; one that does not fail is ended after a while.
 fn serve(arguments: &[&str]) -> Output {
-    let mut command = Command::new(binary());
-    command.arg("serve").args(arguments).output().expect("foretell runs")
+    let mut command = Command::new("timeout");
+    command.arg("30").arg(binary()).arg("serve").args(arguments).output().expect("`timeout` runs")
 }
 
 /// Asserts that a start fails with this exit status and that its message has all of these words.
