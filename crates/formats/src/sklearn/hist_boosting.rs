@@ -47,7 +47,7 @@ pub(super) fn regression(value: &Value<'_>, input: Input) -> Result<Lowered> {
             return Err(value.unsupported_option("loss", other, supported));
         }
     };
-    let head = Head::Regression(Regression { shape: Shape::Vector, link, margin: false });
+    let head = Head::Regression(Regression { shape: Shape::Vector, link, margin: false, rounds: 1.0 });
     boosted(value, input, 1, head)
 }
 
