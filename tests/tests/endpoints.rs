@@ -189,6 +189,9 @@ fn a_route_answers_alike_whatever_the_form_of_the_body() {
     }
     assert_eq!(service.post("/v2/kind", &record).ok(), json!({"kind": 1, "sure": 0.0}));
 
+    // A row of missing values is as short as a row can be.
+    assert_eq!(service.post("/plain", &json!({"data": ",,,"})).status, 200);
+
     let answer = service.post("/plain", &record).ok();
     assert_eq!((&answer["prediction"], &answer["probability"]), (&Value::Null, &json!([0.0, 1.0, 0.0])));
     assert_eq!(service.post("/plain?outputs=prediction", &record).ok()["prediction"], 1);

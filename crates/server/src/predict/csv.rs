@@ -8,6 +8,11 @@ use crate::problem::{Fault, MAX_ERRORS, Place, Problem};
 
 use super::layout::{Decoded, Layout};
 
+/// What the reader counts for a cell beside its text: a row of empty cells is no longer than its commas.
+const BYTES_OF_A_CELL: usize = 8;
+/// Room for a row that has more cells than the model has features, so that the error says how many.
+const LEAST_ROW_BYTES: usize = 1024;
+
 /// Decodes a `text/csv` body.
 ///
 /// # Errors
@@ -46,7 +51,7 @@ fn decode_as(
         header: Header::Names,
         target: None,
         chunk_rows: max_rows.saturating_add(1),
-        max_row_bytes: text.len().max(1),
+        max_row_bytes: text.len() + schema.len() * BYTES_OF_A_CELL + LEAST_ROW_BYTES,
         max_violations: MAX_ERRORS,
     };
     let unreadable = |error| unreadable(&error, place);
