@@ -43,6 +43,9 @@ pub(crate) struct ModelArguments {
     /// Model file: a scikit-learn pickle or joblib file, or an XGBoost model
     #[arg(value_name = "MODEL")]
     pub(crate) model: PathBuf,
+    /// Names of the model's features, where the file knows none
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+    pub(crate) features: Option<Vec<String>>,
     #[command(flatten)]
     pub(crate) limits: LimitArguments,
 }

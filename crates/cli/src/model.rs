@@ -9,11 +9,22 @@ use crate::failure::{Failure, io_text};
 
 /// Opens the model and makes it ready to predict.
 pub(crate) fn load(arguments: &ModelArguments) -> Result<LiveModel, Failure> {
+    load_for(arguments, || Ok(None))
+}
+
+/// The same; a transformer of any columns takes those of the table whose names `columns` tells.
+pub(crate) fn load_for(
+    arguments: &ModelArguments,
+    columns: impl FnOnce() -> Result<Option<Vec<String>>, Failure>,
+) -> Result<LiveModel, Failure> {
     let path = &arguments.model;
     let opened = open::open(path, &limits(&arguments.limits)).map_err(|error| refused(path, &error))?;
     let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    let naming = Naming { name, ..Naming::default() };
-    LiveModel::new(opened, naming).map_err(|error| not_loaded(path, &error))
+    let features = match &arguments.features {
+        None if opened.model.takes_any_columns() => columns()?,
+        features => features.clone(),
+    };
+    LiveModel::new(opened, Naming { name, features, version: None }).map_err(|error| not_loaded(path, &error))
 }
 
 /// The limits that were asked for, the defaults otherwise.

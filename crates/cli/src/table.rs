@@ -4,7 +4,9 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 use std::path::Path;
 
-use foretell_engine::table::{Chunk, Header, Note, ReadOptions, TableError, TableReader, Target};
+use foretell_engine::table::{
+    Chunk, Header, Note, ReadOptions, TableError, TableReader, Target, column_names,
+};
 use foretell_engine::{LiveModel, PredictError, complete_violations};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -65,6 +67,15 @@ impl<'a> Table<'a> {
             return Err(Failure::new(format!("table {} has no rows", self.shown)));
         }
         Ok(())
+    }
+
+    /// The names that a table in a file gives to its columns; none for stdin, which can be read only once.
+    pub(crate) fn column_names(&self) -> Result<Option<Vec<String>>, Failure> {
+        if self.path.as_os_str() == "-" {
+            return Ok(None);
+        }
+        let (input, _) = self.open()?;
+        column_names(input, &self.options).map_err(|error| self.unreadable(&error))
     }
 
     /// What a model says against the rows of a chunk.

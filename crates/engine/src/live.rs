@@ -3,11 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use foretell_frame::{
-    Cell, Frame, Kind, Labels, Method, MethodSet, RowBuilder, Schema, SchemaError, Shape, validate,
-};
+use foretell_frame::{Cell, Frame, Kind, Labels, Method, MethodSet, RowBuilder, Schema, Shape, validate};
 use foretell_model::head::ClassPredict;
-use foretell_model::{Head, Model, Part, Predictor, Provenance, Task};
+use foretell_model::{Head, Model, ModelError, Part, Predictor, Provenance, Task};
 
 use crate::open::{FileFacts, Opened};
 use crate::predict::{MAX_VIOLATIONS, PredictError, Worker};
@@ -66,8 +64,11 @@ pub enum LoadError {
     #[error("the configured `features` do not fit the model")]
     Features {
         /// Why.
-        source: SchemaError,
+        source: ModelError,
     },
+    /// It is a transformer of any columns, and nobody named them.
+    #[error("the file does not tell which columns the model takes; name them with `features`")]
+    UnknownColumns,
 }
 
 /// What the values of an output are.
@@ -93,6 +94,9 @@ impl LiveModel {
             Some(names) => model.with_names(names).map_err(|source| LoadError::Features { source })?,
             None => model,
         };
+        if model.takes_any_columns() {
+            return Err(LoadError::UnknownColumns);
+        }
         let version =
             naming.version.clone().unwrap_or_else(|| facts.sha256.chars().take(DIGEST_VERSION).collect());
         let predictor = Predictor::new(Arc::new(model));

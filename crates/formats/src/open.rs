@@ -54,7 +54,7 @@ fn pickled(
 ) -> Result<ModelParts, FormatError> {
     let pickle = Pickle::read(content, limits)?;
     let estimator = sklearn::find_estimator(&pickle.root())?;
-    let lowered = sklearn::lower_whole(&estimator)?;
+    let lowered = sklearn::lower(&estimator, sklearn::Input::default())?;
     let writer = if pickle.is_joblib() { "joblib" } else { "pickle" };
     let protocol = pickle.protocol();
     let format = match compression {

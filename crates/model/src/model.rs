@@ -123,13 +123,26 @@ impl Model {
         Ok(Self { schema, pipeline, task, transformed, output_names, description, provenance })
     }
 
-    /// The same model with other names for its features, for a file that knows none.
+    /// The same model with other names for its features, for a file that knows none. A model that
+    /// [takes any columns](Self::takes_any_columns) takes these from now on.
     ///
     /// # Errors
     /// Another number of names than features, or a name twice.
-    pub fn with_names(mut self, names: &[String]) -> Result<Self, SchemaError> {
-        self.schema = self.schema.renamed(names)?;
+    pub fn with_names(mut self, names: &[String]) -> Result<Self, ModelError> {
+        if self.takes_any_columns() {
+            let mut facts = Facts::new(names.len()).map_err(|error| error.within("input"))?;
+            self.transformed = self.pipeline.infer(facts.columns(), &mut facts)?.columns;
+            self.schema = facts.schema(Some(names.to_vec()))?;
+        } else {
+            self.schema = self.schema.renamed(names)?;
+        }
         Ok(self)
+    }
+
+    /// Whether it is a transformer whose file does not tell which columns it takes, such as scikit-learn's
+    /// `FunctionTransformer` before 1.2: its user has to name them.
+    pub fn takes_any_columns(&self) -> bool {
+        self.schema.is_empty() && self.pipeline.estimator.is_none()
     }
 
     /// The features it takes.

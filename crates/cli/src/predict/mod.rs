@@ -23,11 +23,11 @@ const ALONE: Duration = Duration::from_millis(2);
 
 pub(crate) fn run(arguments: &PredictArguments) -> Result<(), Failure> {
     let wanted = Wanted::parse(&arguments.outputs)?;
-    let model = model::load(&arguments.model)?;
+    let table = Table::new(&arguments.input, &arguments.table, None);
+    let model = model::load_for(&arguments.model, || table.column_names())?;
     let methods = wanted.of(&model)?;
     let mut output = Output::open(arguments.output.as_deref())?;
     let mut writer = Writer::new(format(arguments), &model, methods);
-    let table = Table::new(&arguments.input, &arguments.table, None);
     let (mut worker, pool) = (Worker::new(), Pool::new(PoolOptions::default()));
     table.for_each_chunk(&model, |chunk| {
         let alone = model.cost().of(chunk.rows()) < ALONE;

@@ -92,6 +92,16 @@ fn help() {
 }
 
 #[test]
+fn a_transformer_of_any_columns_takes_those_that_are_named() {
+    const ANY: &str = "sk1.1-prep-identity-function/model.pkl";
+    Session::new()
+        .run_with(&format!("predict {ANY} - --format csv"), b"a,b\n1,2\n", &[])
+        .run_with(&format!("predict {ANY} - --format csv --features a,b"), b"a,b\n1,2\n", &[])
+        .run(&format!("inspect {ANY}"))
+        .check("any_columns");
+}
+
+#[test]
 fn wrong_usage() {
     Session::new()
         .run("")

@@ -6,8 +6,8 @@ use csv_core::ReadRecordResult;
 use foretell_frame::{RowBuilder, Schema, TextColumn};
 
 use super::cells::set_text_cell;
-use super::plan::{Plan, Role, is_header};
-use super::{Chunk, Note, ReadOptions, TableError};
+use super::plan::{Plan, Role, is_header, looks_like_names};
+use super::{Chunk, Header, Note, ReadOptions, TableError};
 
 /// Bytes read at once.
 const BUFFER_BYTES: usize = 64 << 10;
@@ -129,6 +129,24 @@ impl<R: Read> Records<R> {
 /// The text of a cell.
 pub(crate) fn utf8(cell: &[u8], line: u64, column: usize) -> Result<&str, TableError> {
     std::str::from_utf8(cell).map_err(|_| TableError::NotUtf8 { line, column: column + 1 })
+}
+
+/// The names that the first row gives to the columns; `None` when it is a row of values.
+pub(super) fn column_names(
+    inner: impl Read,
+    options: &ReadOptions,
+) -> Result<Option<Vec<String>>, TableError> {
+    let mut record = Record::default();
+    if !Records::new(inner, options.max_row_bytes).read(&mut record)? {
+        return Err(TableError::Empty);
+    }
+    let first = record.texts()?;
+    let header = match options.header {
+        Header::Present => true,
+        Header::Absent => false,
+        Header::Auto | Header::Names => looks_like_names(&first),
+    };
+    Ok(header.then_some(first))
 }
 
 /// Rows of a CSV text for a schema.

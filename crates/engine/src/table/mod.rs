@@ -229,6 +229,22 @@ impl<'a> TableReader<'a> {
     }
 }
 
+/// The names that the first row of a CSV table gives to its columns; `None` when it is a row of values, and for JSON
+/// Lines.
+///
+/// # Errors
+/// An empty or unreadable table, a format that is not supported.
+pub fn column_names(mut input: impl Read, options: &ReadOptions) -> Result<Option<Vec<String>>, TableError> {
+    let start = sniff(&mut input)?;
+    match format_of(&start)? {
+        TableFormat::Csv => {
+            let start = start.strip_prefix(BOM).unwrap_or(&start);
+            csv::column_names(start.chain(input), options)
+        }
+        TableFormat::JsonLines => Ok(None),
+    }
+}
+
 pub(crate) const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// Reads the first bytes of a table.

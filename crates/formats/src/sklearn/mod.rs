@@ -126,8 +126,8 @@ impl Lowered {
         let output_names = self.output_names();
         ModelParts {
             pipeline: self.pipeline,
-            // An estimator that does not look at its input and whose file does not tell how wide that was takes
-            // rows of any columns and uses none of them.
+            // Where the file does not tell: an estimator that does not look at its input takes rows of any columns
+            // and uses none of them, a transformer's columns are named by its user.
             names: if self.features.is_none() { Some(Vec::new()) } else { self.names },
             features: self.features.unwrap_or(0),
             task: self.task,
@@ -206,30 +206,6 @@ pub fn lower(value: &Value<'_>, input: Input) -> Result<Lowered> {
         && let Some(names) = present(value, "feature_names_in_")?
     {
         lowered.names = Some(names.text_vector(lowered.features)?);
-    }
-    Ok(lowered)
-}
-
-/// Lowers the estimator that a whole file is about.
-///
-/// # Errors
-/// As [`lower`], and a transformer whose file does not tell how many columns it takes.
-pub fn lower_whole(value: &Value<'_>) -> Result<Lowered> {
-    let lowered = lower(value, Input::default())?;
-    let blind = lowered.pipeline.estimator.as_ref().is_some_and(|fitted| match fitted.estimator {
-        Estimator::Constant(_) => true,
-        Estimator::Linear(_)
-        | Estimator::LinearBooster(_)
-        | Estimator::Trees(_)
-        | Estimator::LinearTrees(_)
-        | Estimator::Neural(_)
-        | Estimator::GaussianNaiveBayes(_)
-        | Estimator::Sum(_) => false,
-    });
-    if lowered.features.is_none() && !blind {
-        let detail =
-            "the file does not tell how many columns it takes; save it in a pipeline with an estimator";
-        return Err(value.invalid(detail));
     }
     Ok(lowered)
 }
