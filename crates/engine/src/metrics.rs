@@ -95,6 +95,11 @@ fn roc_auc(known: &[usize], scores: &[f64]) -> Option<f64> {
 }
 
 /// Metrics of a regression; there must be at least one row.
+///
+/// ```
+/// let score = foretell_engine::metrics::regression(&[1.0, 2.0, 3.0], &[1.0, 2.0, 4.0]);
+/// assert_eq!((score.r2, score.mae), (0.5, 1.0 / 3.0));
+/// ```
 pub fn regression(known: &[f64], predicted: &[f64]) -> RegressionScore {
     let rows = known.len() as f64;
     let mean = known.iter().sum::<f64>() / rows;

@@ -169,13 +169,13 @@ fn split(model: &LiveModel, frame: &Frame, methods: MethodSet) -> Result<Predict
     let parts = rayon::current_num_threads().min(most).min(rows.max(1));
     let size = rows.div_ceil(parts).max(1);
     if parts == 1 {
-        return WORKER.with_borrow_mut(|worker| worker.compute(model, frame, methods).cloned());
+        return WORKER.with_borrow_mut(|worker| worker.compute_owned(model, frame, methods));
     }
     let part = |start: usize| {
         let mut rows_of_part = Frame::default();
         rows_of_part.copy_rows(frame, start, (start + size).min(rows));
         WORKER
-            .with_borrow_mut(|worker| worker.compute(model, &rows_of_part, methods).cloned())
+            .with_borrow_mut(|worker| worker.compute_owned(model, &rows_of_part, methods))
             .map_err(|error| error.shifted(start))
     };
     let answers: Vec<_> = (0..rows).into_par_iter().step_by(size).map(part).collect();

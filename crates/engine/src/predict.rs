@@ -100,6 +100,17 @@ impl Worker {
             .map_err(refused)?;
         Ok(&self.answer)
     }
+
+    /// Predicts a batch that is known to be valid, and gives the answer away.
+    pub(crate) fn compute_owned(
+        &mut self,
+        model: &LiveModel,
+        frame: &Frame,
+        methods: MethodSet,
+    ) -> Result<Predictions, PredictError> {
+        self.compute(model, frame, methods)?;
+        Ok(std::mem::take(&mut self.answer))
+    }
 }
 
 /// A refusal that is about one feature of one row is a violation like those of validation.

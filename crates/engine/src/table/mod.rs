@@ -164,7 +164,23 @@ enum Rows<'a> {
     Json(JsonRows<Box<dyn Read + 'a>>),
 }
 
-/// Reads a table row by row for one schema.
+/// Reads a table chunk by chunk for one schema.
+///
+/// ```
+/// use foretell_engine::table::{Chunk, ReadOptions, TableReader};
+/// use foretell_frame::{Feature, Schema};
+///
+/// let schema = Schema::new(vec![Feature::number("age"), Feature::text("city")], true)?;
+/// let table = "city,age,id\n\"Oslo, Norway\",41,7\n,39,8\n";
+/// let mut reader = TableReader::open(table.as_bytes(), &schema, &ReadOptions::default())?;
+/// let mut chunk = Chunk::default();
+/// assert!(reader.read(&mut chunk)?);
+/// assert_eq!(chunk.frame.numbers(), [41.0, 39.0]);
+/// assert_eq!(chunk.frame.texts()[0].iter().collect::<Vec<_>>(), [Some("Oslo, Norway"), None]);
+/// assert_eq!(reader.notes()[0].to_string(), "ignored a column the model does not take: `id`");
+/// assert!(!reader.read(&mut chunk)?);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 pub struct TableReader<'a> {
     schema: &'a Schema,
     rows: Rows<'a>,
