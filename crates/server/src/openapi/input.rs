@@ -71,7 +71,7 @@ impl Forms<'_> {
         json!({
             "type": "string",
             "description": "Rows of comma-separated values in the order of the model's features, one per line, without a header.",
-            "pattern": format!("^{row}(\\n{row})*$")
+            "pattern": format!("^{row}(\\r?\\n{row})*(\\r?\\n)?$")
         })
     }
 
@@ -184,7 +184,8 @@ fn described(feature: &Feature, mut schema: Value) -> Value {
 fn csv_cell(feature: &Feature) -> String {
     /// At most 15 digits, so that a whole number always has an exact float64, and not too large for any model.
     const NUMBER: &str = r"-?[0-9]{1,15}(\.[0-9]{1,15})?([eE][+-]?[0-9])?";
-    const TEXT: &str = r"[A-Za-z0-9_][A-Za-z0-9_ ]*";
+    /// A cell that begins with a quote is another way to write one, and a text that begins with a bracket is JSON.
+    const TEXT: &str = r#"[^,"\r\n\[\{\s][^,\r\n]*"#;
     let text = |cell: &Cell| match cell {
         Cell::Text(text) if text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') => Some(text.clone()),
         Cell::Number(_) => Some(value(cell).to_string().replace('.', r"\.")),
