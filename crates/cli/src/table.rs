@@ -8,7 +8,7 @@ use foretell_engine::table::{
     Chunk, Header, Note, ReadOptions, TableError, TableReader, Target, column_names,
 };
 use foretell_engine::{LiveModel, PredictError, complete_violations};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
 
 use crate::args::{HeaderRow, TableArguments};
 use crate::failure::{Failure, io_text, note};
@@ -59,8 +59,10 @@ impl<'a> Table<'a> {
             rows += chunk.rows();
             take(&mut chunk)?;
         }
-        progress.finish_and_clear();
-        for text in reader.notes().iter().map(Note::to_string) {
+        let notes = reader.notes();
+        // The bar goes before anything else is said.
+        drop((reader, progress));
+        for text in notes.iter().map(Note::to_string) {
             note(&format!("{}: {text}", self.shown));
         }
         if rows == 0 {
@@ -130,5 +132,7 @@ fn progress(file: &File) -> ProgressBar {
     };
     let bar = ProgressBar::with_draw_target(Some(size), ProgressDrawTarget::stderr());
     let template = "{wide_bar} {bytes}/{total_bytes} {eta}";
+    // However reading ends, what is said next finds an empty line.
+    let bar = bar.with_finish(ProgressFinish::AndClear);
     bar.with_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()))
 }

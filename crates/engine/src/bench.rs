@@ -87,9 +87,13 @@ pub fn run(model: &LiveModel, rows: &Frame, options: BenchOptions) -> Result<Ben
 
 /// What a request gets by default.
 fn served(model: &LiveModel) -> MethodSet {
-    let wanted = [Method::Label, Method::PredictProba, Method::Transform];
-    let set = wanted.into_iter().collect::<MethodSet>().and(model.methods());
-    if set.is_empty() { model.methods().and(MethodSet::EMPTY.with(Method::Predict)) } else { set }
+    let offered = model.methods();
+    let only = |method| MethodSet::EMPTY.with(method);
+    [only(Method::Label).with(Method::PredictProba), only(Method::Predict), only(Method::Transform)]
+        .into_iter()
+        .map(|wanted| wanted.and(offered))
+        .find(|found| !found.is_empty())
+        .unwrap_or(offered)
 }
 
 /// `count` rows from row `start` on, beginning again after the last.
