@@ -110,21 +110,30 @@ fn members_inherit_the_lints() {
     assert_none(&offences, "manifests without `[lints] workspace = true`");
 }
 
+fn has_keyword(code: &str, keyword: &str) -> bool {
+    code.split(|letter: char| !letter.is_alphanumeric() && letter != '_').any(|word| word == keyword)
+}
+
 #[test]
 fn only_kernels_are_unsafe() {
     let mut offences = Vec::new();
-    for (path, source) in sources().filter(|(path, _)| !path.starts_with("crates/model/src/kernel")) {
+    for (path, source) in sources() {
+        let kernel = path.starts_with("crates/model/src/kernel");
+        let mut reason_given = false;
         for (number, line) in source.lines().enumerate() {
             let code = code(line);
-            let keyword = code.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
             let lifted =
                 code.contains("unsafe_code") && (code.contains("allow(") || code.contains("expect("));
-            if lifted || keyword.into_iter().any(|word| word == "unsafe") {
+            let is_unsafe = has_keyword(&code, "unsafe");
+            reason_given |= line.trim_start().starts_with("// SAFETY:");
+            if kernel && is_unsafe && !reason_given || !kernel && (is_unsafe || lifted) {
                 offences.push(format!("{}:{}", path.display(), number + 1));
             }
+            // A reason holds for the statement under it.
+            reason_given &= !is_unsafe;
         }
     }
-    assert_none(&offences, "unsafe code outside `model::kernel`");
+    assert_none(&offences, "unsafe code outside `model::kernel`, or without its reason");
 }
 
 #[test]
