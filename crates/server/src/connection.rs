@@ -3,14 +3,13 @@
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::task::{Context, Poll};
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use hyper::rt::{Sleep, Timer};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -18,9 +17,9 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 use crate::metrics::Recorder;
-use crate::predict::Desk;
+use crate::predict::{Desk, Shelf};
 use crate::service;
-use crate::state::State;
+use crate::state::{State, UnderWay};
 
 /// How often idle connections are looked at: the resolution of their timeout.
 const TICK: Duration = Duration::from_millis(250);
@@ -37,7 +36,12 @@ pub(crate) struct Worker {
     pub(crate) desk: RefCell<Desk>,
     /// What the thread counts its requests with.
     pub(crate) recorder: Recorder,
-    clock: Arc<Clock>,
+    /// Requests of this thread that are under way.
+    pub(crate) requests: Arc<UnderWay>,
+    /// What the thread knows of the models.
+    pub(crate) shelf: RefCell<Shelf>,
+    /// The time as of the last tick.
+    now: Cell<Instant>,
     /// Wakes all connections, to look at the clock and at `closing`.
     wake: Notify,
     open: Cell<usize>,
@@ -50,12 +54,14 @@ pub(crate) struct Worker {
 impl Worker {
     /// Without connections.
     pub(crate) fn new(state: Arc<State>) -> Self {
-        let clock = Clock { start: Instant::now(), elapsed_ms: AtomicU64::new(0) };
+        let requests = state.new_counter();
         Self {
             state,
             desk: RefCell::default(),
             recorder: Recorder::default(),
-            clock: Arc::new(clock),
+            requests,
+            shelf: RefCell::default(),
+            now: Cell::new(Instant::now()),
             wake: Notify::new(),
             open: Cell::new(0),
             last_closed: Notify::new(),
@@ -132,13 +138,27 @@ pub(crate) fn open(stream: TcpStream, worker: &Rc<Worker>) {
     tokio::task::spawn_local(drive(stream, open));
 }
 
+/// What a connection is doing.
+struct Activity {
+    /// Requests being answered.
+    requests: Cell<usize>,
+    /// When the last answer was ready, or the connection opened: as of the tick before.
+    since: Cell<Instant>,
+}
+
 async fn drive(stream: TcpStream, open: Open) {
-    let worker = &open.0;
+    let worker = &*open.0;
     let config = &worker.state.config.server;
-    let service = service_fn(|request| async { Ok::<_, Infallible>(service::serve(worker, request).await) });
+    let activity = &Activity { requests: Cell::new(0), since: Cell::new(worker.now.get()) };
+    let service = service_fn(|request| async move {
+        activity.requests.update(|count| count + 1);
+        let response = service::serve(worker, request).await;
+        activity.requests.update(|count| count - 1);
+        activity.since.set(worker.now.get());
+        Ok::<_, Infallible>(response)
+    });
     let connection = http1::Builder::new()
-        .timer(ClockTimer(Arc::clone(&worker.clock)))
-        .header_read_timeout(config.idle_timeout)
+        .header_read_timeout(None)
         .max_header_size(config.max_head_bytes)
         .max_buf_size(config.max_head_bytes.saturating_mul(2).max(BUFFER))
         .serve_connection(TokioIo::new(stream), service);
@@ -154,6 +174,10 @@ async fn drive(stream: TcpStream, open: Open) {
                 return Poll::Pending;
             }
             wake.set(worker.wake.notified());
+            let idle = worker.now.get().saturating_duration_since(activity.since.get());
+            if activity.requests.get() == 0 && idle > config.idle_timeout {
+                return Poll::Ready(Ok(()));
+            }
             if worker.closing.get() && !std::mem::replace(&mut closing, true) {
                 connection.as_mut().graceful_shutdown();
             }
@@ -169,56 +193,7 @@ async fn drive(stream: TcpStream, open: Open) {
 pub(crate) async fn tick(worker: Rc<Worker>) {
     let mut interval = tokio::time::interval(TICK);
     loop {
-        interval.tick().await;
-        let elapsed = worker.clock.start.elapsed();
-        worker.clock.elapsed_ms.store(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX), Relaxed);
+        worker.now.set(interval.tick().await.into_std());
         worker.wake.notify_waiters();
     }
 }
-
-/// The time as of the last tick.
-#[derive(Debug)]
-struct Clock {
-    start: Instant,
-    elapsed_ms: AtomicU64,
-}
-
-impl Clock {
-    fn now(&self) -> Instant {
-        self.start + Duration::from_millis(self.elapsed_ms.load(Relaxed))
-    }
-}
-
-/// A timer for connections that [`tick`] wakes: its sleeps look at the clock and register nowhere.
-#[derive(Debug)]
-struct ClockTimer(Arc<Clock>);
-
-impl Timer for ClockTimer {
-    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {
-        self.sleep_until(self.now() + duration)
-    }
-
-    fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
-        Box::pin(ClockSleep { clock: Arc::clone(&self.0), deadline })
-    }
-
-    fn now(&self) -> Instant {
-        self.0.now()
-    }
-}
-
-#[derive(Debug)]
-struct ClockSleep {
-    clock: Arc<Clock>,
-    deadline: Instant,
-}
-
-impl Future for ClockSleep {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
-        if self.clock.now() >= self.deadline { Poll::Ready(()) } else { Poll::Pending }
-    }
-}
-
-impl Sleep for ClockSleep {}

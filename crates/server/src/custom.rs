@@ -18,7 +18,7 @@ use crate::path::{Pattern, PatternError};
 use crate::predict::{self, Outputs, Target, Wanted};
 use crate::problem::Problem;
 use crate::reply::Reply;
-use crate::request::{About, Call};
+use crate::request::Call;
 
 /// The first parts of the paths that are the service's own.
 const RESERVED: [&str; 8] =
@@ -150,9 +150,8 @@ pub(crate) async fn answer(
                 None => Target::Name(name.into()),
             };
             let model = predict::find(call, &target)?;
-            call.about.set(Some(About { model: Arc::clone(&model), rows: 0 }));
             let asked = match call.parameter("outputs") {
-                Some(names) if route.expression.is_none() => Some(Outputs::parse(&names, &model)?),
+                Some(names) if route.expression.is_none() => Some(Outputs::parse(&names, &model.live)?),
                 Some(_) | None => None,
             };
             let outputs = asked.as_ref().unwrap_or(outputs);

@@ -2,10 +2,9 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
-use std::sync::Arc;
+use std::rc::Rc;
 use std::time::Instant;
 
-use foretell_engine::LiveModel;
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::http::request::Parts;
@@ -13,6 +12,7 @@ use percent_encoding::percent_decode_str;
 use ulid::Ulid;
 
 use crate::connection::Worker;
+use crate::predict::Served;
 use crate::state::State;
 
 /// The header that carries a request's id, both ways.
@@ -81,7 +81,7 @@ pub(crate) struct Call<'a> {
 #[derive(Debug, Clone)]
 pub(crate) struct About {
     /// The model that answered or refused.
-    pub(crate) model: Arc<LiveModel>,
+    pub(crate) model: Rc<Served>,
     /// Rows decoded; 0 when the body was refused.
     pub(crate) rows: usize,
 }

@@ -209,7 +209,7 @@ impl<'p> Route<'p> {
             Self::Models => Ok(json(&models::list(&call.state().catalog.snapshot()))),
             Self::Model(name) => {
                 let model = predict::find(call, &Target::Name(Cow::Borrowed(name)))?;
-                Ok(json(&models::detail(&model, &call.state().catalog.snapshot())))
+                Ok(json(&models::detail(&model.live, &call.state().catalog.snapshot())))
             }
             Self::Health | Self::Ready => Ok(health::answer(call.state())),
             Self::Live => Ok(json(&serde_json::json!({"status": "alive"}))),

@@ -83,7 +83,7 @@ fn accept<'a>(call: &Call<'a>) -> Result<(Route<'a>, Option<Admitted<'a>>), Prob
     if *method != Method::OPTIONS {
         route.check(state, method)?;
     }
-    let admitted = (*method == Method::POST).then(|| state.admit()).transpose()?;
+    let admitted = (*method == Method::POST).then(|| state.admit(&call.worker.requests)).transpose()?;
     Ok((route, admitted))
 }
 
@@ -102,7 +102,9 @@ async fn finish(worker: &Worker, request: &Parts, id: &RequestId, mut reply: Rep
         headers.insert(CONTENT_TYPE, reply.content_type);
     }
     headers.insert(X_REQUEST_ID, id.header());
-    headers.extend(reply.headers.drain(..));
+    if !reply.headers.is_empty() {
+        headers.extend(reply.headers.drain(..));
+    }
     state.cors.apply(&request.headers, preflight, headers);
     if worker.draining() {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
@@ -138,7 +140,7 @@ async fn compress(request: &HeaderMap, reply: &mut Reply, from_bytes: usize) {
 fn count(call: &Call<'_>, about: Option<&About>, reply: &Reply) {
     let answered = Answered {
         pattern: call.pattern.get(),
-        model: about.map(|about| &about.model),
+        model: about.map(|about| &about.model.live),
         status: reply.status.as_u16(),
         elapsed: call.started.elapsed(),
         // Rows that were refused were not predicted.
@@ -158,7 +160,7 @@ fn note(call: &Call<'_>, about: Option<&About>, reply: &Reply) {
         return;
     }
     let (model, version, rows) =
-        about.map_or(("", "", 0), |about| (about.model.name(), about.model.version(), about.rows));
+        about.map_or(("", "", 0), |about| (about.model.live.name(), about.model.live.version(), about.rows));
     tracing::info!(
         request_id = call.id.as_str(),
         method = call.head.method.as_str(),

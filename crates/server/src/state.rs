@@ -1,7 +1,7 @@
 //! What all threads of a service share.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use foretell_engine::{Catalog, LiveCatalog, Pool, PoolOptions};
@@ -57,16 +57,25 @@ pub(crate) struct State {
     pub(crate) metrics: Metrics,
     /// Connections open.
     pub(crate) connections: AtomicUsize,
-    requests: AtomicUsize,
+    /// One counter per thread.
+    requests: Mutex<Vec<Arc<UnderWay>>>,
+    /// Number of threads.
+    threads: usize,
     phases: watch::Receiver<Phase>,
 }
 
+/// The requests of one thread that are under way: on a cache line of its own, because all threads look at it and one
+/// changes it all the time.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub(crate) struct UnderWay(AtomicUsize);
+
 /// A request under way; dropping it makes room for another.
-pub(crate) struct Admitted<'a>(&'a AtomicUsize);
+pub(crate) struct Admitted<'a>(&'a UnderWay);
 
 impl Drop for Admitted<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Relaxed);
+        self.0.0.fetch_sub(1, Relaxed);
     }
 }
 
@@ -80,6 +89,7 @@ impl State {
         catalog: Arc<LiveCatalog>,
         phases: watch::Receiver<Phase>,
     ) -> Result<Self, StartError> {
+        let threads = config.server.worker_count().max(1);
         let cors = CorsPolicy::new(&config.server.cors)?;
         let models = catalog.snapshot();
         let datasets = config.dataset.iter().map(|dataset| ServedDataset::load(dataset, &models));
@@ -96,7 +106,8 @@ impl State {
             openapi: OpenApi::default(),
             metrics: Metrics::new(),
             connections: AtomicUsize::new(0),
-            requests: AtomicUsize::new(0),
+            requests: Mutex::default(),
+            threads,
             phases,
         })
     }
@@ -134,18 +145,41 @@ impl State {
         self.metrics.render(&Gauges {
             version: env!("CARGO_PKG_VERSION"),
             ready: self.ready(),
-            in_flight: self.requests.load(Relaxed),
+            in_flight: self.under_way(),
             models: models.collect(),
         })
     }
 
-    /// Counts a request as under way until the answer is dropped.
+    /// A counter for one more thread.
+    pub(crate) fn new_counter(&self) -> Arc<UnderWay> {
+        let counter = Arc::<UnderWay>::default();
+        self.lock_requests().push(Arc::clone(&counter));
+        counter
+    }
+
+    /// Requests under way.
+    pub(crate) fn under_way(&self) -> usize {
+        self.lock_requests().iter().map(|counter| counter.0.load(Relaxed)).sum()
+    }
+
+    fn lock_requests(&self) -> MutexGuard<'_, Vec<Arc<UnderWay>>> {
+        // A panic while holding the lock cannot leave a half-made counter behind.
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a request as under way on the thread of `counter` until the answer is dropped.
     ///
     /// # Errors
     /// [`Problem::Overloaded`] when there are as many as allowed.
-    pub(crate) fn admit(&self) -> Result<Admitted<'_>, Problem> {
-        let before = self.requests.fetch_add(1, Relaxed);
-        let admitted = Admitted(&self.requests);
-        if before >= self.config.server.max_requests { Err(Problem::Overloaded) } else { Ok(admitted) }
+    pub(crate) fn admit<'c>(&self, counter: &'c UnderWay) -> Result<Admitted<'c>, Problem> {
+        let limit = self.config.server.max_requests;
+        let before = counter.0.fetch_add(1, Relaxed);
+        let admitted = Admitted(counter);
+        // While a thread keeps to its share, it need not know what the others do.
+        if before < limit / self.threads || self.under_way() <= limit {
+            Ok(admitted)
+        } else {
+            Err(Problem::Overloaded)
+        }
     }
 }

@@ -7,9 +7,40 @@ use foretell_frame::{Kind, Labels, Predictions, Shape};
 
 use super::outputs::{Output, Outputs};
 
+/// What stands in all answers of a model.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Envelope {
+    /// The text before the outputs.
+    head: Vec<u8>,
+    /// The text between the outputs and the request's id.
+    tail: Vec<u8>,
+}
+
+impl Envelope {
+    /// That of this model.
+    pub(super) fn new(model: &LiveModel) -> Self {
+        let (mut head, mut tail) = (Vec::new(), Vec::new());
+        head.extend_from_slice(b"{\"model\":");
+        string(&mut head, model.name());
+        head.extend_from_slice(b",\"version\":");
+        string(&mut head, model.version());
+        let classes = model.classes();
+        if !classes.is_empty() {
+            tail.extend_from_slice(b",\"classes\":");
+            match classes {
+                [only] => labels(&mut tail, only),
+                several => array(&mut tail, several, labels),
+            }
+        }
+        tail.extend_from_slice(b",\"request_id\":");
+        Self { head, tail }
+    }
+}
+
 /// What an answer says beside the predictions, and in which form.
 pub(super) struct Answer<'a> {
     pub(super) model: &'a LiveModel,
+    pub(super) envelope: &'a Envelope,
     pub(super) outputs: &'a Outputs,
     /// Whether one record was asked about, so that values stand alone and not in arrays of one.
     pub(super) one: bool,
@@ -20,25 +51,14 @@ impl Answer<'_> {
     /// The answer's text. `text` is memory to write it with.
     pub(super) fn encode(&self, predictions: &Predictions, text: &mut Vec<u8>) -> Bytes {
         text.clear();
-        text.extend_from_slice(b"{\"model\":");
-        string(text, self.model.name());
-        text.extend_from_slice(b",\"version\":");
-        string(text, self.model.version());
+        text.extend_from_slice(&self.envelope.head);
         for output in self.outputs.iter() {
             text.extend_from_slice(b",\"");
             text.extend_from_slice(output.name.as_bytes());
             text.extend_from_slice(b"\":");
             self.output(predictions, output, text);
         }
-        let classes = self.model.classes();
-        if !classes.is_empty() {
-            text.extend_from_slice(b",\"classes\":");
-            match classes {
-                [only] => labels(text, only),
-                several => array(text, several, labels),
-            }
-        }
-        text.extend_from_slice(b",\"request_id\":");
+        text.extend_from_slice(&self.envelope.tail);
         string(text, self.request_id);
         text.push(b'}');
         Bytes::copy_from_slice(text)

@@ -6,9 +6,11 @@ mod json;
 mod layout;
 mod outputs;
 mod scan;
+mod shelf;
 
 use std::borrow::Cow;
 use std::mem;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -24,9 +26,10 @@ use crate::reply::Reply;
 use crate::request::{About, Call};
 use crate::router::shown;
 
-use self::encode::Answer;
+use self::encode::{Answer, Envelope};
 use self::layout::{Decoded, Layout};
 pub(crate) use self::outputs::Outputs;
+pub(crate) use self::shelf::{Served, Shelf};
 
 /// Which model a path names.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,12 +57,12 @@ pub(crate) struct Desk {
 /// There is no such model, or the body is not what it takes.
 pub(crate) async fn answer(call: &Call<'_>, target: &Target<'_>, body: Bytes) -> Result<Reply, Problem> {
     let model = find(call, target)?;
-    call.about.set(Some(About { model: Arc::clone(&model), rows: 0 }));
-    let outputs = match call.parameter("outputs") {
-        Some(names) => Outputs::parse(&names, &model)?,
-        None => Outputs::of(&model),
+    let asked = call.parameter("outputs").map(|names| Outputs::parse(&names, &model.live)).transpose();
+    let outputs = match &asked {
+        Ok(asked) => asked.as_ref().unwrap_or(&model.defaults),
+        Err(problem) => return Err(problem.clone()),
     };
-    native(call, Wanted { model: &model, outputs: &outputs, as_rows: false }, body).await.map(Reply::json)
+    native(call, Wanted { model: &model, outputs, as_rows: false }, body).await.map(Reply::json)
 }
 
 /// The request id of examples.
@@ -69,7 +72,7 @@ pub(crate) const EXAMPLE_ID: &str = "01KAJ3V4T6Q0ZXH0M2N8R5W7YC";
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wanted<'a> {
     /// The model.
-    pub(crate) model: &'a Arc<LiveModel>,
+    pub(crate) model: &'a Rc<Served>,
     /// What is computed.
     pub(crate) outputs: &'a Outputs,
     /// Whether one record is answered like rows too, in lists.
@@ -79,7 +82,13 @@ pub(crate) struct Wanted<'a> {
 impl<'a> Wanted<'a> {
     fn answer(self, call: &'a Call<'_>, decoded: &Decoded) -> Answer<'a> {
         let one = decoded.one && !self.as_rows;
-        Answer { model: self.model, outputs: self.outputs, one, request_id: call.id.as_str() }
+        Answer {
+            model: &self.model.live,
+            envelope: &self.model.envelope,
+            outputs: self.outputs,
+            one,
+            request_id: call.id.as_str(),
+        }
     }
 }
 
@@ -87,7 +96,8 @@ impl<'a> Wanted<'a> {
 pub(crate) fn example(model: &LiveModel, outputs: &Outputs, one: bool) -> Option<Bytes> {
     let mut predicting = Predicting::new();
     let predictions = predicting.predict(model, &model.example(1), outputs.methods()).ok()?;
-    Some(Answer { model, outputs, one, request_id: EXAMPLE_ID }.encode(predictions, &mut Vec::new()))
+    let answer = Answer { model, envelope: &Envelope::new(model), outputs, one, request_id: EXAMPLE_ID };
+    Some(answer.encode(predictions, &mut Vec::new()))
 }
 
 /// The native answer of a model, as JSON, to a body in any of the forms that are accepted.
@@ -115,7 +125,8 @@ enum Step {
 
 /// Decodes a body, and predicts and encodes it unless that takes long.
 fn at_once(call: &Call<'_>, wanted: Wanted<'_>, body: &[u8]) -> Result<Step, Problem> {
-    let Wanted { model, outputs, .. } = wanted;
+    let Wanted { outputs, .. } = wanted;
+    let model = &wanted.model.live;
     let form = Form::of(&call.head.headers)?;
     let max_rows = call.state().config.server.max_rows;
     let mut desk = call.worker.desk.borrow_mut();
@@ -127,7 +138,7 @@ fn at_once(call: &Call<'_>, wanted: Wanted<'_>, body: &[u8]) -> Result<Step, Pro
         Form::Json => json::decode(body, model.schema(), max_rows, frame)?,
         Form::Csv => csv::decode(body, model.schema(), max_rows, frame)?,
     };
-    call.about.set(Some(About { model: Arc::clone(model), rows: frame.rows() }));
+    call.about.set(Some(About { model: Rc::clone(wanted.model), rows: frame.rows() }));
     if !Pool::is_inline(model, frame.rows()) {
         let job = Job { model: Arc::clone(model), frame: mem::take(frame), methods: outputs.methods() };
         return Ok(Step::Large(job, decoded));
@@ -162,27 +173,30 @@ async fn compute(call: &Call<'_>, job: Job, decoded: &Decoded) -> Result<Predict
 ///
 /// # Errors
 /// There is no such model.
-pub(crate) fn find(call: &Call<'_>, target: &Target<'_>) -> Result<Arc<LiveModel>, Problem> {
+pub(crate) fn find(call: &Call<'_>, target: &Target<'_>) -> Result<Rc<Served>, Problem> {
     let catalog = call.state().catalog.snapshot();
+    let mut shelf = call.worker.shelf.borrow_mut();
+    let models = shelf.of(&catalog);
+    let named = |name: &str| models.iter().find(|model| model.live.name() == name);
     let found = match target {
-        Target::Default => return catalog.default_model().cloned().ok_or(Problem::NotReady),
-        Target::Name(name) => catalog.get(name),
-        Target::Version(name, version) => catalog.version(name, version),
+        Target::Default => models.first().ok_or(Problem::NotReady)?,
+        Target::Name(name) => named(name).ok_or_else(|| no_such_model(name, models))?,
+        Target::Version(name, version) => {
+            let same = |model: &&Rc<Served>| model.live.name() == name && model.live.version() == version;
+            models.iter().find(same).ok_or_else(|| match named(name) {
+                Some(_) => Problem::NoSuchVersion { name: shown(name), version: shown(version) },
+                None => no_such_model(name, models),
+            })?
+        }
     };
-    if let Some(model) = found {
-        return Ok(Arc::clone(model));
-    }
-    match target {
-        Target::Version(name, version) if catalog.get(name).is_some() => {
-            Err(Problem::NoSuchVersion { name: shown(name), version: shown(version) })
-        }
-        Target::Default => Err(Problem::NotReady),
-        Target::Name(name) | Target::Version(name, _) => {
-            let mut known: Vec<_> = catalog.models().iter().map(|model| model.name().to_owned()).collect();
-            known.dedup();
-            Err(Problem::NoSuchModel { name: shown(name), known })
-        }
-    }
+    call.about.set(Some(About { model: Rc::clone(found), rows: 0 }));
+    Ok(Rc::clone(found))
+}
+
+fn no_such_model(name: &str, models: &[Rc<Served>]) -> Problem {
+    let mut known: Vec<_> = models.iter().map(|model| model.live.name().to_owned()).collect();
+    known.dedup();
+    Problem::NoSuchModel { name: shown(name), known }
 }
 
 /// The format of a body.

@@ -26,7 +26,7 @@ const NAMES: [(&str, Method); 6] = [
 ];
 
 /// Some outputs of a model.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Outputs {
     chosen: Vec<Output>,
     methods: MethodSet,

@@ -91,7 +91,7 @@ fn outputs_are_chosen_by_name() {
     assert_eq!(client.post("/predict?outputs=prediction", body).status, 422);
     let answer = client.post("/predict?outputs=log_probability%2Cprediction", ROWS).ok();
     let keys: Vec<_> = answer.as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(keys, ["classes", "log_probability", "model", "prediction", "request_id", "version"]);
+    assert_eq!(keys, ["model", "version", "log_probability", "prediction", "classes", "request_id"]);
     assert_eq!(
         answer["log_probability"],
         json!([[0.0, "-Infinity", "-Infinity"], ["-Infinity", 0.0, "-Infinity"]])
