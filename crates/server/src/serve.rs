@@ -24,6 +24,8 @@ const BACKLOG: i32 = 1024;
 /// How long a stopping service goes on taking requests, so that those which clients send at that moment on open
 /// connections are answered and not cut off.
 const LINGER: Duration = Duration::from_millis(250);
+/// Threads that each I/O thread may start for large bodies and answers.
+const BLOCKING_THREADS: usize = 4;
 /// How long accepting pauses when the system has no more file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -151,7 +153,11 @@ fn thread_error(source: io::Error) -> RunError {
 /// One I/O thread from its first to its last connection.
 fn work(state: &Arc<State>, socket: TcpListener, mut phases: watch::Receiver<Phase>) -> Result<(), RunError> {
     let mut builder = Builder::new_current_thread();
-    let runtime = builder.enable_all().build_local(LocalOptions::default()).map_err(thread_error)?;
+    let runtime = builder
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .build_local(LocalOptions::default())
+        .map_err(thread_error)?;
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(socket).map_err(thread_error)?;
         let worker = Rc::new(Worker::new(Arc::clone(state)));

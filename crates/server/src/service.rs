@@ -193,3 +193,26 @@ fn panic_message(panic: &(dyn Any + Send)) -> &str {
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("no message")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_a_value_also_after_waiting() {
+        let at_once = catch(async { panic!("number {}", 7) }).await;
+        assert_eq!(
+            at_once.map_err(|panic: Box<dyn Any + Send>| panic_message(&*panic).to_owned()),
+            Err::<(), _>("number 7".into())
+        );
+        let later = catch(async {
+            tokio::task::yield_now().await;
+            panic!("later")
+        });
+        assert_eq!(
+            later.await.map_err(|panic| panic_message(&*panic).to_owned()),
+            Err::<(), _>("later".into())
+        );
+        assert_eq!(catch(async { 5 }).await.ok(), Some(5));
+    }
+}

@@ -12,10 +12,11 @@ use std::borrow::Cow;
 use std::mem;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use foretell_engine::{Done, Job, LiveModel, Pool, PredictError, Worker as Predicting};
-use foretell_frame::{Frame, Predictions};
+use foretell_frame::{Frame, Predictions, Schema};
 use hyper::HeaderMap;
 use hyper::header::CONTENT_TYPE;
 use tokio::sync::oneshot;
@@ -30,6 +31,9 @@ use self::encode::{Answer, Envelope};
 use self::layout::{Decoded, Layout};
 pub(crate) use self::outputs::Outputs;
 pub(crate) use self::shelf::{Served, Shelf};
+
+/// A body of more bytes takes so long to decode that other requests on the same thread would feel it.
+const LARGE_BODY: usize = 128 << 10;
 
 /// Which model a path names.
 #[derive(Debug, Clone, PartialEq)]
@@ -105,6 +109,9 @@ pub(crate) fn example(model: &LiveModel, outputs: &Outputs, one: bool) -> Option
 /// # Errors
 /// The body is not what the model takes, there are too many such requests, or the answer took too long.
 pub(crate) async fn native(call: &Call<'_>, wanted: Wanted<'_>, body: Bytes) -> Result<Bytes, Problem> {
+    if body.len() > LARGE_BODY {
+        return elsewhere(call, wanted, body).await;
+    }
     match at_once(call, wanted, &body)? {
         Step::Answered(answer) => Ok(answer),
         Step::Large(job, decoded) => {
@@ -131,13 +138,7 @@ fn at_once(call: &Call<'_>, wanted: Wanted<'_>, body: &[u8]) -> Result<Step, Pro
     let max_rows = call.state().config.server.max_rows;
     let mut desk = call.worker.desk.borrow_mut();
     let Desk { frame, predicting, row, text } = &mut *desk;
-    let decoded = match form {
-        Form::Json if scan::rows(body, model.schema(), max_rows, frame, row) => {
-            Decoded { layout: Layout::Data, one: false }
-        }
-        Form::Json => json::decode(body, model.schema(), max_rows, frame)?,
-        Form::Csv => csv::decode(body, model.schema(), max_rows, frame)?,
-    };
+    let decoded = form.decode(body, model.schema(), max_rows, frame, row)?;
     call.about.set(Some(About { model: Rc::clone(wanted.model), rows: frame.rows() }));
     if !Pool::is_inline(model, frame.rows()) {
         let job = Job { model: Arc::clone(model), frame: mem::take(frame), methods: outputs.methods() };
@@ -148,13 +149,47 @@ fn at_once(call: &Call<'_>, wanted: Wanted<'_>, body: &[u8]) -> Result<Step, Pro
     Ok(Step::Answered(wanted.answer(call, &decoded).encode(predictions, text)))
 }
 
+/// Decodes, predicts and encodes a large body on a thread that serves no other requests.
+async fn elsewhere(call: &Call<'_>, wanted: Wanted<'_>, body: Bytes) -> Result<Bytes, Problem> {
+    let form = Form::of(&call.head.headers)?;
+    let (limit, left) = time_left(call)?;
+    let state = Arc::clone(&call.worker.state);
+    let (model, envelope) = (Arc::clone(&wanted.model.live), wanted.model.envelope.clone());
+    let (outputs, as_rows, id) = (wanted.outputs.clone(), wanted.as_rows, call.id.clone());
+    let working = tokio::task::spawn_blocking(move || {
+        let mut frame = Frame::default();
+        let max_rows = state.config.server.max_rows;
+        let decoded = form.decode(&body, model.schema(), max_rows, &mut frame, &mut Vec::new())?;
+        let predictions = state.pool.predict(&model, &frame, outputs.methods());
+        let predictions = predictions.map_err(|error| refused(error, &model, &decoded))?;
+        let one = decoded.one && !as_rows;
+        let answer =
+            Answer { model: &model, envelope: &envelope, outputs: &outputs, one, request_id: id.as_str() };
+        Ok((answer.encode(&predictions, &mut Vec::new()), frame.rows()))
+    });
+    let (answer, rows) = match timeout(left, working).await {
+        Ok(Ok(done)) => done?,
+        // It panicked; the thread has reported it.
+        Ok(Err(_)) => return Err(Problem::Internal),
+        Err(_) => return Err(Problem::Deadline { limit }),
+    };
+    call.about.set(Some(About { model: Rc::clone(wanted.model), rows }));
+    Ok(answer)
+}
+
+/// The time in which a request is to be answered, and what is left of it.
+fn time_left(call: &Call<'_>) -> Result<(Duration, Duration), Problem> {
+    let limit = call.state().config.server.deadline;
+    let left = limit.checked_sub(call.started.elapsed()).ok_or(Problem::Deadline { limit })?;
+    Ok((limit, left))
+}
+
 /// Lets the pool compute a large batch.
 async fn compute(call: &Call<'_>, job: Job, decoded: &Decoded) -> Result<Predictions, Problem> {
     let state = call.state();
     let model = Arc::clone(&job.model);
     let (sender, receiver) = oneshot::channel();
-    let limit = state.config.server.deadline;
-    let left = limit.checked_sub(call.started.elapsed()).ok_or(Problem::Deadline { limit })?;
+    let (limit, left) = time_left(call)?;
     // Whoever asked may have gone by the time the answer is there.
     let done = move |done: Done| drop(sender.send(done));
     state.pool.submit(job, done).map_err(|error| refused(error, &model, decoded))?;
@@ -207,6 +242,24 @@ enum Form {
 }
 
 impl Form {
+    /// Decodes a body in this form. `row` is memory to gather a row in.
+    fn decode(
+        self,
+        body: &[u8],
+        schema: &Schema,
+        max_rows: usize,
+        frame: &mut Frame,
+        row: &mut Vec<f64>,
+    ) -> Result<Decoded, Problem> {
+        match self {
+            Self::Json if scan::rows(body, schema, max_rows, frame, row) => {
+                Ok(Decoded { layout: Layout::Data, one: false })
+            }
+            Self::Json => json::decode(body, schema, max_rows, frame),
+            Self::Csv => csv::decode(body, schema, max_rows, frame),
+        }
+    }
+
     /// A body without a content type is taken for JSON.
     fn of(headers: &HeaderMap) -> Result<Self, Problem> {
         let Some(value) = headers.get(CONTENT_TYPE) else {

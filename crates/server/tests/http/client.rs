@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -153,6 +153,12 @@ impl Client {
     /// Sends bytes as they are.
     pub(crate) fn write(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
         self.stream.get_mut().write_all(bytes.as_ref())
+    }
+
+    /// Ends what is sent.
+    pub(crate) fn finish(&mut self) {
+        // The service may have closed the connection already.
+        let _ = self.stream.get_mut().shutdown(Shutdown::Write);
     }
 
     /// Sends a request with a body of known length.

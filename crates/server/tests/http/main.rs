@@ -5,4 +5,5 @@ mod client;
 mod connections;
 mod exchange;
 mod faults;
+mod hostile;
 mod limits;
