@@ -73,53 +73,75 @@ fn plan() -> Result<Plan, Box<dyn Error>> {
 
 /// Sends when each request is due, or at once when the answer before came later than that.
 fn connection(plan: &Plan, index: u32, barrier: &Barrier) -> io::Result<Seen> {
-    let stream = TcpStream::connect(&plan.address);
+    let mut link = Link::open(&plan.address);
     barrier.wait();
-    let stream = stream?;
-    stream.set_nodelay(true)?;
-    let mut answers = BufReader::new(stream.try_clone()?);
-    let mut requests = stream;
-
     let mut seen = Seen::default();
     let start = Instant::now();
     let end = start + WARM_UP + plan.duration;
     let mut due = start + plan.interval * index / plan.connections;
     while due < end {
         thread::sleep(due.saturating_duration_since(Instant::now()));
-        requests.write_all(&plan.message)?;
-        let ok = read_answer(&mut answers)?;
+        let answer = link.and_then(|link| link.ask(&plan.message));
+        let ok = matches!(&answer, Ok(answer) if answer.ok);
         if due >= start + WARM_UP {
             seen.micros.push(u64::try_from(due.elapsed().as_micros()).unwrap_or(u64::MAX));
             seen.failures += u64::from(!ok);
+        }
+        // Some servers close after each answer, gunicorn among them: that costs their clients a connection.
+        link = answer.and_then(|answer| answer.link.map_or_else(|| Link::open(&plan.address), Ok));
+        if link.is_err() {
+            link = Link::open(&plan.address);
         }
         due += plan.interval;
     }
     Ok(seen)
 }
 
-/// Reads one answer with a `Content-Length`; says whether its status is 200.
-fn read_answer(answers: &mut impl BufRead) -> io::Result<bool> {
-    let mut line = String::new();
-    answers.read_line(&mut line)?;
-    let ok = line.split(' ').nth(1) == Some("200");
-    let mut length = None;
-    loop {
-        line.clear();
-        if answers.read_line(&mut line)? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        if line == "\r\n" {
-            break;
-        }
-        if let Some((name, value)) = line.split_once(':')
-            && name.eq_ignore_ascii_case("content-length")
-        {
-            length = value.trim().parse().ok();
-        }
+/// A connection on which a request can be sent.
+struct Link {
+    requests: TcpStream,
+    answers: BufReader<TcpStream>,
+}
+
+struct Answer {
+    /// Whether the status is 200.
+    ok: bool,
+    /// The connection, where the server keeps it open.
+    link: Option<Link>,
+}
+
+impl Link {
+    fn open(address: &str) -> io::Result<Self> {
+        let requests = TcpStream::connect(address)?;
+        requests.set_nodelay(true)?;
+        requests.set_read_timeout(Some(Duration::from_secs(30)))?;
+        let answers = BufReader::new(requests.try_clone()?);
+        Ok(Self { requests, answers })
     }
-    let length: u64 = length.ok_or_else(|| io::Error::other("an answer without a content length"))?;
-    io::copy(&mut answers.take(length), &mut io::sink())?;
-    Ok(ok)
+
+    /// Sends a request and reads its answer, which must have a `Content-Length`.
+    fn ask(mut self, message: &[u8]) -> io::Result<Answer> {
+        self.requests.write_all(message)?;
+        let mut line = String::new();
+        self.answers.read_line(&mut line)?;
+        let ok = line.split(' ').nth(1) == Some("200");
+        let (mut length, mut keep) = (None, true);
+        loop {
+            line.clear();
+            if self.answers.read_line(&mut line)? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            let Some((name, value)) = line.split_once(':') else { break };
+            if name.eq_ignore_ascii_case("content-length") {
+                length = value.trim().parse().ok();
+            } else if name.eq_ignore_ascii_case("connection") {
+                keep = !value.trim().eq_ignore_ascii_case("close");
+            }
+        }
+        let length: u64 = length.ok_or_else(|| io::Error::other("an answer without a content length"))?;
+        io::copy(&mut self.answers.by_ref().take(length), &mut io::sink())?;
+        Ok(Answer { ok, link: keep.then_some(self) })
+    }
 }
 
 fn write_report(seen: &Seen, duration: Duration) -> io::Result<()> {
