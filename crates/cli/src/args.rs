@@ -40,7 +40,7 @@ pub(crate) enum Command {
 /// Which model, and what it may cost to open it.
 #[derive(Debug, Args)]
 pub(crate) struct ModelArguments {
-    /// Model file: a scikit-learn pickle or joblib file, or an XGBoost model
+    /// Model file: a scikit-learn pickle or joblib file, or a model of XGBoost or LightGBM
     #[arg(value_name = "MODEL")]
     pub(crate) model: PathBuf,
     /// Names of the model's features, where the file knows none

@@ -75,7 +75,7 @@ pub(crate) fn unsupported(kind: FileKind) -> FormatError {
         | FileKind::XgboostUbjson
         | FileKind::XgboostBinary
         | FileKind::Compressed
-        | FileKind::Unknown => "scikit-learn and XGBoost models are",
+        | FileKind::Unknown => "scikit-learn, XGBoost and LightGBM models are",
     };
     FormatError::new(kind, Problem::UnsupportedFormat { format: kind, advice: advice.to_owned() })
 }

@@ -3,6 +3,7 @@
 pub mod container;
 mod detect;
 mod error;
+pub mod lightgbm;
 mod limits;
 mod open;
 pub mod pickle;

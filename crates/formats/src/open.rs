@@ -8,7 +8,7 @@ use crate::container::{Container, inflate};
 use crate::detect::{self, detect};
 use crate::pickle::{Pickle, Value};
 use crate::sklearn;
-use crate::{FileKind, FormatError, Limits, Problem, xgboost};
+use crate::{FileKind, FormatError, Limits, Problem, lightgbm, xgboost};
 
 /// Opens a model file of any supported kind, compressed or not.
 ///
@@ -22,14 +22,10 @@ pub fn open(bytes: &[u8], limits: &Limits) -> Result<Model, FormatError> {
     let parts = match kind {
         FileKind::Pickle => pickled(content, compression, limits)?,
         FileKind::XgboostJson | FileKind::XgboostUbjson | FileKind::XgboostBinary => {
-            let mut parts = xgboost::read(&content, limits)?;
-            if let Some(compression) = compression {
-                parts.provenance.format += &format!(" ({compression})");
-            }
-            parts
+            native(xgboost::read(&content, limits)?, compression)
         }
-        FileKind::LightgbmText
-        | FileKind::CatboostBinary
+        FileKind::LightgbmText => native(lightgbm::read(&content, limits)?, compression),
+        FileKind::CatboostBinary
         | FileKind::CatboostJson
         | FileKind::Onnx
         | FileKind::Skops
@@ -45,6 +41,14 @@ pub fn open(bytes: &[u8], limits: &Limits) -> Result<Model, FormatError> {
             None => error,
         }
     })
+}
+
+/// A model in its library's own format.
+fn native(mut parts: ModelParts, compression: Option<&str>) -> ModelParts {
+    if let Some(compression) = compression {
+        parts.provenance.format += &format!(" ({compression})");
+    }
+    parts
 }
 
 fn pickled(
@@ -71,6 +75,7 @@ fn library(estimator: &Value<'_>) -> Result<(String, Option<String>), FormatErro
     let library = match estimator.class().map_or("", |class| class.package()) {
         "sklearn" => "scikit-learn",
         "xgboost" => return Ok(("XGBoost".to_owned(), None)),
+        "lightgbm" => return Ok(("LightGBM".to_owned(), None)),
         package => package,
     };
     let version = estimator.optional("_sklearn_version")?.map(|version| version.text().map(str::to_owned));

@@ -5,13 +5,14 @@ use super::{
     naive_bayes, neural, scale, trees,
 };
 use crate::pickle::Class;
-use crate::xgboost;
+use crate::{lightgbm, xgboost};
 
 /// The function that understands a class.
 pub(super) fn lowering(class: Class<'_>) -> Option<Lowering> {
     match class.package() {
         "sklearn" => of_scikit_learn(class.name()),
         "xgboost" => of_xgboost(class.name()),
+        "lightgbm" => of_lightgbm(class.name()),
         _ => None,
     }
 }
@@ -80,6 +81,13 @@ fn of_xgboost(class: &str) -> Option<Lowering> {
     Some(match class {
         "XGBClassifier" | "XGBRFClassifier" | "XGBRegressor" | "XGBRFRegressor" => xgboost::estimator,
         "XGBRanker" | "Booster" => xgboost::estimator,
+        _ => return None,
+    })
+}
+
+fn of_lightgbm(class: &str) -> Option<Lowering> {
+    Some(match class {
+        "LGBMClassifier" | "LGBMRegressor" | "LGBMRanker" | "LGBMModel" | "Booster" => lightgbm::estimator,
         _ => return None,
     })
 }

@@ -208,7 +208,8 @@ impl Trees {
         for (column, mut thresholds) in columns.iter().zip(thresholds) {
             let middle = thresholds.len() / 2;
             if !thresholds.is_empty() {
-                facts.example(column, *thresholds.select_nth_unstable_by(middle, f64::total_cmp).1);
+                let example = *thresholds.select_nth_unstable_by(middle, f64::total_cmp).1;
+                facts.example(column, if example.abs() < 2.0 * NEAR_ZERO { 0.0 } else { example });
             }
         }
     }
