@@ -115,7 +115,7 @@ impl Model {
             return Err(SchemaError::WrongNameCount { expected: features, got: names.len() }.into());
         }
         let mut facts = Facts::new(features).map_err(|error| error.within("input"))?;
-        let transformed = pipeline.infer(facts.columns(), &mut facts)?.columns;
+        let transformed = pipeline.infer(facts.columns(), &mut facts)?;
         if let (Some(columns), Some(names)) = (transformed, &output_names) {
             expect_count("names", columns, names.len()).map_err(|error| error.within("output"))?;
         }
@@ -131,7 +131,7 @@ impl Model {
     pub fn with_names(mut self, names: &[String]) -> Result<Self, ModelError> {
         if self.takes_any_columns() {
             let mut facts = Facts::new(names.len()).map_err(|error| error.within("input"))?;
-            self.transformed = self.pipeline.infer(facts.columns(), &mut facts)?.columns;
+            self.transformed = self.pipeline.infer(facts.columns(), &mut facts)?;
             self.schema = facts.schema(Some(names.to_vec()))?;
         } else {
             self.schema = self.schema.renamed(names)?;

@@ -1,7 +1,5 @@
 //! Steps, estimator and head in order: the data, its check, its compiled form.
 
-use foretell_frame::Method;
-
 use crate::error::{ModelError, Refusal};
 use crate::estimator::Scorer;
 use crate::infer::{Column, Facts};
@@ -15,6 +13,8 @@ use crate::{Estimator, Head, Step, step};
 pub struct Pipeline {
     /// The transformers, first one first.
     pub steps: Vec<Step>,
+    /// Transformers that only the estimator's input goes through, and a transformation does not.
+    pub scoring: Vec<Step>,
     /// The estimator at the end.
     pub estimator: Option<Fitted>,
     /// What the estimator does to the columns after `steps` where the library also calls it a transformer, as it
@@ -31,37 +31,21 @@ pub struct Fitted {
     pub head: Head,
 }
 
-/// What comes out of a pipeline.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Outputs {
-    /// Number of raw scores, where there is an estimator.
-    pub(crate) scores: Option<usize>,
-    /// Number of columns, where it is a transformer.
-    pub(crate) columns: Option<usize>,
-}
-
 impl Pipeline {
-    /// Checks everything; what comes out.
-    pub(crate) fn infer(&self, columns: Vec<Column>, facts: &mut Facts) -> Result<Outputs, ModelError> {
+    /// Checks everything; the number of columns that come out where it is a transformer.
+    pub(crate) fn infer(&self, columns: Vec<Column>, facts: &mut Facts) -> Result<Option<usize>, ModelError> {
         let columns = step::infer_all(&self.steps, columns, facts)?;
-        let scores = match &self.estimator {
-            None => None,
-            Some(Fitted { estimator, head }) => {
-                let scores = estimator.infer(&columns, facts).map_err(|error| error.within("estimator"))?;
-                head.check(scores)?;
-                Some(scores)
-            }
-        };
-        let transformed = match self.transform_steps() {
-            None => None,
-            Some(steps) => {
-                let transformed = step::infer_all(steps, columns, facts);
-                let transformed = transformed.map_err(|error| error.within("transform"))?;
-                facts.look(&transformed);
-                Some(transformed.len())
-            }
-        };
-        Ok(Outputs { scores, columns: transformed })
+        if let Some(Fitted { estimator, head }) = &self.estimator {
+            let columns = step::infer_all(&self.scoring, columns.clone(), facts)
+                .map_err(|error| error.within("scoring"))?;
+            let scores = estimator.infer(&columns, facts).map_err(|error| error.within("estimator"))?;
+            head.check(scores)?;
+        }
+        let Some(steps) = self.transform_steps() else { return Ok(None) };
+        let transformed = step::infer_all(steps, columns, facts);
+        let transformed = transformed.map_err(|error| error.within("transform"))?;
+        facts.look(&transformed);
+        Ok(Some(transformed.len()))
     }
 
     /// The steps that follow `steps` in a transformation, where there is one.
@@ -78,7 +62,8 @@ impl Pipeline {
 #[derive(Debug)]
 pub(crate) struct PipelinePlan {
     ops: Vec<Op>,
-    estimator: Option<(Scorer, Head)>,
+    /// What only the estimator's input goes through, the estimator, and its head.
+    estimator: Option<(Vec<Op>, Scorer, Head)>,
     /// The rest of a transformation, and its columns.
     transform: Option<(Vec<Op>, Layout)>,
 }
@@ -87,7 +72,10 @@ impl PipelinePlan {
     pub(crate) fn new(pipeline: &Pipeline, layout: Layout) -> Self {
         let (ops, layout) = step::compile_all(&pipeline.steps, layout);
         let estimator = pipeline.estimator.as_ref();
-        let estimator = estimator.map(|fitted| (fitted.estimator.compile(&layout), fitted.head.clone()));
+        let estimator = estimator.map(|fitted| {
+            let (ops, layout) = step::compile_all(&pipeline.scoring, layout.clone());
+            (ops, fitted.estimator.compile(&layout), fitted.head.clone())
+        });
         let transform = pipeline.transform_steps().map(|steps| step::compile_all(steps, layout));
         Self { ops, estimator, transform }
     }
@@ -99,7 +87,7 @@ impl PipelinePlan {
 
     /// The head, where there is an estimator.
     pub(crate) fn head(&self) -> Option<&Head> {
-        self.estimator.as_ref().map(|(_, head)| head)
+        self.estimator.as_ref().map(|(_, _, head)| head)
     }
 
     /// Runs the whole transformation.
@@ -109,9 +97,9 @@ impl PipelinePlan {
         rows: &Rows<'_>,
         scratch: &mut Scratch,
     ) -> Result<Block<'a>, Refusal> {
-        let block = run(&self.ops, block, rows, &mut scratch.pool)?;
+        let block = run(&self.ops, block, rows, scratch)?;
         match &self.transform {
-            Some((ops, _)) => run(ops, block, rows, &mut scratch.pool),
+            Some((ops, _)) => run(ops, block, rows, scratch),
             None => Ok(block),
         }
     }
@@ -124,18 +112,14 @@ impl PipelinePlan {
         scratch: &mut Scratch,
         raw: &mut Vec<f64>,
     ) -> Result<(), Refusal> {
-        let block = run(&self.ops, block, rows, &mut scratch.pool)?;
-        if let Some((scorer, _)) = &self.estimator {
+        let block = run(&self.ops, block, rows, scratch)?;
+        if let Some((ops, scorer, _)) = &self.estimator {
+            let block = run(ops, block, rows, scratch)?;
             scorer.scores(&block, rows, scratch, raw)?;
+            block.release(&mut scratch.pool);
+        } else {
+            block.release(&mut scratch.pool);
         }
-        block.release(&mut scratch.pool);
         Ok(())
-    }
-
-    /// Appends what the head gives for a method, from raw scores.
-    pub(crate) fn answer(&self, method: Method, raw: &[f64], rows: usize, values: &mut Vec<f64>) {
-        if let Some(head) = self.head() {
-            head.append(method, raw, rows, values);
-        }
     }
 }

@@ -6,8 +6,10 @@ use foretell_frame::{Frame, Kind, Schema, Slot};
 
 use crate::error::{Problem, Refusal};
 use crate::kernel::Dense;
+use crate::predictor::Scratch;
 use crate::step::{
-    Accepts, Arithmetic, BranchPlan, CodesPlan, EncodePlan, Function, ImputePlan, Normalize, apply_parallel,
+    Accepts, Arithmetic, BranchPlan, CodesPlan, CombinePlan, EncodePlan, Function, ImputePlan, Normalize,
+    PiecewiseLinear, PredictPlan, Rowwise, apply_parallel, apply_piecewise,
 };
 
 /// One operation on the block of numbers.
@@ -23,6 +25,10 @@ pub(crate) enum Op {
     Codes(CodesPlan),
     Parallel(Vec<BranchPlan>),
     Project(Dense<f64>),
+    Predict(Box<PredictPlan>),
+    Rowwise(Rowwise),
+    Interpolate(Vec<PiecewiseLinear>),
+    Combine(CombinePlan),
 }
 
 /// Replaces a text: of a missing value, or of one that equals a marker.
@@ -278,16 +284,22 @@ pub(crate) fn run<'a>(
     ops: &[Op],
     mut block: Block<'a>,
     rows: &Rows<'_>,
-    pool: &mut Pool,
+    scratch: &mut Scratch,
 ) -> Result<Block<'a>, Refusal> {
     for op in ops {
-        block = op.apply(block, rows, pool)?;
+        block = op.apply(block, rows, scratch)?;
     }
     Ok(block)
 }
 
 impl Op {
-    fn apply<'a>(&self, block: Block<'a>, rows: &Rows<'_>, pool: &mut Pool) -> Result<Block<'a>, Refusal> {
+    fn apply<'a>(
+        &self,
+        block: Block<'a>,
+        rows: &Rows<'_>,
+        scratch: &mut Scratch,
+    ) -> Result<Block<'a>, Refusal> {
+        let pool = &mut scratch.pool;
         let replaced = match self {
             Self::Guard(guard) => {
                 guard.check(block.numbers(), rows.start)?;
@@ -313,17 +325,34 @@ impl Op {
                 codes.apply(&mut numbers, width);
                 return Ok(Block::owned(width, numbers));
             }
+            Self::Rowwise(function) => {
+                let (width, mut numbers) = block.in_place(pool);
+                function.apply(&mut numbers, width);
+                return Ok(Block::owned(width, numbers));
+            }
+            Self::Interpolate(functions) => {
+                let (width, mut numbers) = block.in_place(pool);
+                apply_piecewise(functions, &mut numbers);
+                return Ok(Block::owned(width, numbers));
+            }
             Self::Gather(positions) => block.gather(positions, rows, pool),
             Self::Impute(impute) => impute.apply(&block, rows, pool)?,
             Self::Encode(encode) => encode.apply(&block, rows, pool)?,
-            Self::Parallel(branches) => apply_parallel(branches, &block, rows, pool)?,
+            Self::Parallel(branches) => apply_parallel(branches, &block, rows, scratch)?,
+            Self::Predict(predict) => predict.apply(&block, rows, scratch)?,
+            Self::Combine(combine) => {
+                let (mut order, mut combined) = (pool.take(), pool.take());
+                combine.apply(block.numbers(), block.width, &mut order, &mut combined);
+                pool.give(order);
+                Block::owned(combine.width(), combined)
+            }
             Self::Project(dense) => {
                 let mut sums = pool.take();
                 dense.apply(rows.count, block.numbers(), &mut sums);
                 Block::owned(dense.outputs(), sums)
             }
         };
-        block.release(pool);
+        block.release(&mut scratch.pool);
         Ok(replaced)
     }
 }

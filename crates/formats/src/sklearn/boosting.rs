@@ -1,9 +1,9 @@
 //! Gradient boosting: stages of regression trees on top of a first guess.
 
 use foretell_frame::Shape;
-use foretell_model::estimator::{Average, Term, TermScores, Trees};
+use foretell_model::estimator::{Average, Trees};
 use foretell_model::head::{LabelRule, LogProbability, Probability};
-use foretell_model::step::Function;
+use foretell_model::step::{Answer, Arithmetic, Branch, Combine, Function, Predict, Rowwise, Rule, Scale};
 use foretell_model::{Estimator, Fitted, Head, Pipeline, Step};
 
 use super::classes::{Classifier, labels, regressor};
@@ -17,7 +17,6 @@ pub(super) fn classifier(value: &Value<'_>, input: Input) -> Result<Lowered> {
     let loss = Loss::read(value)?;
     let outputs = if loss.multiclass() { classes.len() } else { 1 };
     let trees = stages(value, outputs)?;
-    let estimator = with_start(value, trees, loss.start(value)?, input)?;
     let head = Classifier {
         label: loss.label(),
         probability: Some(loss.probability()),
@@ -25,14 +24,13 @@ pub(super) fn classifier(value: &Value<'_>, input: Input) -> Result<Lowered> {
         decision: Some(if outputs == 1 { Shape::Vector } else { Shape::Matrix(outputs) }),
         classes,
     };
-    Ok(Lowered::estimator(count(&value.field("n_features_in_")?)?, estimator, head.head()))
+    boosted(value, trees, loss.guess(value)?, head.head(), input)
 }
 
 /// `GradientBoostingRegressor`; every loss predicts the sum itself.
 pub(super) fn regression(value: &Value<'_>, input: Input) -> Result<Lowered> {
     let trees = stages(value, 1)?;
-    let estimator = with_start(value, trees, TermScores::Predict, input)?;
-    Ok(Lowered::estimator(count(&value.field("n_features_in_")?)?, estimator, regressor(Shape::Vector)))
+    boosted(value, trees, FirstGuess::Value, regressor(Shape::Vector), input)
 }
 
 /// The loss of a classifier. Up to 1.3 the old losses compute labels from probabilities, from 1.4 from raw scores.
@@ -87,14 +85,14 @@ impl Loss {
     }
 
     /// How the probabilities of the first guess become raw scores.
-    fn start(&self, value: &Value<'_>) -> Result<TermScores> {
+    fn guess(&self, value: &Value<'_>) -> Result<FirstGuess> {
         let single = f64::from(f32::EPSILON);
         let epsilon = if Version::of(value)? < Version(1, 8) { single } else { f64::EPSILON };
         Ok(match self {
-            Self::Binomial | Self::OldBinomial => TermScores::LogOdds { factor: 1.0, epsilon },
-            Self::Exponential => TermScores::LogOdds { factor: 0.5, epsilon },
-            Self::Multinomial => TermScores::LogProbability { epsilon, centred: true },
-            Self::OldMultinomial => TermScores::LogProbability { epsilon, centred: false },
+            Self::Binomial | Self::OldBinomial => FirstGuess::LogOdds { factor: 1.0, epsilon },
+            Self::Exponential => FirstGuess::LogOdds { factor: 0.5, epsilon },
+            Self::Multinomial => FirstGuess::LogProbability { epsilon, centred: true },
+            Self::OldMultinomial => FirstGuess::LogProbability { epsilon, centred: false },
         })
     }
 }
@@ -115,58 +113,110 @@ fn stages(value: &Value<'_>, outputs: usize) -> Result<Trees> {
     Ok(trees)
 }
 
-/// Puts the first guess before the trees: a constant in their base, another estimator as the first term of a sum.
-fn with_start(value: &Value<'_>, mut trees: Trees, scores: TermScores, input: Input) -> Result<Estimator> {
+/// The trees on top of the first guess: a constant in their base, another estimator as the first member of a sum.
+fn boosted(
+    value: &Value<'_>,
+    mut trees: Trees,
+    guess: FirstGuess,
+    head: Head,
+    input: Input,
+) -> Result<Lowered> {
+    let features = trees.features;
     let init = value.field("init_")?;
     if init.is_text() {
         return match init.text()? {
-            "zero" => Ok(Estimator::Trees(trees)),
+            "zero" => Ok(Lowered::estimator(features, Estimator::Trees(trees), head)),
             other => Err(value.unsupported_option("init_", other, "`zero` or an estimator")),
         };
     }
     // The first guess is made from the float32 copy of the input that the trees see.
     let lowered = lower(&init, Input { single: true, ..input })?;
-    if lowered.features.is_some_and(|features| features != trees.features) {
-        return Err(init
-            .mismatch(format_args!("{} features", trees.features), format_args!("{:?}", lowered.features)));
+    if lowered.features.is_some_and(|of_guess| of_guess != features) {
+        return Err(
+            init.mismatch(format_args!("{features} features"), format_args!("{:?}", lowered.features))
+        );
     }
-    if let Some(base) = constant(&lowered.pipeline, scores) {
+    if let Some(base) = guess.constant(&lowered.pipeline) {
         if base.len() != trees.outputs {
             return Err(init.mismatch(format_args!("{} scores", trees.outputs), base.len()));
         }
         trees.base = base;
-        return Ok(Estimator::Trees(trees));
+        return Ok(Lowered::estimator(features, Estimator::Trees(trees), head));
     }
-    let mut start = lowered.pipeline;
-    start.steps.insert(0, Step::Elementwise(vec![Function::Float32]));
+    let mut first = vec![Step::Elementwise(vec![Function::Float32])];
+    first.extend(lowered.answering(&init, guess.answer())?);
+    first.extend(guess.steps(trees.outputs));
     let shape = if trees.outputs == 1 { Shape::Vector } else { Shape::Matrix(trees.outputs) };
-    let fitted = Fitted { estimator: Estimator::Trees(trees), head: regressor(shape) };
-    let rest = Pipeline { estimator: Some(fitted), ..Pipeline::default() };
-    Ok(Estimator::Sum(vec![
-        Term { pipeline: start, scores },
-        Term { pipeline: rest, scores: TermScores::Raw },
-    ]))
+    let rest = Fitted { estimator: Estimator::Trees(trees), head: regressor(shape) };
+    let rest = vec![Step::Predict(Box::new(Predict { fitted: rest, answer: Answer::Value }))];
+    let branch = |steps| Branch { columns: (0..features).collect(), steps, weight: None };
+    let sum = Step::Combine(Combine { members: 2, rule: Rule::Sum });
+    let mut whole = Lowered::estimator(features, Estimator::Columns, head);
+    whole.pipeline.steps = vec![Step::Parallel(vec![branch(first), branch(rest)]), sum];
+    Ok(whole)
 }
 
-/// The raw scores of a first guess that is the same for every row.
-fn constant(start: &Pipeline, scores: TermScores) -> Option<Vec<f64>> {
-    let Some(Fitted { estimator: Estimator::Constant(answer), head }) = &start.estimator else { return None };
-    let clip = |p: f64, epsilon: f64| p.clamp(epsilon, 1.0 - epsilon);
-    match (head, scores) {
-        (_, TermScores::Raw) | (Head::Regression(_), TermScores::Predict) => Some(answer.clone()),
-        (Head::Classification(_), TermScores::LogOdds { factor, epsilon }) => {
-            let p = clip(*answer.get(1)?, epsilon);
-            Some(vec![factor * (p / (1.0 - p)).ln()])
+/// How the answer of the first guess becomes raw scores.
+#[derive(Clone, Copy)]
+enum FirstGuess {
+    /// The value of a regression, as it is.
+    Value,
+    /// `factor * ln(p / (1 - p))` of the probability of the second class, clipped to `epsilon..1 - epsilon`.
+    LogOdds { factor: f64, epsilon: f64 },
+    /// `ln(p)` of each class's probability, clipped the same, minus the mean over the classes where `centred`.
+    LogProbability { epsilon: f64, centred: bool },
+}
+
+impl FirstGuess {
+    fn answer(self) -> Answer {
+        match self {
+            Self::Value => Answer::Value,
+            Self::LogOdds { .. } | Self::LogProbability { .. } => Answer::Probability,
         }
-        (Head::Classification(_), TermScores::LogProbability { epsilon, centred: false }) => {
-            Some(answer.iter().map(|&p| clip(p, epsilon).ln()).collect())
+    }
+
+    /// What follows the answer.
+    fn steps(self, outputs: usize) -> Vec<Step> {
+        let scale = |operation| Step::Scale(Scale { operations: vec![operation], ..Scale::default() });
+        let clip = |epsilon| scale(Arithmetic::Clip { low: epsilon, high: 1.0 - epsilon });
+        match self {
+            Self::Value => Vec::new(),
+            Self::LogOdds { factor, epsilon } => vec![
+                Step::Select(vec![1]),
+                clip(epsilon),
+                Step::Elementwise(vec![Function::Logit]),
+                scale(Arithmetic::Multiply(vec![factor; outputs])),
+            ],
+            Self::LogProbability { epsilon, centred } => {
+                let mut steps = vec![clip(epsilon), Step::Elementwise(vec![Function::Log])];
+                steps.extend(centred.then_some(Step::Rowwise(Rowwise::Centre)));
+                steps
+            }
         }
-        (Head::Classification(_), TermScores::LogProbability { epsilon, centred: true }) => {
-            let clipped: Vec<f64> = answer.iter().map(|&p| clip(p, epsilon)).collect();
-            let geometric_mean = (clipped.iter().map(|p| p.ln()).sum::<f64>() / clipped.len() as f64).exp();
-            Some(clipped.iter().map(|p| (p / geometric_mean).ln()).collect())
+    }
+
+    /// The raw scores of a guess that is the same for every row.
+    fn constant(self, guess: &Pipeline) -> Option<Vec<f64>> {
+        let Some(Fitted { estimator: Estimator::Constant(answer), head }) = &guess.estimator else {
+            return None;
+        };
+        let clip = |p: f64, epsilon: f64| p.clamp(epsilon, 1.0 - epsilon);
+        match (head, self) {
+            (Head::Regression(_), Self::Value) => Some(answer.clone()),
+            (Head::Classification(_), Self::LogOdds { factor, epsilon }) => {
+                let p = clip(*answer.get(1)?, epsilon);
+                Some(vec![factor * (p / (1.0 - p)).ln()])
+            }
+            (Head::Classification(_), Self::LogProbability { epsilon, centred: false }) => {
+                Some(answer.iter().map(|&p| clip(p, epsilon).ln()).collect())
+            }
+            (Head::Classification(_), Self::LogProbability { epsilon, centred: true }) => {
+                let clipped: Vec<f64> = answer.iter().map(|&p| clip(p, epsilon)).collect();
+                let geometric_mean =
+                    (clipped.iter().map(|p| p.ln()).sum::<f64>() / clipped.len() as f64).exp();
+                Some(clipped.iter().map(|p| (p / geometric_mean).ln()).collect())
+            }
+            (Head::Classification(_), Self::Value) | (Head::Regression(_), _) => None,
         }
-        (Head::Classification(_), TermScores::Predict)
-        | (Head::Regression(_), TermScores::LogOdds { .. } | TermScores::LogProbability { .. }) => None,
     }
 }

@@ -33,6 +33,7 @@ mod python;
 #[cfg(test)]
 mod tests;
 
+use foretell_model::step::{Answer, Predict};
 use foretell_model::{
     Description, Estimator, Fitted, Head, ModelParts, Part, Pipeline, Provenance, Step, Task,
 };
@@ -152,7 +153,7 @@ impl Lowered {
 
     /// The steps of a transformer, or of an estimator that also transforms.
     fn into_steps(self, value: &Value<'_>) -> Result<Vec<Step>> {
-        let Pipeline { mut steps, estimator, transform } = self.pipeline;
+        let Pipeline { mut steps, estimator, transform, .. } = self.pipeline;
         match (estimator, transform) {
             (_, Some(rest)) => steps.extend(rest),
             (None, None) => {}
@@ -161,6 +162,18 @@ impl Lowered {
                 return Err(value.mismatch("a transformer", got));
             }
         }
+        Ok(steps)
+    }
+
+    /// The steps that end in the answer of an estimator.
+    fn answering(self, value: &Value<'_>, answer: Answer) -> Result<Vec<Step>> {
+        let Pipeline { mut steps, scoring, estimator, .. } = self.pipeline;
+        let Some(fitted) = estimator else {
+            let got = format_args!("`{}`, which transforms", self.part.class);
+            return Err(value.mismatch("an estimator that predicts", got));
+        };
+        steps.extend(scoring);
+        steps.push(Step::Predict(Box::new(Predict { fitted, answer })));
         Ok(steps)
     }
 

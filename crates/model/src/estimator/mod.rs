@@ -5,7 +5,6 @@ mod linear_booster;
 mod linear_trees;
 mod naive_bayes;
 mod neural;
-mod term;
 mod trees;
 
 pub use linear::Linear;
@@ -14,8 +13,6 @@ pub use linear_trees::LinearTrees;
 pub use naive_bayes::GaussianNaiveBayes;
 pub(crate) use neural::NeuralBuffers;
 pub use neural::{Activation, Layer, Neural};
-pub(crate) use term::TermPlan;
-pub use term::{Term, TermScores};
 pub use trees::{Average, Leaves, NEAR_ZERO, Nodes, NumberFormat, Trees};
 
 use crate::error::{ModelError, Refusal, expect_count};
@@ -42,9 +39,8 @@ pub enum Estimator {
     GaussianNaiveBayes(GaussianNaiveBayes),
     /// The same raw scores for every row: dummies, and boosters without a tree.
     Constant(Vec<f64>),
-    /// The scores of several pipelines over the same columns, added in order: a booster that starts from
-    /// another estimator's prediction.
-    Sum(Vec<Term>),
+    /// The columns themselves: what the steps before computed is the raw scores.
+    Columns,
 }
 
 impl Estimator {
@@ -58,11 +54,11 @@ impl Estimator {
             Self::Neural(_) => "neural",
             Self::GaussianNaiveBayes(_) => "naive-bayes",
             Self::Constant(_) => "constant",
-            Self::Sum(_) => "sum",
+            Self::Columns => "columns",
         }
     }
 
-    /// What it accepts. Trees speak for themselves, and a sum's terms do.
+    /// What it accepts. Trees speak for themselves.
     fn accepts(&self) -> Accepts {
         match self {
             Self::Linear(_) | Self::Neural(_) | Self::GaussianNaiveBayes(_) => Accepts::FINITE,
@@ -72,7 +68,7 @@ impl Estimator {
                 let infinite = trees.infinite || marker.is_some_and(f64::is_infinite);
                 Accepts { missing: trees.missing, infinite }
             }
-            Self::Constant(_) | Self::Sum(_) => Accepts::ALL,
+            Self::Constant(_) | Self::Columns => Accepts::ALL,
         }
     }
 
@@ -87,7 +83,7 @@ impl Estimator {
             Self::Neural(neural) => neural.check()?,
             Self::GaussianNaiveBayes(bayes) => (bayes.features, bayes.check()?),
             Self::Constant(scores) => return at_least_one(scores.len()),
-            Self::Sum(terms) => return term::infer(terms, columns, facts),
+            Self::Columns => (columns.len(), columns.len()),
         };
         expect_count("columns", inputs, columns.len())?;
         if let Self::Trees(trees) | Self::LinearTrees(LinearTrees { trees, .. }) = self {
@@ -109,8 +105,8 @@ impl Estimator {
             Self::Neural(neural) => ScorerKind::Neural(neural.compile()),
             Self::GaussianNaiveBayes(bayes) => ScorerKind::Gaussian(bayes.compile()),
             Self::Constant(scores) => ScorerKind::Constant(scores.clone()),
-            Self::Sum(terms) => {
-                ScorerKind::Sum(terms.iter().map(|term| TermPlan::new(term, layout)).collect())
+            Self::Columns => {
+                ScorerKind::Columns(layout.gather(&(0..layout.columns.len()).collect::<Vec<_>>()).0)
             }
         };
         Scorer { guard, kind }
@@ -140,7 +136,8 @@ enum ScorerKind {
     Neural(neural::NeuralPlan),
     Gaussian(naive_bayes::GaussianPlan),
     Constant(Vec<f64>),
-    Sum(Vec<TermPlan>),
+    /// Where each column stands in the block.
+    Columns(Vec<usize>),
 }
 
 impl Scorer {
@@ -182,7 +179,12 @@ impl Scorer {
             ScorerKind::Constant(scores) => {
                 (0..rows.count).for_each(|_| raw.extend_from_slice(scores));
             }
-            ScorerKind::Sum(terms) => term::scores(terms, block, rows, scratch, raw)?,
+            ScorerKind::Columns(positions) => {
+                for row in 0..rows.count {
+                    let row = block.row(row);
+                    raw.extend(positions.iter().map(|&position| row[position]));
+                }
+            }
         }
         Ok(())
     }

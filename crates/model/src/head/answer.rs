@@ -47,12 +47,24 @@ impl Head {
         }
     }
 
-    /// Appends the output of one method to `values`: `predict` of a regression, or probabilities.
-    pub(crate) fn append(&self, method: Method, raw: &[f64], rows: usize, values: &mut Vec<f64>) {
+    /// Appends the output of one method to `values`. `probabilities` is a buffer.
+    pub(crate) fn append(
+        &self,
+        method: Method,
+        raw: &[f64],
+        rows: usize,
+        probabilities: &mut Vec<f64>,
+        values: &mut Vec<f64>,
+    ) {
         match self {
             Self::Regression(head) => head.append(method, raw, values),
             Self::Classification(head) => {
-                head.probabilities(Wanted { raw, rows, methods: MethodSet::EMPTY }, values);
+                let wanted = Wanted { raw, rows, methods: MethodSet::EMPTY };
+                probabilities.clear();
+                if head.uses_probabilities(method) {
+                    head.probabilities(wanted, probabilities);
+                }
+                head.append(method, wanted, probabilities, values);
             }
         }
     }
@@ -81,6 +93,7 @@ impl Classification {
     fn uses_probabilities(&self, method: Method) -> bool {
         let label = match self.label {
             LabelRule::LargestScore
+            | LabelRule::LastLargestScore
             | LabelRule::Positive
             | LabelRule::NotNegative
             | LabelRule::EachPositive => false,
@@ -108,7 +121,9 @@ impl Classification {
                     values.extend(probabilities.chunks_exact(2).map(|of_row| of_row[1]));
                 }
                 ClassPredict::Probability => values.extend_from_slice(probabilities),
-                ClassPredict::Margin => values.extend_from_slice(wanted.raw),
+                ClassPredict::Margin => {
+                    self.scores(wanted).for_each(|scores| values.extend_from_slice(scores));
+                }
             },
             Method::PredictProba => values.extend_from_slice(probabilities),
             Method::PredictLogProba => match self.log_probability {
@@ -126,19 +141,27 @@ impl Classification {
                     values.extend(probabilities.iter().map(|p| p.ln()));
                 }
             },
-            Method::DecisionFunction | Method::Margin => values.extend_from_slice(wanted.raw),
+            Method::DecisionFunction | Method::Margin => {
+                self.scores(wanted).for_each(|scores| values.extend_from_slice(scores));
+            }
             Method::ScoreSamples | Method::Transform => {}
         }
     }
 
     fn labels(&self, wanted: Wanted<'_>, probabilities: &[f64], values: &mut Vec<f64>) {
         match self.label {
-            LabelRule::LargestScore => self.largest(wanted.raw, values),
-            LabelRule::LargestProbability => self.largest(probabilities, values),
-            LabelRule::Positive | LabelRule::EachPositive => {
-                values.extend(wanted.raw.iter().map(|x| index(*x > 0.0)))
+            LabelRule::LargestScore => self.largest(self.scores(wanted), |x, best| x > best, values),
+            LabelRule::LastLargestScore => self.largest(self.scores(wanted), |x, best| x >= best, values),
+            LabelRule::LargestProbability => {
+                let rows = probabilities.chunks_exact(self.total_classes());
+                self.largest(rows, |x, best| x > best, values);
             }
-            LabelRule::NotNegative => values.extend(wanted.raw.iter().map(|x| index(*x >= 0.0))),
+            LabelRule::Positive | LabelRule::EachPositive => {
+                values.extend(self.scores(wanted).flatten().map(|x| index(*x > 0.0)));
+            }
+            LabelRule::NotNegative => {
+                values.extend(self.scores(wanted).flatten().map(|x| index(*x >= 0.0)));
+            }
             LabelRule::EachAboveHalf if self.probability.is_some_and(Probability::of_labels) => {
                 values.extend(probabilities.iter().map(|p| index(*p > 0.5)));
             }
@@ -148,15 +171,27 @@ impl Classification {
         }
     }
 
-    /// Appends for each row and target the index of the first largest of its values.
-    fn largest(&self, numbers: &[f64], values: &mut Vec<f64>) {
-        for mut of_row in numbers.chunks_exact(self.total_classes()) {
+    /// The raw scores of each row without probabilities that stand after them.
+    fn scores<'a>(&self, Wanted { raw, rows, .. }: Wanted<'a>) -> impl Iterator<Item = &'a [f64]> + use<'a> {
+        let stride = raw.len() / rows.max(1);
+        let after = self.probabilities_after();
+        raw.chunks_exact(stride.max(1)).map(move |of_row| &of_row[..stride - after])
+    }
+
+    /// Appends for each row and target the index of the class whose number is larger than all before it.
+    fn largest<'a>(
+        &self,
+        numbers: impl Iterator<Item = &'a [f64]>,
+        larger: impl Fn(f64, f64) -> bool,
+        values: &mut Vec<f64>,
+    ) {
+        for mut of_row in numbers {
             for classes in self.classes.iter().map(Labels::len) {
                 let (of_target, rest) = of_row.split_at(classes);
-                let larger = |best: usize, class: usize| {
-                    if of_target[class] > of_target[best] { class } else { best }
+                let best = |best: usize, class: usize| {
+                    if larger(of_target[class], of_target[best]) { class } else { best }
                 };
-                values.push((0..classes).fold(0, larger) as f64);
+                values.push((0..classes).fold(0, best) as f64);
                 of_row = rest;
             }
         }
@@ -168,6 +203,19 @@ impl Classification {
         let scores = raw.iter().map(|x| x / self.rounds);
         match probability {
             Probability::Scores | Probability::LabelScores => values.extend(scores),
+            Probability::AfterScores | Probability::LabelsAfterScores => {
+                let stride = raw.len() / rows.max(1);
+                let start = stride - self.probabilities_after();
+                for of_row in raw.chunks_exact(stride.max(1)) {
+                    values.extend(of_row[start..].iter().map(|x| x / self.rounds));
+                }
+            }
+            Probability::Proportions { spare_zeros } => self.by_row(raw, values, |row| {
+                let sum: f64 = row.iter().sum();
+                if sum != 0.0 || !spare_zeros {
+                    row.iter_mut().for_each(|x| *x /= sum);
+                }
+            }),
             Probability::LabelSigmoidSingle => values.extend(scores.map(|x| f64::from(sigmoid_single(x)))),
             Probability::SecondScore => values.extend(scores.flat_map(both)),
             Probability::Sigmoid { scale } => values.extend(scores.flat_map(|x| both(sigmoid(scale * x)))),

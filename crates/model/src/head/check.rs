@@ -48,11 +48,16 @@ impl Classification {
             let got = format!("{} targets", self.classes.len());
             return Err(ModelError::mismatch("one target", got));
         }
+        let after = self.probabilities_after();
+        let Some(scores) = outputs.checked_sub(after).filter(|scores| *scores > 0) else {
+            let expected = format!("raw scores before {after} probabilities");
+            return Err(ModelError::mismatch(expected, outputs));
+        };
         for shape in self.decision.iter().chain(&self.margin) {
-            check_shape(shape, outputs)?;
+            check_shape(shape, scores)?;
         }
         self.check_probability(outputs)?;
-        self.check_label(outputs)?;
+        self.check_label(scores)?;
         self.check_predict()
     }
 
@@ -61,6 +66,7 @@ impl Classification {
         let scores = match self.probability {
             None => return self.log_probability.map_or(Ok(()), |_| needs_probability("log-probabilities")),
             Some(Probability::Scores) => self.total_classes(),
+            Some(Probability::AfterScores | Probability::LabelsAfterScores) => outputs,
             Some(Probability::SecondScore | Probability::LabelScores | Probability::LabelSigmoidSingle) => {
                 self.two_classes_each()?
             }
@@ -75,6 +81,7 @@ impl Classification {
             Some(
                 Probability::SigmoidNormalized
                 | Probability::ModifiedHuber
+                | Probability::Proportions { .. }
                 | Probability::SigmoidEach { .. }
                 | Probability::Softmax
                 | Probability::ExpNormalized
@@ -82,7 +89,11 @@ impl Classification {
             ) => self.total_classes(),
         };
         let any_targets = self.probability.is_some_and(|probability| {
-            probability.of_labels() || matches!(probability, Probability::Scores | Probability::SecondScore)
+            let side_by_side = matches!(
+                probability,
+                Probability::Scores | Probability::AfterScores | Probability::SecondScore
+            );
+            probability.of_labels() || side_by_side
         });
         if !any_targets && !one_target {
             return Err(ModelError::mismatch("one target", format_args!("{} targets", self.classes.len())));
@@ -95,7 +106,9 @@ impl Classification {
 
     fn check_label(&self, outputs: usize) -> Result<(), ModelError> {
         match self.label {
-            LabelRule::LargestScore => expect_count("raw scores", self.total_classes(), outputs),
+            LabelRule::LargestScore | LabelRule::LastLargestScore => {
+                expect_count("raw scores", self.total_classes(), outputs)
+            }
             LabelRule::Positive | LabelRule::NotNegative => {
                 expect_count("target", 1, self.two_classes_each()?)?;
                 expect_count("raw score", 1, outputs)

@@ -91,6 +91,8 @@ pub enum ClassPredict {
 pub enum LabelRule {
     /// The class of the largest raw score, per target.
     LargestScore,
+    /// The same, but ties go to the last class.
+    LastLargestScore,
     /// One raw score: the second class when it is above 0.
     Positive,
     /// One raw score: the second class when it is 0 or above.
@@ -110,6 +112,15 @@ pub enum LabelRule {
 pub enum Probability {
     /// Raw scores are the probabilities of all classes, per target.
     Scores,
+    /// The raw scores are those that decide and, after them, the probabilities of all classes, per target.
+    AfterScores,
+    /// The same with one probability per label of a multi-label classifier.
+    LabelsAfterScores,
+    /// Raw scores divided by their sum.
+    Proportions {
+        /// Whether rows of zeros stay as they are; else they become NaN.
+        spare_zeros: bool,
+    },
     /// The one raw score is the probability `p` of the second class: `[1 - p, p]`, per target.
     SecondScore,
     /// Each raw score is the probability of one label of a multi-label classifier, given as it is.
@@ -145,7 +156,7 @@ pub enum Probability {
 impl Probability {
     /// Whether it gives one probability per label, of a multi-label classifier.
     pub(super) fn of_labels(self) -> bool {
-        matches!(self, Self::LabelScores | Self::LabelSigmoidSingle)
+        matches!(self, Self::LabelScores | Self::LabelsAfterScores | Self::LabelSigmoidSingle)
     }
 }
 
@@ -201,6 +212,15 @@ impl Classification {
     /// Number of classes of all targets together.
     pub(crate) fn total_classes(&self) -> usize {
         self.classes.iter().map(Labels::len).sum()
+    }
+
+    /// Number of raw scores that are probabilities behind those that decide.
+    fn probabilities_after(&self) -> usize {
+        match self.probability {
+            Some(Probability::AfterScores) => self.total_classes(),
+            Some(Probability::LabelsAfterScores) => self.classes.len(),
+            Some(_) | None => 0,
+        }
     }
 
     /// Whether there is one target with two classes.

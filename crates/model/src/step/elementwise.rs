@@ -29,6 +29,10 @@ pub enum Function {
     Floor,
     Ceil,
     Rint,
+    /// `1 / (1 + exp(-x))`.
+    Sigmoid,
+    /// `ln(x / (1 - x))`.
+    Logit,
     /// Rounds to float32 and back.
     Float32,
 }
@@ -71,6 +75,8 @@ impl Function {
             Self::Floor => x.floor(),
             Self::Ceil => x.ceil(),
             Self::Rint => x.round_ties_even(),
+            Self::Sigmoid => 1.0 / (1.0 + (-x).exp()),
+            Self::Logit => (x / (1.0 - x)).ln(),
             Self::Float32 => f64::from(x as f32),
         }
     }

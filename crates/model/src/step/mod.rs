@@ -5,26 +5,37 @@
 //! it does (`apply`), with a compiled form (`...Plan`) where the data is not yet the fastest to work with.
 
 mod codes;
+mod combine;
 mod elementwise;
 mod encode;
 mod impute;
+mod interpolate;
 mod normalize;
 mod parallel;
+mod predict;
 mod project;
+mod rowwise;
 mod scale;
 
 pub use codes::Codes;
+pub use combine::{Combine, Rule};
 pub use elementwise::Function;
 pub use encode::{Categories, OneHot, Ordinal, Unknown};
 pub use impute::Impute;
+pub use interpolate::PiecewiseLinear;
 pub use normalize::{Norm, Normalize};
 pub use parallel::Branch;
+pub use predict::{Answer, Predict};
+pub use rowwise::Rowwise;
 pub use scale::{Arithmetic, Scale};
 
 pub(crate) use codes::CodesPlan;
+pub(crate) use combine::CombinePlan;
 pub(crate) use encode::EncodePlan;
 pub(crate) use impute::ImputePlan;
+pub(crate) use interpolate::apply as apply_piecewise;
 pub(crate) use parallel::{BranchPlan, apply as apply_parallel};
+pub(crate) use predict::PredictPlan;
 
 use crate::error::{ModelError, expect_index};
 use crate::estimator::Linear;
@@ -53,6 +64,14 @@ pub enum Step {
     Codes(Codes),
     /// Branches that each see some of the columns, side by side: `ColumnTransformer` and `FeatureUnion`.
     Parallel(Vec<Branch>),
+    /// The answer of an estimator in place of the columns.
+    Predict(Box<Predict>),
+    /// The answers of several members in one.
+    Combine(Combine),
+    /// The same function of every row.
+    Rowwise(Rowwise),
+    /// One piecewise linear function per column.
+    Interpolate(Vec<PiecewiseLinear>),
     /// Keeps some columns, in this order.
     Select(Vec<usize>),
     /// Weighted sums of the columns in place of them: projections onto discriminants.
@@ -88,6 +107,10 @@ impl Step {
             Self::Ordinal(_) => "ordinal",
             Self::Codes(_) => "codes",
             Self::Parallel(_) => "columns",
+            Self::Predict(_) => "predict",
+            Self::Combine(_) => "combine",
+            Self::Rowwise(_) => "rows",
+            Self::Interpolate(_) => "interpolate",
             Self::Select(_) => "select",
             Self::Project(_) => "project",
         }
@@ -107,6 +130,10 @@ impl Step {
             Self::Ordinal(ordinal) => ordinal.infer(columns, facts),
             Self::Codes(codes) => codes.infer(columns, facts),
             Self::Parallel(branches) => parallel::infer(branches, columns, facts),
+            Self::Predict(predict) => predict.infer(columns, facts),
+            Self::Combine(combine) => combine.infer(columns, facts),
+            Self::Rowwise(function) => function.infer(columns, facts),
+            Self::Interpolate(functions) => interpolate::infer(functions, columns, facts),
             Self::Select(positions) => select(positions, columns),
             Self::Project(linear) => project::infer(linear, columns, facts),
         }
@@ -125,6 +152,13 @@ impl Step {
             Self::Ordinal(ordinal) => ordinal.compile(layout),
             Self::Codes(codes) => codes.compile(layout),
             Self::Parallel(branches) => parallel::compile(branches, layout),
+            Self::Predict(predict) => predict.compile(layout),
+            Self::Combine(combine) => combine.compile(layout),
+            Self::Rowwise(function) => {
+                let (positions, after) = layout.gather(&(0..layout.columns.len()).collect::<Vec<_>>());
+                (vec![Op::Gather(positions), Op::Rowwise(*function)], after)
+            }
+            Self::Interpolate(functions) => interpolate::compile(functions, layout),
             Self::Select(positions) => {
                 let (gather, layout) = layout.gather(positions);
                 (vec![Op::Gather(gather)], layout)

@@ -5,7 +5,8 @@ use foretell_frame::Kind;
 use super::Step;
 use crate::error::{ModelError, Refusal, expect_index};
 use crate::infer::{Column, Facts};
-use crate::plan::{Block, Layout, Located, Op, Place, Pool, Rows, run};
+use crate::plan::{Block, Layout, Located, Op, Place, Rows, run};
+use crate::predictor::Scratch;
 
 /// One branch of a [`Step::Parallel`].
 #[derive(Debug, Clone, PartialEq)]
@@ -55,8 +56,8 @@ impl Branch {
 /// A compiled [`Branch`].
 #[derive(Debug)]
 pub(crate) struct BranchPlan {
-    /// Positions of its numbers in the block of the whole.
-    gather: Vec<usize>,
+    /// Positions of its numbers in the block of the whole; `None` when it sees the whole as it is.
+    gather: Option<Vec<usize>>,
     ops: Vec<Op>,
     /// Number of its numeric outputs.
     width: usize,
@@ -67,6 +68,8 @@ pub(super) fn compile(branches: &[Branch], layout: &Layout) -> (Vec<Op>, Layout)
     let (mut plans, mut columns, mut offset) = (Vec::new(), Vec::new(), 0);
     for branch in branches {
         let (gather, seen) = layout.gather(&branch.columns);
+        let whole = gather.len() == layout.width() && gather.iter().enumerate().all(|(to, from)| to == *from);
+        let gather = (!whole).then_some(gather);
         let (ops, after) = super::compile_all(&branch.steps, seen);
         let width = after.width();
         columns.extend(after.columns.into_iter().map(|Located { place, feature }| match place {
@@ -84,15 +87,18 @@ pub(crate) fn apply(
     branches: &[BranchPlan],
     block: &Block<'_>,
     rows: &Rows<'_>,
-    pool: &mut Pool,
+    scratch: &mut Scratch,
 ) -> Result<Block<'static>, Refusal> {
     let width = branches.iter().map(|branch| branch.width).sum();
-    let mut output = pool.take();
+    let mut output = scratch.pool.take();
     output.resize(rows.count * width, 0.0);
     let mut offset = 0;
     for branch in branches {
-        let seen = block.gather(&branch.gather, rows, pool);
-        let after = run(&branch.ops, seen, rows, pool)?;
+        let seen = match &branch.gather {
+            Some(positions) => block.gather(positions, rows, &mut scratch.pool),
+            None => Block::borrowed(block.width, block.numbers()),
+        };
+        let after = run(&branch.ops, seen, rows, scratch)?;
         let weight = branch.weight.unwrap_or(1.0);
         for row in 0..rows.count {
             let target = &mut output[row * width + offset..][..branch.width];
@@ -100,7 +106,7 @@ pub(crate) fn apply(
                 *target = value * weight;
             }
         }
-        after.release(pool);
+        after.release(&mut scratch.pool);
         offset += branch.width;
     }
     Ok(Block::owned(width, output))

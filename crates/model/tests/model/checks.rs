@@ -1,14 +1,12 @@
 //! Models that contradict themselves, as a hostile file may have them: each is refused, and none harms.
 
 use foretell_frame::{Cell, Labels, Shape};
-use foretell_model::estimator::{
-    Activation, Average, GaussianNaiveBayes, Layer, Linear, Neural, Term, TermScores, Trees,
-};
+use foretell_model::estimator::{Activation, Average, GaussianNaiveBayes, Layer, Linear, Neural, Trees};
 use foretell_model::head::{ClassPredict, Classification, LabelRule, Link, Probability};
 use foretell_model::step::{
-    Arithmetic, Branch, Categories, Function, Impute, OneHot, Ordinal, Scale, Step, Unknown,
+    Answer, Arithmetic, Branch, Categories, Function, Impute, OneHot, Ordinal, Predict, Scale, Step, Unknown,
 };
-use foretell_model::{Estimator, Fitted, Head, Model, Pipeline};
+use foretell_model::{Estimator, Fitted, Head, Model};
 
 use crate::zoo::{Numbers, classifier, forest, linear, parts, regression, texts};
 
@@ -202,25 +200,20 @@ fn heads_that_do_not_fit_their_scores() {
 }
 
 #[test]
-fn terms_that_do_not_add_up() {
-    let term = |outputs, scores| {
-        let estimator = linear(2, outputs, &mut Numbers(1));
-        let fitted = Fitted { estimator, head: regression(outputs, Link::Identity) };
-        Term { pipeline: Pipeline { estimator: Some(fitted), ..Pipeline::default() }, scores }
+fn answers_that_a_head_does_not_give() {
+    let predict = |head, answer| {
+        let estimator = linear(2, 1, &mut Numbers(1));
+        let predict = Predict { fitted: Fitted { estimator, head }, answer };
+        step(Step::Predict(Box::new(predict)))
     };
-    let sum = |terms| estimator(Estimator::Sum(terms));
-    let raw = TermScores::Raw;
-    assert_eq!(sum(Vec::new()), "estimator: expected at least one term, got none");
-    assert_eq!(sum(vec![term(1, raw), term(3, raw)]), "estimator, term 2: expected 1 scores, got 3");
-    let odds = TermScores::LogOdds { factor: 1.0, epsilon: 0.1 };
-    assert!(
-        sum(vec![term(1, odds)]).starts_with("estimator, term 1: expected a head that gives what LogOdds")
-    );
-    let wide = TermScores::LogProbability { epsilon: f64::NAN, centred: false };
-    let expected = "estimator, term 1: expected a clipping margin between 0 and 1/2, got NaN";
-    assert_eq!(sum(vec![term(1, wide)]), expected);
-    let transformer = Term { pipeline: Pipeline::default(), scores: raw };
-    assert_eq!(sum(vec![transformer]), "estimator, term 1: expected an estimator, got none");
+    let expected = "step 1 (predict): expected a head that answers Probability, got another";
+    assert_eq!(predict(regression(1, Link::Identity), Answer::Probability), expected);
+    let wide = predict(regression(3, Link::Identity), Answer::Value);
+    assert_eq!(wide, "step 1 (predict), head: expected 3 raw scores, got 1");
+    let classes = Head::Classification(classifier(2, LabelRule::Positive, None));
+    assert!(predict(classes.clone(), Answer::Value).contains("a head that answers Value"));
+    let numbers = Answer::Label(vec![vec![0.0; 3]]);
+    assert_eq!(predict(classes, numbers), "step 1 (predict): expected 2 numbers of classes, got 3");
 }
 
 #[test]

@@ -3,14 +3,14 @@
 use foretell_frame::{Cell, Frame, Kind, Labels, Shape};
 use foretell_model::estimator::{
     Activation, Average, GaussianNaiveBayes, Layer, Leaves, Linear, LinearBooster, LinearTrees, Neural,
-    Nodes, NumberFormat, Term, TermScores, Trees,
+    Nodes, NumberFormat, Trees,
 };
 use foretell_model::head::{
     ClassPredict, Classification, LabelRule, Link, LogProbability, Probability, Regression,
 };
 use foretell_model::step::{
-    Accepts, Arithmetic, Branch, Categories, Codes, Function, Impute, Norm, Normalize, OneHot, Ordinal,
-    Scale, Step, Unknown,
+    Accepts, Answer, Arithmetic, Branch, Categories, Codes, Combine, Function, Impute, Norm, Normalize,
+    OneHot, Ordinal, PiecewiseLinear, Predict, Rowwise, Rule, Scale, Step, Unknown,
 };
 use foretell_model::{Estimator, Fitted, Head, Model, ModelParts, Pipeline, Provenance, Task};
 
@@ -40,7 +40,7 @@ impl Numbers {
 
 pub(crate) fn parts(features: usize, steps: Vec<Step>, estimator: Option<Fitted>) -> ModelParts {
     ModelParts {
-        pipeline: Pipeline { steps, estimator, transform: None },
+        pipeline: Pipeline { steps, estimator, ..Pipeline::default() },
         features,
         names: None,
         task: Task::Classification,
@@ -213,6 +213,7 @@ pub(crate) fn zoo() -> Vec<Named> {
     zoo.extend(networks(numbers));
     zoo.extend(ensembles(numbers));
     zoo.extend(others(numbers));
+    zoo.extend(compositions(numbers));
     zoo
 }
 
@@ -382,7 +383,6 @@ fn others(numbers: &mut Numbers) -> Vec<Named> {
         ("linear booster", model(WIDTH, Vec::new(), booster)),
         ("constant", model(WIDTH, Vec::new(), constant)),
         ("discriminant", Model::new(discriminant).unwrap()),
-        ("sum", model(WIDTH, Vec::new(), sum(numbers))),
     ]
 }
 
@@ -395,22 +395,76 @@ fn special(mut trees: Trees) -> Trees {
     trees
 }
 
+/// A branch over all columns.
+fn branch(steps: Vec<Step>) -> Branch {
+    Branch { columns: (0..WIDTH).collect(), steps, weight: None }
+}
+
+fn predict(estimator: Estimator, head: Head, answer: Answer) -> Step {
+    Step::Predict(Box::new(Predict { fitted: Fitted { estimator, head }, answer }))
+}
+
+fn combine(members: usize, rule: Rule) -> Step {
+    Step::Combine(Combine { members, rule })
+}
+
+/// A head for two classes from one score, which is also the decision function.
+fn binary(probability: Probability) -> Head {
+    let head = classifier(2, LabelRule::Positive, Some(probability));
+    Head::Classification(Classification { decision: Some(Shape::Vector), ..head })
+}
+
 /// Boosted trees that start from a logistic regression.
-fn sum(numbers: &mut Numbers) -> Option<Fitted> {
-    let binary = || {
-        Head::Classification(classifier(2, LabelRule::Positive, Some(Probability::Sigmoid { scale: 1.0 })))
-    };
-    let start = Fitted { estimator: linear(WIDTH, 1, numbers), head: binary() };
-    let trees = forest(WIDTH, 9, 3, 1, false, numbers);
-    let trees = Fitted { estimator: Estimator::Trees(trees), head: regression(1, Link::Identity) };
-    let term = |fitted, steps, scores| {
-        let pipeline = Pipeline { steps, estimator: Some(fitted), transform: None };
-        Term { pipeline, scores }
-    };
-    let narrow = vec![Step::Elementwise(vec![Function::Float32])];
-    let log_odds = TermScores::LogOdds { factor: 1.0, epsilon: 1e-7 };
-    let terms = vec![term(start, narrow, log_odds), term(trees, Vec::new(), TermScores::Raw)];
-    Some(Fitted { estimator: Estimator::Sum(terms), head: binary() })
+fn boosted_from_a_start(numbers: &mut Numbers) -> Vec<Step> {
+    let clip = Arithmetic::Clip { low: 1e-7, high: 1.0 - 1e-7 };
+    let start = vec![
+        Step::Elementwise(vec![Function::Float32]),
+        predict(linear(WIDTH, 1, numbers), binary(Probability::Sigmoid { scale: 1.0 }), Answer::Probability),
+        Step::Select(vec![1]),
+        Step::Scale(Scale { operations: vec![clip], ..Scale::default() }),
+        Step::Elementwise(vec![Function::Logit, Function::Sigmoid]),
+    ];
+    let trees = Estimator::Trees(forest(WIDTH, 9, 3, 1, false, numbers));
+    let trees = vec![predict(trees, regression(1, Link::Identity), Answer::Value)];
+    vec![Step::Parallel(vec![branch(start), branch(trees)]), combine(2, Rule::Sum)]
+}
+
+/// Models whose members are models.
+fn compositions(numbers: &mut Numbers) -> Vec<Named> {
+    let columns = |head| fitted(Estimator::Columns, head);
+    let sigmoid = Probability::Sigmoid { scale: 1.0 };
+    let weights = vec![1.0, 2.0, 1.5];
+    let mut member = |answer| branch(vec![predict(linear(WIDTH, 1, numbers), binary(sigmoid), answer)]);
+    let labels: Vec<Branch> = (0..3).map(|_| member(Answer::indices(&[Labels::range(2)]))).collect();
+    let labels = Step::Parallel(labels);
+    let votes = Rule::Votes { classes: 2, weights: weights.clone(), against: -1.0 };
+    let last = many(2, LabelRule::LastLargestScore, Probability::Proportions { spare_zeros: true });
+    let mut models =
+        vec![("votes", model(WIDTH, vec![labels.clone(), combine(3, votes.clone())], columns(last)))];
+    for rule in [Rule::Mean, Rule::Weighted(weights.clone()), Rule::WeightedMedian(weights)] {
+        let steps = vec![labels.clone(), combine(3, rule)];
+        models.push(("combined", model(WIDTH, steps, columns(regression(1, Link::Identity)))));
+    }
+
+    let decision = member(Answer::Decision);
+    let knots = PiecewiseLinear { x: vec![-1.0, 0.5, 2.0], y: vec![0.0, 0.25, 1.0] };
+    let decisions = Step::Parallel(vec![decision.clone(), decision.clone()]);
+    let calibrated = vec![decisions, Step::Interpolate(vec![knots.clone(), knots])];
+    let centred = [calibrated.clone(), vec![Step::Rowwise(Rowwise::Centre), combine(2, Rule::Mean)]].concat();
+    models.push(("calibrated", model(WIDTH, centred, columns(binary(sigmoid)))));
+    let both = [calibrated, vec![Step::Rowwise(Rowwise::Proportions)]].concat();
+    let both = vec![Step::Parallel(vec![decision, branch(both)])];
+    let after = binary(Probability::AfterScores);
+    models.push(("decision and probability", model(WIDTH, both, columns(after))));
+
+    let voting = many(2, LabelRule::LargestScore, Probability::Scores);
+    let mut voting = parts(WIDTH, vec![labels], columns(voting));
+    voting.pipeline.scoring = vec![combine(3, votes)];
+    voting.pipeline.transform = Some(Vec::new());
+    models.push(("transforming votes", Model::new(voting).unwrap()));
+    let steps = boosted_from_a_start(numbers);
+    models.push(("boosted from a start", model(WIDTH, steps, columns(binary(sigmoid)))));
+    models
 }
 
 /// Rows that a model takes, with missing values where it accepts them.

@@ -60,7 +60,7 @@ fn lower_parts(learner: &Learner, usage: &Use) -> Result<Lowered, FormatError> {
     };
     let head = objective.head(learner, &usage.interface)?;
     Ok(Lowered {
-        pipeline: Pipeline { steps, estimator: Some(Fitted { estimator, head }), transform: None },
+        pipeline: Pipeline { steps, estimator: Some(Fitted { estimator, head }), ..Pipeline::default() },
         features: Some(learner.features),
         names: feature_names(learner)?,
         task: objective.task(),

@@ -1,0 +1,48 @@
+//! Functions of whole rows.
+
+use super::Accepts;
+use crate::error::ModelError;
+use crate::infer::{Column, Facts};
+
+/// A function of the numbers of one row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rowwise {
+    /// The mean of the row is subtracted from its numbers.
+    Centre,
+    /// The numbers are divided by their sum; where that is 0 all become equal, with the sum 1.
+    Proportions,
+}
+
+impl Rowwise {
+    pub(crate) fn infer(self, columns: &[Column], facts: &mut Facts) -> Result<Vec<Column>, ModelError> {
+        let accepted = facts.numbers(columns, Accepts::ALL)?;
+        Ok(accepted.into_iter().map(Column::computed).collect())
+    }
+
+    /// The function of every row of `width` numbers, in place.
+    pub(crate) fn apply(self, numbers: &mut [f64], width: usize) {
+        for row in numbers.chunks_exact_mut(width.max(1)) {
+            let sum: f64 = row.iter().sum();
+            match self {
+                Self::Centre => row.iter_mut().for_each(|x| *x -= sum / width as f64),
+                Self::Proportions if sum == 0.0 => row.fill(1.0 / width as f64),
+                Self::Proportions => row.iter_mut().for_each(|x| *x /= sum),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_computed_one_by_one() {
+        let mut block = [1.0, 3.0, 0.0, 0.0];
+        Rowwise::Centre.apply(&mut block, 2);
+        assert_eq!(block, [-1.0, 1.0, 0.0, 0.0]);
+        let mut block = [1.0, 3.0, 0.0, 0.0];
+        Rowwise::Proportions.apply(&mut block, 2);
+        assert_eq!(block, [0.25, 0.75, 0.5, 0.5]);
+    }
+}
