@@ -21,6 +21,7 @@ mod encode;
 mod hist_boosting;
 mod impute;
 mod linear;
+mod members;
 mod naive_bayes;
 mod naming;
 mod neural;

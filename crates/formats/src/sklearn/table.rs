@@ -1,7 +1,7 @@
 //! The table of all classes that are understood.
 
 use super::{
-    Lowering, boosting, columns, compose, decompose, dummy, encode, hist_boosting, impute, linear,
+    Lowering, boosting, columns, compose, decompose, dummy, encode, hist_boosting, impute, linear, members,
     naive_bayes, neural, scale, trees,
 };
 use crate::pickle::Class;
@@ -67,6 +67,17 @@ fn of_scikit_learn(class: &str) -> Option<Lowering> {
         "GradientBoostingRegressor" => boosting::regression,
         "HistGradientBoostingClassifier" => hist_boosting::classifier,
         "HistGradientBoostingRegressor" => hist_boosting::regression,
+
+        "VotingClassifier" => members::voting_classifier,
+        "VotingRegressor" => members::voting_regressor,
+        "StackingClassifier" => members::stacking_classifier,
+        "StackingRegressor" => members::stacking_regressor,
+        "BaggingClassifier" => members::bagging_classifier,
+        "BaggingRegressor" => members::bagging_regressor,
+        "AdaBoostClassifier" => members::ada_boost_classifier,
+        "AdaBoostRegressor" => members::ada_boost_regressor,
+        "CalibratedClassifierCV" => members::calibrated,
+        "IsotonicRegression" => members::isotonic_regression,
 
         "MLPClassifier" => neural::classifier,
         "MLPRegressor" => neural::regression,
