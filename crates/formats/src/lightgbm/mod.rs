@@ -58,7 +58,7 @@ fn lower(text: &Text<'_>, usage: Use) -> Result<Lowered, FormatError> {
     let averaged = if text.average_output { rounds } else { 1 };
     let head = objective.head(text, &usage.interface, averaged)?;
     Ok(Lowered {
-        pipeline: Pipeline { steps, estimator: Some(Fitted { estimator, head }), transform: None },
+        pipeline: Pipeline { steps, estimator: Some(Fitted { estimator, head }), ..Pipeline::default() },
         features: Some(text.features),
         names: text.names(),
         task: objective.task(&usage.interface),
