@@ -87,11 +87,11 @@ fn connection(plan: &Plan, index: u32, barrier: &Barrier) -> io::Result<Seen> {
             seen.micros.push(u64::try_from(due.elapsed().as_micros()).unwrap_or(u64::MAX));
             seen.failures += u64::from(!ok);
         }
-        // Some servers close after each answer, gunicorn among them: that costs their clients a connection.
-        link = answer.and_then(|answer| answer.link.map_or_else(|| Link::open(&plan.address), Ok));
-        if link.is_err() {
-            link = Link::open(&plan.address);
-        }
+        link = match answer {
+            Ok(Answer { link: Some(link), .. }) => Ok(link),
+            // Some servers close after each answer, gunicorn among them: that costs their clients a connection.
+            Ok(Answer { link: None, .. }) | Err(_) => Link::open(&plan.address),
+        };
         due += plan.interval;
     }
     Ok(seen)
