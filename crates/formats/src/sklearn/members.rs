@@ -45,7 +45,7 @@ impl<'p> Member<'p> {
     }
 
     /// Its head; it must be a classifier.
-    fn classifier(&self) -> Result<&Classification> {
+    pub(super) fn classifier(&self) -> Result<&Classification> {
         self.classification().ok_or_else(|| self.value.mismatch("a classifier", self.value.describe()))
     }
 
@@ -77,7 +77,7 @@ impl<'p> Member<'p> {
     }
 
     /// The steps that end in the label of its class, which must be a number, per target.
-    fn labelling(&self) -> Result<Vec<Step>> {
+    pub(super) fn labelling(&self) -> Result<Vec<Step>> {
         let numbers = self.classifier()?.classes.iter().map(|classes| match classes {
             Labels::Int(labels) => Ok(labels.iter().map(|&label| label as f64).collect()),
             Labels::Float(labels) => Ok(labels.clone()),

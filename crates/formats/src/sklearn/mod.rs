@@ -27,6 +27,7 @@ mod naming;
 mod neural;
 mod scale;
 mod table;
+mod targets;
 mod trees;
 
 #[cfg(test)]

@@ -98,6 +98,24 @@ pub(super) fn function_transformer(value: &Value<'_>, input: Input) -> Result<Lo
     Ok(Lowered::transformer(None, steps, input.sparse).naming(Naming::Same))
 }
 
+/// The `inverse_func` of a `FunctionTransformer`; `None` where it is the identity.
+pub(super) fn inverse_function(value: &Value<'_>) -> Result<Option<Function>> {
+    let Some(func) = present(value, "inverse_func")? else { return Ok(None) };
+    if let Some(arguments) = present(value, "inv_kw_args")?
+        && !arguments.pairs()?.is_empty()
+    {
+        return Err(value.unsupported_option("inv_kw_args", arguments.describe(), "no arguments"));
+    }
+    match numpy_name(&func)?.and_then(ufunc) {
+        Some(function) => Ok(Some(function)),
+        None => {
+            let supported = "None or a function of one number of numpy, such as `numpy.expm1`";
+            let name = func.reference().map_or_else(|| func.describe(), |name| name.to_string());
+            Err(value.unsupported_option("inverse_func", name, supported))
+        }
+    }
+}
+
 /// The name of a numpy ufunc: a plain reference, or before numpy 1.20 a call of `_ufunc_reconstruct(module, name)`.
 fn numpy_name<'p>(func: &Value<'p>) -> Result<Option<&'p str>> {
     if let Some(name) = func.reference() {

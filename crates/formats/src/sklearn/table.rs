@@ -2,7 +2,7 @@
 
 use super::{
     Lowering, boosting, columns, compose, decompose, dummy, encode, hist_boosting, impute, linear, members,
-    naive_bayes, neural, scale, trees,
+    naive_bayes, neural, scale, targets, trees,
 };
 use crate::pickle::Class;
 use crate::{lightgbm, xgboost};
@@ -77,6 +77,13 @@ fn of_scikit_learn(class: &str) -> Option<Lowering> {
         "AdaBoostClassifier" => members::ada_boost_classifier,
         "AdaBoostRegressor" => members::ada_boost_regressor,
         "CalibratedClassifierCV" => members::calibrated,
+        "TransformedTargetRegressor" => targets::transformed_target,
+        "MultiOutputRegressor" => targets::multi_output_regressor,
+        "MultiOutputClassifier" => targets::multi_output_classifier,
+        "OneVsRestClassifier" => targets::one_versus_rest,
+        "_ConstantPredictor" => targets::constant_predictor,
+        "RegressorChain" => targets::regressor_chain,
+        "ClassifierChain" => targets::classifier_chain,
         "IsotonicRegression" => members::isotonic_regression,
 
         "MLPClassifier" => neural::classifier,
