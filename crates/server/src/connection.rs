@@ -41,8 +41,8 @@ pub(crate) struct Worker {
     /// What the thread knows of the models.
     pub(crate) shelf: RefCell<Shelf>,
     /// The time as of the last tick.
-    now: Cell<Instant>,
-    /// Wakes all connections, to look at the clock and at `closing`.
+    pub(crate) now: Cell<Instant>,
+    /// Wakes all connections, to look at the clock and at `closing`: their idleness and their bodies.
     wake: Notify,
     open: Cell<usize>,
     /// Wakes whoever waits for the last connection to end.

@@ -159,7 +159,7 @@ pub(crate) async fn answer(
             predict::native(call, wanted, body).await?
         }
         Source::Dataset { position, answer } => {
-            datasets::answer(call, &state.datasets[*position], *answer, number).await?.body
+            Box::pin(datasets::answer(call, &state.datasets[*position], *answer, number)).await?.body
         }
     };
     route.shape(native).map(Reply::json)

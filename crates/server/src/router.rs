@@ -204,7 +204,7 @@ impl<'p> Route<'p> {
             Self::Custom(position, number) => custom::answer(call, *position, number, body).await,
             Self::Dataset(name) => Ok(json(&datasets::find(call.state(), name)?.about())),
             Self::DatasetAnswer(name, answer, number) => {
-                datasets::answer(call, datasets::find(call.state(), name)?, *answer, number).await
+                Box::pin(datasets::answer(call, datasets::find(call.state(), name)?, *answer, number)).await
             }
             Self::Models => Ok(json(&models::list(&call.state().catalog.snapshot()))),
             Self::Model(name) => {

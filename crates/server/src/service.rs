@@ -4,7 +4,7 @@ use std::any::Any;
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Instant;
 
@@ -33,7 +33,7 @@ pub(crate) async fn serve(worker: &Worker, request: Request<Incoming>) -> Respon
     let id = RequestId::of(&head.headers);
     let call =
         Call { worker, head: &head, id: &id, started, about: Cell::new(None), pattern: Cell::new(None) };
-    let reply = match catch(answer(&call, body)).await {
+    let reply = match catch(pin!(answer(&call, body))).await {
         Ok(Ok(reply)) => reply,
         Ok(Err(problem)) => {
             worker.state.metrics.reject(&problem);
@@ -70,7 +70,12 @@ async fn answer(call: &Call<'_>, body: Incoming) -> Result<Reply, Problem> {
         return route.answer(call, Bytes::new()).await;
     }
     let config = &state.config.server;
-    let bounds = Bounds { bytes: config.max_body_bytes, time: config.body_timeout };
+    let bounds = Bounds {
+        bytes: config.max_body_bytes,
+        time: config.body_timeout,
+        start: call.started,
+        clock: &call.worker.now,
+    };
     let body = body::read(&head.headers, body, bounds).await?;
     route.answer(call, body).await
 }
@@ -175,8 +180,7 @@ fn note(call: &Call<'_>, about: Option<&About>, reply: &Reply) {
 }
 
 /// Runs a handler; `Err` when it panicked. A panic ends the one request and not the service.
-async fn catch<T>(handler: impl Future<Output = T>) -> Result<T, Box<dyn Any + Send>> {
-    let mut handler = pin!(handler);
+async fn catch<T>(mut handler: Pin<&mut impl Future<Output = T>>) -> Result<T, Box<dyn Any + Send>> {
     // Nothing that a handler shares with others stays half changed: what a thread keeps is reset before each use.
     poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(context))) {
         Ok(Poll::Pending) => Poll::Pending,
@@ -200,19 +204,20 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_a_value_also_after_waiting() {
-        let at_once = catch(async { panic!("number {}", 7) }).await;
+        let at_once = catch(pin!(async { panic!("number {}", 7) })).await;
         assert_eq!(
             at_once.map_err(|panic: Box<dyn Any + Send>| panic_message(&*panic).to_owned()),
             Err::<(), _>("number 7".into())
         );
-        let later = catch(async {
+        let later = pin!(async {
             tokio::task::yield_now().await;
             panic!("later")
         });
+        let later = catch(later);
         assert_eq!(
             later.await.map_err(|panic| panic_message(&*panic).to_owned()),
             Err::<(), _>("later".into())
         );
-        assert_eq!(catch(async { 5 }).await.ok(), Some(5));
+        assert_eq!(catch(pin!(async { 5 })).await.ok(), Some(5));
     }
 }

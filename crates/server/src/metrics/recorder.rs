@@ -1,7 +1,6 @@
 //! One thread's way to the series of the endpoints that it answers.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -13,12 +12,14 @@ use super::{Labels, Metrics, Series};
 /// no lock that another thread may hold.
 #[derive(Debug, Default)]
 pub(crate) struct Recorder {
-    /// By pattern and model, both by their addresses.
-    known: RefCell<HashMap<(usize, usize), Known>>,
+    /// Few, and often the same again: looking through them costs less than hashing.
+    known: RefCell<Vec<Known>>,
 }
 
 #[derive(Debug)]
 struct Known {
+    /// Pattern and model, both by their addresses.
+    key: (usize, usize),
     series: Arc<Series>,
     /// As long as this is held, no other model can have the same address.
     _model: Weak<LiveModel>,
@@ -48,15 +49,19 @@ impl Recorder {
         let Answered { pattern, model, status, elapsed, rows } = answered;
         let pattern = pattern.unwrap_or(UNKNOWN);
         let key = (pattern.as_ptr() as usize, model.map_or(0, |model| Arc::as_ptr(model) as usize));
-        let mut known = self.known.borrow_mut();
-        let known = known.entry(key).or_insert_with(|| Known {
-            series: metrics.series(Labels {
-                route: pattern.to_owned(),
-                model: model.map_or_else(String::new, |model| model.name().to_owned()),
-                version: model.map_or_else(String::new, |model| model.version().to_owned()),
-            }),
-            _model: model.map_or_else(Weak::new, Arc::downgrade),
+        let mut all = self.known.borrow_mut();
+        let position = all.iter().position(|known| known.key == key).unwrap_or_else(|| {
+            all.push(Known {
+                key,
+                series: metrics.series(Labels {
+                    route: pattern.to_owned(),
+                    model: model.map_or_else(String::new, |model| model.name().to_owned()),
+                    version: model.map_or_else(String::new, |model| model.version().to_owned()),
+                }),
+                _model: model.map_or_else(Weak::new, Arc::downgrade),
+            });
+            all.len() - 1
         });
-        known.series.record(status, elapsed, rows);
+        all[position].series.record(status, elapsed, rows);
     }
 }

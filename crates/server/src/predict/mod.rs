@@ -110,12 +110,12 @@ pub(crate) fn example(model: &LiveModel, outputs: &Outputs, one: bool) -> Option
 /// The body is not what the model takes, there are too many such requests, or the answer took too long.
 pub(crate) async fn native(call: &Call<'_>, wanted: Wanted<'_>, body: Bytes) -> Result<Bytes, Problem> {
     if body.len() > LARGE_BODY {
-        return elsewhere(call, wanted, body).await;
+        return Box::pin(elsewhere(call, wanted, body)).await;
     }
     match at_once(call, wanted, &body)? {
         Step::Answered(answer) => Ok(answer),
         Step::Large(job, decoded) => {
-            let predictions = compute(call, job, &decoded).await?;
+            let predictions = Box::pin(compute(call, job, &decoded)).await?;
             let answer = wanted.answer(call, &decoded);
             Ok(answer.encode(&predictions, &mut call.worker.desk.borrow_mut().text))
         }
