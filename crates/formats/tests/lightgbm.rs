@@ -238,6 +238,16 @@ fn columns_of_categories_that_cannot_be_told_are_refused() {
 }
 
 #[test]
+fn columns_of_categories_are_told_by_their_codes() {
+    // Feature 0 is categorical for the trees, but has values that are no codes of two categories.
+    let tail =
+        "parameters:\n[categorical_feature: 0]\nend of parameters\npandas_categorical:[[\"x\", \"y\"]]\n";
+    let text = Stump { tail, ..STUMP }.text().replacen("[0:1] [0:1]", "3:0:2 [0:1]", 1);
+    let kinds: Vec<_> = read(&text).schema().features().iter().map(|feature| feature.kind).collect();
+    assert_eq!(kinds, [Kind::Number, Kind::Text]);
+}
+
+#[test]
 fn limits_are_kept() {
     let limits = Limits { max_model_bytes: 1000, ..Limits::default() };
     let error = open(&file("lgb4.7-multiclass"), &limits).unwrap_err();

@@ -2,7 +2,7 @@
 //!
 //! The Python package writes the categories of all columns of type `category`, in their order, but not which columns these
 //! are. They are the categorical features, unless training named other columns as such, or ordered categories were
-//! among the columns, which the package takes for numbers.
+//! among the columns, which the package takes for numbers. What the head tells of a feature's values says which can be.
 
 use foretell_frame::Cell;
 use foretell_model::step::{self, Branch, Ordinal, Step, Unknown};
@@ -68,26 +68,40 @@ fn category(value: &Json) -> Result<Cell, FormatError> {
     Err(error(Problem::Mismatch { expected, got }).at("pandas_categorical"))
 }
 
-/// The positions of the columns whose categories these are.
+/// The positions of the columns whose categories these are: the categorical features if they are as many, else the only
+/// features that can have held the codes.
 fn columns(text: &Text<'_>, lists: &[Vec<Json>]) -> Result<Vec<usize>, FormatError> {
     let infos: Vec<&str> = text.head.get("feature_infos")?.split(' ').collect();
-    let columns = named(text).unwrap_or_else(|| {
-        let categorical = |info: &&str| *info != "none" && !info.starts_with('[');
-        (0..infos.len()).filter(|column| categorical(&infos[*column])).collect()
+    let categorical = named(text).unwrap_or_else(|| {
+        let is_categorical = |info: &&str| *info != "none" && !info.starts_with('[');
+        (0..infos.len()).filter(|column| is_categorical(&infos[*column])).collect()
     });
-    let fits = |(column, list): (&usize, &Vec<Json>)| {
-        infos.get(*column).is_some_and(|info| holds_codes(info, list.len()))
+    let fits = |column: usize, list: &Vec<Json>| {
+        column < text.features && infos.get(column).is_some_and(|info| holds_codes(info, list.len()))
     };
-    let in_range = columns.last().is_none_or(|last| *last < text.features);
-    if in_range && columns.len() == lists.len() && columns.iter().zip(lists).all(fits) {
-        return Ok(columns);
+    if categorical.len() == lists.len()
+        && categorical.iter().zip(lists).all(|(column, list)| fits(*column, list))
+    {
+        return Ok(categorical);
+    }
+    // The first and the last way to give each list a column, in order, are the same where there is only one way.
+    let mut ascending = 0..infos.len();
+    let first: Option<Vec<usize>> =
+        lists.iter().map(|list| ascending.find(|column| fits(*column, list))).collect();
+    let mut descending = (0..infos.len()).rev();
+    let last: Option<Vec<usize>> =
+        lists.iter().rev().map(|list| descending.find(|column| fits(*column, list))).collect();
+    if let (Some(first), Some(last)) = (first, last)
+        && first.iter().eq(last.iter().rev())
+    {
+        return Ok(first);
     }
     Err(error(Problem::UnsupportedOption {
         option: "pandas_categorical".into(),
-        value: format!("{} columns, while {} features are categorical", lists.len(), columns.len()),
+        value: format!("{} columns, while {} features are categorical", lists.len(), categorical.len()),
         supported:
-            "the same columns in both; train with columns of type `category` that are not ordered, and with \
-                    no other `categorical_feature`"
+            "the same columns in both, as the file does not name them; train with columns of type `category` \
+                    that are not ordered, and with no other `categorical_feature`"
                 .into(),
     })
     .at("pandas_categorical"))
