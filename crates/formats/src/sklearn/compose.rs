@@ -1,7 +1,7 @@
 //! Compositions: `Pipeline`, `FeatureUnion` and the searches around them.
 
-use foretell_model::Part;
 use foretell_model::step::{Branch, Step};
+use foretell_model::{Part, Pipeline};
 
 use super::{Input, Lowered, Naming, Result, count, lower, naming, present};
 use crate::pickle::Value;
@@ -46,6 +46,45 @@ pub(super) fn search(value: &Value<'_>, input: Input) -> Result<Lowered> {
 /// `RANSACRegressor`: it answers as the estimator that was fitted on the inliers does.
 pub(super) fn ransac(value: &Value<'_>, input: Input) -> Result<Lowered> {
     lower(&value.field("estimator_")?, input)
+}
+
+/// `FrozenEstimator`: it answers as the estimator it holds does.
+pub(super) fn frozen(value: &Value<'_>, input: Input) -> Result<Lowered> {
+    lower(&value.field("estimator")?, input)
+}
+
+/// `SelfTrainingClassifier`: it answers as the estimator that was fitted last does.
+pub(super) fn self_training(value: &Value<'_>, input: Input) -> Result<Lowered> {
+    match present(value, "estimator_")? {
+        Some(estimator) => lower(&estimator, input),
+        // Before 1.6.
+        None => lower(&value.field("base_estimator_")?, input),
+    }
+}
+
+/// `RFE` and `RFECV`: a selection of columns, and the estimator that was fitted on them.
+pub(super) fn recursive_elimination(value: &Value<'_>, input: Input) -> Result<Lowered> {
+    let support = value.field("support_")?.bool_vector(None)?;
+    let selected: Vec<usize> = (0..support.len()).filter(|&column| support[column]).collect();
+    let stored = value.field("estimator_")?;
+    let mut lowered = lower(&stored, input)?;
+    if lowered.features.is_some_and(|features| features != selected.len()) {
+        return Err(stored.mismatch(format_args!("{} columns", selected.len()), stored.describe()));
+    }
+    lowered.features = Some(support.len());
+    lowered.names = None;
+    lowered.sparse = input.sparse;
+    let Pipeline { steps, scoring, estimator, .. } = lowered.pipeline;
+    lowered.pipeline = Pipeline {
+        steps: vec![Step::Select(selected)],
+        scoring: [steps, scoring].concat(),
+        estimator,
+        transform: Some(Vec::new()),
+    };
+    let inner = std::mem::take(&mut lowered.part);
+    lowered.part.class = value.class().map_or_else(String::new, |class| class.name().to_owned());
+    lowered.part.parts = vec![inner];
+    Ok(lowered)
 }
 
 /// `FeatureUnion`: transformers that each see all columns, side by side.

@@ -22,6 +22,9 @@ fn of_scikit_learn(class: &str) -> Option<Lowering> {
         "Pipeline" => compose::pipeline,
         "ColumnTransformer" => columns::column_transformer,
         "FeatureUnion" => compose::feature_union,
+        "FrozenEstimator" => compose::frozen,
+        "SelfTrainingClassifier" => compose::self_training,
+        "RFE" | "RFECV" => compose::recursive_elimination,
         "GridSearchCV" | "RandomizedSearchCV" => compose::search,
         "HalvingGridSearchCV" | "HalvingRandomSearchCV" => compose::search,
 

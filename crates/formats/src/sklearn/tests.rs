@@ -2,7 +2,7 @@
 
 use foretell_frame::{Cell, Labels, Shape};
 use foretell_model::head::{Head, LabelRule, Probability};
-use foretell_model::step::{Arithmetic, Function, Step};
+use foretell_model::step::{Arithmetic, Combine, Function, Rule, Scale, Step};
 use foretell_model::{Estimator, Task};
 
 use super::python::{Py, floats, lowered, lowered_after, refusal, sk, texts};
@@ -466,4 +466,80 @@ fn a_tree_without_outputs_is_refused() {
         state.push(("n_outputs_", Py::Int(0)));
     }
     assert!(refusal(&without).contains("the outputs have [] values each"));
+}
+
+fn logistic(classes: i64) -> Py {
+    let outputs = if classes == 2 { 1 } else { classes as i32 };
+    sk(
+        "LogisticRegression",
+        &[
+            ("classes_", Py::Ints((0..classes).collect())),
+            ("coef_", Py::Floats(vec![outputs, 2], vec![0.5; 2 * outputs as usize])),
+            ("intercept_", floats(&vec![0.25; outputs as usize])),
+        ],
+    )
+}
+
+fn voting(kind: &'static str, members: Vec<Py>, weights: Py) -> Py {
+    let named = members.iter().map(|member| Py::Tuple(vec![Py::Text("m"), member.clone()])).collect();
+    sk(
+        "VotingClassifier",
+        &[
+            ("estimators", Py::List(named)),
+            ("estimators_", Py::List(members)),
+            ("classes_", texts(&["no", "yes"])),
+            ("voting", Py::Text(kind)),
+            ("weights", weights),
+        ],
+    )
+}
+
+#[test]
+fn votes_and_weights_are_counted() {
+    let members = || vec![logistic(2), logistic(2)];
+    let whole = lowered(&voting("hard", members(), floats(&[1.0, 3.0]))).unwrap();
+    assert_eq!((whole.features, whole.task), (Some(2), Task::Classification));
+    let Some(Step::Combine(combine)) = whole.pipeline.scoring.first() else { panic!("{whole:?}") };
+    let votes = Rule::Votes { classes: 2, weights: vec![1.0, 3.0], against: 0.0 };
+    assert_eq!(combine, &Combine { members: 2, rule: votes });
+
+    let refused = refusal(&voting("soft", members(), floats(&[1.0])));
+    assert!(refused.contains("weights: expected 2 weights"), "{refused}");
+    let refused = refusal(&voting("soft", vec![logistic(3)], Py::None));
+    assert!(refused.contains("expected 2 classes"), "{refused}");
+    let refused = refusal(&voting("soft", Vec::new(), Py::None));
+    assert!(refused.contains("expected at least 1 estimator"), "{refused}");
+    let refused = refusal(&voting("loud", members(), Py::None));
+    assert!(refused.contains("`soft` or `hard`"), "{refused}");
+    let refused = refusal(&voting("soft", vec![standard_scaler(&[0.0], &[1.0])], Py::None));
+    assert!(refused.contains("expected a classifier"), "{refused}");
+}
+
+#[test]
+fn an_elimination_selects_columns_and_predicts_from_them() {
+    let support = |kept: [bool; 3]| Py::Objects(kept.map(Py::Bool).to_vec());
+    let state = |kept| [("support_", support(kept)), ("estimator_", ridge(&[5.0, 6.0]))];
+    let whole = lowered(&sk("RFE", &state([true, false, true]))).unwrap();
+    assert_eq!(whole.features, Some(3));
+    assert_eq!(whole.pipeline.steps, [Step::Select(vec![0, 2])]);
+    assert_eq!(whole.pipeline.transform, Some(Vec::new()));
+    assert!(whole.pipeline.estimator.is_some());
+    let refused = refusal(&sk("RFE", &state([true; 3])));
+    assert!(refused.contains("estimator_: expected 3 columns"), "{refused}");
+}
+
+#[test]
+fn a_target_that_cannot_be_transformed_back_is_refused() {
+    let transformed = |transformer| {
+        sk(
+            "TransformedTargetRegressor",
+            &[("regressor_", ridge(&[1.0])), ("_training_dim", Py::Int(1)), ("transformer_", transformer)],
+        )
+    };
+    let whole = lowered(&transformed(standard_scaler(&[3.0], &[2.0]))).unwrap();
+    let undone = vec![Arithmetic::Multiply(vec![2.0]), Arithmetic::Add(vec![3.0])];
+    assert_eq!(whole.pipeline.steps[1], Step::Scale(Scale { operations: undone, ..Scale::default() }));
+    let normalizer = sk("Normalizer", &[("norm", Py::Text("l2"))]);
+    let refused = refusal(&transformed(normalizer));
+    assert!(refused.contains("a scaler whose inverse is arithmetic"), "{refused}");
 }
