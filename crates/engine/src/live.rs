@@ -197,7 +197,8 @@ impl LiveModel {
     fn predicts_labels(&self) -> bool {
         match self.model().pipeline().estimator.as_ref().map(|fitted| &fitted.head) {
             Some(Head::Classification(head)) => head.predict == ClassPredict::Label,
-            Some(Head::Regression(_)) | None => false,
+            Some(Head::Pairwise(_)) => true,
+            Some(Head::Regression(_) | Head::Outlier(_)) | None => false,
         }
     }
 

@@ -2,9 +2,9 @@
 
 use foretell_frame::{Labels, Method, MethodSet, Schema, SchemaError, Shape};
 
+use crate::Pipeline;
 use crate::error::{ModelError, expect_count};
 use crate::infer::Facts;
-use crate::{Head, Pipeline};
 
 /// What a model is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -192,9 +192,6 @@ impl Model {
 
     /// The classes of each target; none where it is no classifier.
     pub fn classes(&self) -> &[Labels] {
-        match self.pipeline.estimator.as_ref().map(|fitted| &fitted.head) {
-            Some(Head::Classification(head)) => &head.classes,
-            Some(Head::Regression(_)) | None => &[],
-        }
+        self.pipeline.estimator.as_ref().map_or(&[], |fitted| fitted.head.classes())
     }
 }

@@ -216,7 +216,8 @@ impl FirstGuess {
                     (clipped.iter().map(|p| p.ln()).sum::<f64>() / clipped.len() as f64).exp();
                 Some(clipped.iter().map(|p| (p / geometric_mean).ln()).collect())
             }
-            (Head::Classification(_), Self::Value) | (Head::Regression(_), _) => None,
+            (Head::Classification(_), Self::Value)
+            | (Head::Regression(_) | Head::Pairwise(_) | Head::Outlier(_), _) => None,
         }
     }
 }

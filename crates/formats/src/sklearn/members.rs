@@ -4,7 +4,7 @@
 
 use foretell_frame::{Labels, Shape};
 use foretell_model::estimator::Linear;
-use foretell_model::head::{Classification, LabelRule, LogProbability, Probability};
+use foretell_model::head::{LabelRule, LogProbability, Probability};
 use foretell_model::step::{
     Answer, Arithmetic, Branch, Combine, Function, PiecewiseLinear, Rowwise, Rule, Scale, Step,
 };
@@ -36,34 +36,40 @@ impl<'p> Member<'p> {
         Ok(members)
     }
 
-    /// Its head, where it classifies.
-    fn classification(&self) -> Option<&Classification> {
-        match &self.lowered.pipeline.estimator.as_ref()?.head {
-            Head::Classification(head) => Some(head),
-            Head::Regression(_) => None,
+    pub(super) fn head(&self) -> Option<&Head> {
+        self.lowered.pipeline.estimator.as_ref().map(|fitted| &fitted.head)
+    }
+
+    /// The classes of each target; it must be a classifier.
+    pub(super) fn classes(&self) -> Result<&[Labels]> {
+        match self.head().map_or(&[][..], Head::classes) {
+            [] => Err(self.value.mismatch("a classifier", self.value.describe())),
+            classes => Ok(classes),
         }
     }
 
-    /// Its head; it must be a classifier.
-    pub(super) fn classifier(&self) -> Result<&Classification> {
-        self.classification().ok_or_else(|| self.value.mismatch("a classifier", self.value.describe()))
-    }
-
-    /// Its head; it must be a classifier of one target with as many classes.
-    fn classifier_of(&self, classes: usize) -> Result<&Classification> {
-        let head = self.classifier()?;
-        match head.classes.as_slice() {
-            [own] if own.len() == classes => Ok(head),
+    /// Fails unless it is a classifier of one target with as many classes.
+    fn expect_classes(&self, classes: usize) -> Result<()> {
+        match self.classes()? {
+            [own] if own.len() == classes => Ok(()),
             _ => Err(self.value.mismatch(format_args!("{classes} classes"), "another number")),
         }
     }
 
     pub(super) fn has_probability(&self) -> bool {
-        self.classification().is_some_and(|head| head.probability.is_some())
+        match self.head() {
+            Some(Head::Classification(head)) => head.probability.is_some(),
+            Some(Head::Pairwise(head)) => head.sigmoids.is_some(),
+            Some(Head::Regression(_) | Head::Outlier(_)) | None => false,
+        }
     }
 
     pub(super) fn has_decision(&self) -> bool {
-        self.classification().is_some_and(|head| head.decision.is_some())
+        match self.head() {
+            Some(Head::Classification(head)) => head.decision.is_some(),
+            Some(Head::Pairwise(_)) => true,
+            Some(Head::Regression(_) | Head::Outlier(_)) | None => false,
+        }
     }
 
     /// The steps that end in its answer.
@@ -73,12 +79,12 @@ impl<'p> Member<'p> {
 
     /// The steps that end in the index of its class, per target.
     fn choosing(&self) -> Result<Vec<Step>> {
-        self.answering(Answer::indices(&self.classifier()?.classes))
+        self.answering(Answer::indices(self.classes()?))
     }
 
     /// The steps that end in the label of its class, which must be a number, per target.
     pub(super) fn labelling(&self) -> Result<Vec<Step>> {
-        let numbers = self.classifier()?.classes.iter().map(|classes| match classes {
+        let numbers = self.classes()?.iter().map(|classes| match classes {
             Labels::Int(labels) => Ok(labels.iter().map(|&label| label as f64).collect()),
             Labels::Float(labels) => Ok(labels.clone()),
             Labels::Bool(labels) => Ok(labels.iter().map(|&label| f64::from(u8::from(label))).collect()),
@@ -179,7 +185,7 @@ pub(super) fn voting_classifier(value: &Value<'_>, input: Input) -> Result<Lower
     let classes = labels(&value.field("classes_")?)?;
     let weights = voting_weights(value, members.len())?;
     for member in &members {
-        member.classifier_of(classes.len())?;
+        member.expect_classes(classes.len())?;
     }
     let (answers, rule, head) = match value.field("voting")?.text()? {
         "soft" => {
@@ -248,11 +254,11 @@ fn stacking(value: &Value<'_>, input: Input, binary: bool) -> Result<Lowered> {
         let steps = match method.text()? {
             "predict_proba" => {
                 let mut steps = member.answering(Answer::Probability)?;
-                steps.extend(without_first(member.classifier()?, binary));
+                steps.extend(without_first(member, binary)?);
                 steps
             }
             "decision_function" => member.answering(Answer::Decision)?,
-            "predict" if member.classification().is_some() => member.labelling()?,
+            "predict" if member.classes().is_ok() => member.labelling()?,
             "predict" => member.answering(Answer::Value)?,
             other => {
                 let supported = "`predict_proba`, `decision_function` or `predict`";
@@ -278,12 +284,13 @@ fn stacking(value: &Value<'_>, input: Input, binary: bool) -> Result<Lowered> {
 }
 
 /// Drops the probability of the first of two classes, which follows from the other; of several targets always.
-fn without_first(head: &Classification, binary: bool) -> Option<Step> {
-    if !head.multi_target {
-        return binary.then(|| Step::Select(vec![1]));
-    }
+fn without_first(member: &Member<'_>, binary: bool) -> Result<Option<Step>> {
+    let head = match member.head() {
+        Some(Head::Classification(head)) if head.multi_target => head,
+        _ => return Ok(binary.then(|| Step::Select(vec![1]))),
+    };
     if head.probability.is_some_and(|probability| probability == Probability::LabelScores) {
-        return None;
+        return Ok(None);
     }
     let mut kept = Vec::new();
     let mut start = 0;
@@ -291,7 +298,7 @@ fn without_first(head: &Classification, binary: bool) -> Option<Step> {
         kept.extend(start + 1..start + classes);
         start += classes;
     }
-    Some(Step::Select(kept))
+    Ok(Some(Step::Select(kept)))
 }
 
 /// The branches of a bag: each member sees its own columns.
@@ -364,7 +371,7 @@ pub(super) fn bagging_classifier(value: &Value<'_>, input: Input) -> Result<Lowe
 /// Lays the probabilities of a member that has not seen every class among those of all classes, which it knows by
 /// their positions.
 fn scattered(member: &Member<'_>, classes: usize) -> Result<Option<Step>> {
-    let own = match member.classifier()?.classes.as_slice() {
+    let own = match member.classes()? {
         [own] if own.len() == classes => return Ok(None),
         [Labels::Int(own)] => own,
         _ => return Err(member.value.mismatch("positions of classes", "other labels")),
@@ -409,7 +416,7 @@ pub(super) fn ada_boost_classifier(value: &Value<'_>, input: Input) -> Result<Lo
         return Err(value.field("classes_")?.mismatch("at least 2 classes", count));
     }
     for member in &members {
-        member.classifier_of(count)?;
+        member.expect_classes(count)?;
     }
     let weights = boosting_weights(value, members.len())?;
     let total: f64 = weights.iter().sum();
@@ -490,7 +497,7 @@ pub(super) fn calibrated(value: &Value<'_>, input: Input) -> Result<Lowered> {
 /// One classifier and its calibrators: one per class, or one alone of two classes.
 fn calibrated_member(member: &Member<'_>, item: &Value<'_>, classes: usize) -> Result<Vec<Step>> {
     // A member that has not seen every class would leave some without a calibrator.
-    member.classifier_of(classes)?;
+    member.expect_classes(classes)?;
     let mut steps = if member.has_decision() {
         member.answering(Answer::Decision)?
     } else {

@@ -26,6 +26,7 @@ mod naive_bayes;
 mod naming;
 mod neural;
 mod scale;
+mod svm;
 mod table;
 mod targets;
 mod trees;
@@ -98,7 +99,8 @@ impl Lowered {
     pub fn estimator(features: impl Into<Option<usize>>, estimator: Estimator, head: Head) -> Self {
         let task = match head {
             Head::Regression(_) => Task::Regression,
-            Head::Classification(_) => Task::Classification,
+            Head::Classification(_) | Head::Pairwise(_) => Task::Classification,
+            Head::Outlier(_) => Task::Outlier,
         };
         Self {
             pipeline: Pipeline { estimator: Some(Fitted { estimator, head }), ..Pipeline::default() },

@@ -2,7 +2,7 @@
 
 use super::{
     Lowering, boosting, columns, compose, decompose, dummy, encode, hist_boosting, impute, linear, members,
-    naive_bayes, neural, scale, targets, trees,
+    naive_bayes, neural, scale, svm, targets, trees,
 };
 use crate::pickle::Class;
 use crate::{lightgbm, xgboost};
@@ -88,6 +88,10 @@ fn of_scikit_learn(class: &str) -> Option<Lowering> {
         "RegressorChain" => targets::regressor_chain,
         "ClassifierChain" => targets::classifier_chain,
         "IsotonicRegression" => members::isotonic_regression,
+
+        "SVC" | "NuSVC" => svm::classifier,
+        "SVR" | "NuSVR" => svm::regression,
+        "OneClassSVM" => svm::one_class,
 
         "MLPClassifier" => neural::classifier,
         "MLPRegressor" => neural::regression,

@@ -98,7 +98,7 @@ pub(super) fn multi_output_classifier(value: &Value<'_>, input: Input) -> Result
 
 /// The classes of a classifier of one target.
 fn one_target(member: &Member<'_>) -> Result<Labels> {
-    match member.classifier()?.classes.as_slice() {
+    match member.classes()? {
         [classes] => Ok(classes.clone()),
         _ => Err(member.value.mismatch("a classifier of one target", "one of several")),
     }
@@ -254,7 +254,8 @@ pub(super) fn classifier_chain(value: &Value<'_>, input: Input) -> Result<Lowere
         Ok(steps)
     };
     let decides = members.iter().all(|member| {
-        member.has_decision() && member.classifier().is_ok_and(|head| head.label == LabelRule::Positive)
+        member.has_decision()
+            && matches!(member.head(), Some(Head::Classification(head)) if head.label == LabelRule::Positive)
     });
     let given = members.iter().all(Member::has_probability);
     // Columns: the features, what the chain hands on, and then for each member what decides and its probability.
@@ -276,7 +277,7 @@ pub(super) fn classifier_chain(value: &Value<'_>, input: Input) -> Result<Lowere
         let decision = if decides {
             member.answering(Answer::Decision)?
         } else {
-            member.answering(Answer::indices(&member.classifier()?.classes))?
+            member.answering(Answer::indices(member.classes()?))?
         };
         let mut branches = vec![branch(Vec::new()), branch(handed_on)];
         branches.push(Branch { columns: (seen..width).collect(), steps: Vec::new(), weight: None });

@@ -1,5 +1,7 @@
 //! Estimators: from a numeric block to raw scores, `rows x outputs`.
 
+mod kernel_function;
+mod kernel_sum;
 mod linear;
 mod linear_booster;
 mod linear_trees;
@@ -7,6 +9,8 @@ mod naive_bayes;
 mod neural;
 mod trees;
 
+pub use kernel_function::KernelFunction;
+pub use kernel_sum::{KernelSum, KernelTerm};
 pub use linear::Linear;
 pub use linear_booster::LinearBooster;
 pub use linear_trees::LinearTrees;
@@ -37,6 +41,8 @@ pub enum Estimator {
     Neural(Neural),
     /// Gaussian naive Bayes.
     GaussianNaiveBayes(GaussianNaiveBayes),
+    /// Weighted sums of kernel functions.
+    KernelSum(KernelSum),
     /// The same raw scores for every row: dummies, and boosters without a tree.
     Constant(Vec<f64>),
     /// The columns themselves: what the steps before computed is the raw scores.
@@ -53,6 +59,7 @@ impl Estimator {
             Self::LinearTrees(_) => "linear-trees",
             Self::Neural(_) => "neural",
             Self::GaussianNaiveBayes(_) => "naive-bayes",
+            Self::KernelSum(_) => "kernel-sum",
             Self::Constant(_) => "constant",
             Self::Columns => "columns",
         }
@@ -61,7 +68,9 @@ impl Estimator {
     /// What it accepts. Trees speak for themselves.
     fn accepts(&self) -> Accepts {
         match self {
-            Self::Linear(_) | Self::Neural(_) | Self::GaussianNaiveBayes(_) => Accepts::FINITE,
+            Self::Linear(_) | Self::Neural(_) | Self::GaussianNaiveBayes(_) | Self::KernelSum(_) => {
+                Accepts::FINITE
+            }
             Self::LinearBooster(_) => Accepts { missing: true, infinite: false },
             Self::Trees(trees) | Self::LinearTrees(LinearTrees { trees, .. }) => {
                 let marker = trees.missing_value;
@@ -82,6 +91,7 @@ impl Estimator {
             Self::LinearTrees(linear) => (linear.trees.features, linear.check()?),
             Self::Neural(neural) => neural.check()?,
             Self::GaussianNaiveBayes(bayes) => (bayes.features, bayes.check()?),
+            Self::KernelSum(sum) => (sum.features, sum.check()?),
             Self::Constant(scores) => return at_least_one(scores.len()),
             Self::Columns => (columns.len(), columns.len()),
         };
@@ -104,6 +114,7 @@ impl Estimator {
             Self::LinearTrees(linear) => ScorerKind::LinearTrees(Box::new(linear.compile())),
             Self::Neural(neural) => ScorerKind::Neural(neural.compile()),
             Self::GaussianNaiveBayes(bayes) => ScorerKind::Gaussian(bayes.compile()),
+            Self::KernelSum(sum) => ScorerKind::KernelSum(sum.clone()),
             Self::Constant(scores) => ScorerKind::Constant(scores.clone()),
             Self::Columns => {
                 ScorerKind::Columns(layout.gather(&(0..layout.columns.len()).collect::<Vec<_>>()).0)
@@ -135,6 +146,7 @@ enum ScorerKind {
     LinearTrees(Box<linear_trees::LinearTreesPlan>),
     Neural(neural::NeuralPlan),
     Gaussian(naive_bayes::GaussianPlan),
+    KernelSum(KernelSum),
     Constant(Vec<f64>),
     /// Where each column stands in the block.
     Columns(Vec<usize>),
@@ -175,6 +187,10 @@ impl Scorer {
             ScorerKind::Gaussian(gaussian) => {
                 self.guard.check(numbers, rows.start)?;
                 gaussian.scores(numbers, rows.count, raw);
+            }
+            ScorerKind::KernelSum(sum) => {
+                self.guard.check(numbers, rows.start)?;
+                sum.scores(numbers, rows.count, &mut scratch.pool, raw);
             }
             ScorerKind::Constant(scores) => {
                 (0..rows.count).for_each(|_| raw.extend_from_slice(scores));

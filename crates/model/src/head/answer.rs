@@ -34,6 +34,16 @@ impl Head {
                     head.append(method, wanted.raw, values);
                 }
             }
+            Self::Pairwise(head) => {
+                for method in wanted.methods.iter() {
+                    head.append(method, wanted.raw, predictions.output_mut(method).values_mut());
+                }
+            }
+            Self::Outlier(head) => {
+                for method in wanted.methods.iter() {
+                    head.append(method, wanted.raw, predictions.output_mut(method).values_mut());
+                }
+            }
             Self::Classification(head) => {
                 probabilities.clear();
                 if wanted.methods.iter().any(|method| head.uses_probabilities(method)) {
@@ -58,6 +68,8 @@ impl Head {
     ) {
         match self {
             Self::Regression(head) => head.append(method, raw, values),
+            Self::Pairwise(head) => head.append(method, raw, values),
+            Self::Outlier(head) => head.append(method, raw, values),
             Self::Classification(head) => {
                 let wanted = Wanted { raw, rows, methods: MethodSet::EMPTY };
                 probabilities.clear();

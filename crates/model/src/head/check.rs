@@ -11,6 +11,8 @@ impl Head {
         match self {
             Self::Regression(head) => head.check(outputs),
             Self::Classification(head) => head.check(outputs),
+            Self::Pairwise(head) => head.check(outputs),
+            Self::Outlier(head) => head.check(outputs),
         }
         .map_err(|error| error.within("head"))
     }

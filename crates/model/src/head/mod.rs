@@ -2,8 +2,12 @@
 
 mod answer;
 mod check;
+mod outlier;
+mod pairwise;
 
 pub(crate) use answer::Wanted;
+pub use outlier::Outlier;
+pub use pairwise::{PairDecision, Pairwise};
 
 use foretell_frame::{Labels, Method, MethodSet, Shape};
 
@@ -14,6 +18,10 @@ pub enum Head {
     Regression(Regression),
     /// Raw scores speak of classes.
     Classification(Classification),
+    /// Raw scores are decisions between pairs of classes.
+    Pairwise(Pairwise),
+    /// The raw score tells outliers from inliers.
+    Outlier(Outlier),
 }
 
 /// Outputs of a regression (and of a ranking).
@@ -172,6 +180,15 @@ pub enum LogProbability {
 }
 
 impl Head {
+    /// The classes of each target; none where it does not classify.
+    pub fn classes(&self) -> &[Labels] {
+        match self {
+            Self::Classification(head) => &head.classes,
+            Self::Pairwise(head) => std::slice::from_ref(&head.classes),
+            Self::Regression(_) | Self::Outlier(_) => &[],
+        }
+    }
+
     /// The methods that the head answers.
     pub(crate) fn methods(&self) -> MethodSet {
         Method::ALL.into_iter().filter(|method| self.shape(*method).is_some()).collect()
@@ -190,6 +207,8 @@ impl Head {
                 | Method::Transform
                 | Method::Label => None,
             },
+            Self::Pairwise(head) => head.shape(method),
+            Self::Outlier(head) => head.shape(method),
             Self::Classification(head) => match method {
                 Method::Label => Some(head.label_shape()),
                 Method::Predict => match head.predict {

@@ -100,8 +100,9 @@ fn panel_sums<T: Real>(x: &[T], weights: &[T]) -> [T; PANEL] {
     sums
 }
 
+/// The dot product of two rows of the same length, in [`LANES`] partial sums.
 #[inline]
-fn dot<T: Real>(x: &[T], weights: &[T]) -> T {
+pub(crate) fn dot<T: Real>(x: &[T], weights: &[T]) -> T {
     let mut sums = [T::default(); LANES];
     let (x, x_rest) = x.as_chunks::<LANES>();
     let (weights, weights_rest) = weights.as_chunks::<LANES>();

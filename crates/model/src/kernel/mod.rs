@@ -8,6 +8,6 @@ mod forest;
 mod real;
 mod walk;
 
-pub(crate) use dense::Dense;
+pub(crate) use dense::{Dense, dot};
 pub(crate) use forest::{Forest, ForestBuffers};
 pub(crate) use real::{Floats, Real};

@@ -48,14 +48,20 @@ impl Predict {
                 }
                 Some(numbers.len())
             }
+            (Answer::Label(numbers), Head::Pairwise(pairwise)) => {
+                expect_count("targets", 1, numbers.len())?;
+                expect_count("numbers of classes", pairwise.classes.len(), numbers[0].len())?;
+                Some(1)
+            }
             (Answer::Value, Head::Regression(_)) => head.shape(Method::Predict).map(|shape| shape.width()),
-            (Answer::Probability, Head::Classification(_)) => {
+            (Answer::Probability, Head::Classification(_) | Head::Pairwise(_)) => {
                 head.shape(Method::PredictProba).map(|shape| shape.width())
             }
-            (Answer::Decision, Head::Classification(_)) => {
+            (Answer::Decision, Head::Classification(_) | Head::Pairwise(_)) => {
                 head.shape(Method::DecisionFunction).map(|shape| shape.width())
             }
-            (Answer::Value, Head::Classification(_))
+            (Answer::Value, Head::Classification(_) | Head::Pairwise(_))
+            | (_, Head::Outlier(_))
             | (Answer::Label(_) | Answer::Probability | Answer::Decision, Head::Regression(_)) => None,
         };
         head.check(scores)?;

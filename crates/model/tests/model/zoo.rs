@@ -2,11 +2,12 @@
 
 use foretell_frame::{Cell, Frame, Kind, Labels, Shape};
 use foretell_model::estimator::{
-    Activation, Average, GaussianNaiveBayes, Layer, Leaves, Linear, LinearBooster, LinearTrees, Neural,
-    Nodes, NumberFormat, Trees,
+    Activation, Average, GaussianNaiveBayes, KernelFunction, KernelSum, KernelTerm, Layer, Leaves, Linear,
+    LinearBooster, LinearTrees, Neural, Nodes, NumberFormat, Trees,
 };
 use foretell_model::head::{
-    ClassPredict, Classification, LabelRule, Link, LogProbability, Probability, Regression,
+    ClassPredict, Classification, LabelRule, Link, LogProbability, Outlier, PairDecision, Pairwise,
+    Probability, Regression,
 };
 use foretell_model::step::{
     Accepts, Answer, Arithmetic, Branch, Categories, Codes, Combine, Function, Impute, Norm, Normalize,
@@ -212,6 +213,7 @@ pub(crate) fn zoo() -> Vec<Named> {
     zoo.extend(linear_models(numbers));
     zoo.extend(networks(numbers));
     zoo.extend(ensembles(numbers));
+    zoo.extend(kernel_machines(numbers));
     zoo.extend(others(numbers));
     zoo.extend(compositions(numbers));
     zoo
@@ -337,6 +339,59 @@ fn ensembles(numbers: &mut Numbers) -> Vec<Named> {
     let fitted = fitted(Estimator::Trees(trees), head);
     models.push(("categorical trees", model(WIDTH, Vec::new(), fitted.clone())));
     models.push(("category codes", model(WIDTH, vec![Step::Codes(Codes { known })], fitted)));
+    models
+}
+
+/// Points that each term has some of.
+fn kernel_sum(function: KernelFunction, outputs: usize, numbers: &mut Numbers) -> Estimator {
+    let points = 7;
+    let term = |position: usize| {
+        let first = position % points;
+        KernelTerm { output: position % outputs, first, coefficients: numbers.floats(points - first) }
+    };
+    Estimator::KernelSum(KernelSum {
+        features: WIDTH,
+        function,
+        terms: (0..2 * outputs).map(term).collect(),
+        points: numbers.floats(points * WIDTH),
+        intercept: numbers.floats(outputs),
+    })
+}
+
+fn kernel_machines(numbers: &mut Numbers) -> Vec<Named> {
+    let (gamma, coef0) = (0.3, 0.5);
+    let functions = [
+        KernelFunction::Linear,
+        KernelFunction::Polynomial { gamma, coef0, degree: 3.0 },
+        KernelFunction::Rbf { gamma },
+        KernelFunction::Laplacian { gamma },
+        KernelFunction::Sigmoid { gamma, coef0 },
+        KernelFunction::Cosine,
+    ];
+    let mut models = Vec::new();
+    for function in functions {
+        let fitted = fitted(kernel_sum(function, 2, numbers), regression(2, Link::Identity));
+        models.push(("kernel sum", model(WIDTH, Vec::new(), fitted)));
+    }
+    let kinds = [
+        (2, PairDecision::PerClass, false, true),
+        (4, PairDecision::PerPair, false, true),
+        (4, PairDecision::PerClass, true, false),
+    ];
+    for (classes, decision, break_ties, sigmoids) in kinds {
+        let pairs = classes * (classes - 1) / 2;
+        let head = Pairwise {
+            classes: Labels::range(classes),
+            decision,
+            break_ties,
+            sigmoids: sigmoids.then(|| vec![(-1.0, 0.25); pairs]),
+        };
+        let estimator = kernel_sum(KernelFunction::Rbf { gamma }, pairs, numbers);
+        models.push(("pairwise", model(WIDTH, Vec::new(), fitted(estimator, Head::Pairwise(head)))));
+    }
+    let head = Head::Outlier(Outlier { offset: 0.25, equal_inlier: true });
+    let estimator = kernel_sum(KernelFunction::Rbf { gamma }, 1, numbers);
+    models.push(("outlier", model(WIDTH, Vec::new(), fitted(estimator, head))));
     models
 }
 
