@@ -166,6 +166,20 @@ fn objectives_have_settings_that_are_known() {
 }
 
 #[test]
+fn wrappers_that_predict_in_another_way_or_not_at_all_are_refused() {
+    let pickled = |state: &str| {
+        refusal(&format!("ccopy_reg\n__newobj__\n(clightgbm.sklearn\nLGBMRegressor\ntR(d{state}b."))
+    };
+    let error = pickled("S'_other_params'\n(dS'pred_early_stop'\nI01\nss");
+    assert!(error.starts_with("LGBMRegressor: `pred_early_stop` = True is not supported"), "{error}");
+    let error = pickled("S'_Booster'\nNs");
+    assert!(error.starts_with("LGBMRegressor: `_Booster` is missing; was the model fitted"), "{error}");
+    let error =
+        pickled("S'_Booster'\nccopy_reg\n__newobj__\n(clightgbm.basic\nBooster\ntR(dS'handle'\nS'tree'\nsbs");
+    assert!(error.starts_with("LGBMRegressor._Booster.handle: the file ends"), "{error}");
+}
+
+#[test]
 fn contradictions_are_named_with_their_place() {
     let text = String::from_utf8(file("lgb4.7-regression-sqrt")).unwrap();
     let changed = |from: &str, to: &str| {

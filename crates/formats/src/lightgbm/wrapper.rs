@@ -17,9 +17,9 @@ pub(crate) fn estimator(value: &Value<'_>, _: Input) -> Result<Lowered, FormatEr
     }
     if let Some(settings) = present(value, "_other_params")?
         && let Some(stop) = present(&settings, "pred_early_stop")?
-        && stop.describe() != "False"
+        && stop.bool()?
     {
-        return Err(value.unsupported_option("pred_early_stop", stop.describe(), "False"));
+        return Err(value.unsupported_option("pred_early_stop", "True", "False"));
     }
     let held = value.field("_Booster")?;
     if held.is_none() {
