@@ -59,7 +59,7 @@ pub struct ServerConfig {
     /// Time in which a request's body must arrive, or else gets 408. Default 15 s.
     #[serde(with = "units")]
     pub body_timeout: Duration,
-    /// Time a connection may spend without a complete request head. Default 75 s.
+    /// Time a connection may spend without a complete request head, or with an answer that is not taken. Default 75 s.
     #[serde(with = "units")]
     pub idle_timeout: Duration,
     /// Time that requests under way are given when the service stops. Default 30 s.
@@ -332,6 +332,7 @@ mod tests {
     fn durations_have_units() {
         assert_eq!(server("deadline = '250ms'").unwrap().deadline, Duration::from_millis(250));
         assert_eq!(server("deadline = '2m'").unwrap().deadline, Duration::from_secs(120));
+        assert_eq!(server("deadline = 30").unwrap().deadline, Duration::from_secs(30));
         assert_eq!(server("deadline = 1.5").unwrap().deadline, Duration::from_millis(1500));
         for bad in ["deadline = 'soon'", "deadline = '-1s'", "deadline = -1", "deadline = '1e300s'"] {
             assert!(server(bad).unwrap_err().contains("30s"), "{bad}");

@@ -243,6 +243,9 @@ impl fmt::Display for Problem {
                 write!(f, "line {line}, column {column}: {reason}")
             }
             Self::NoSuchPath { path, hint } => write!(f, "there is nothing at `{path}`; {hint}"),
+            Self::NoSuchModel { name, known } if known.is_empty() => {
+                write!(f, "there is no model `{name}`; none is loaded")
+            }
             Self::NoSuchModel { name, known } => {
                 let known: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
                 write!(f, "there is no model `{name}`; there is {}", known.join(", "))

@@ -26,6 +26,8 @@ const BACKLOG: i32 = 1024;
 const LINGER: Duration = Duration::from_millis(250);
 /// Threads that each I/O thread may start for large bodies and answers.
 const BLOCKING_THREADS: usize = 4;
+/// Files that are open beside connections.
+const OTHER_FILES: u64 = 64;
 /// How long accepting pauses when the system has no more file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -123,6 +125,7 @@ pub fn run(
     listeners: Listeners,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), RunError> {
+    allow_connections(config.server.max_connections);
     let (phase, phases) = watch::channel(Phase::Serving);
     let state = Arc::new(State::new(config, catalog, phases.clone())?);
     tracing::info!("listening on http://{}", listeners.address);
@@ -144,6 +147,16 @@ pub fn run(
         worker.join().map_err(|_| RunError::Panicked)??;
     }
     Ok(())
+}
+
+/// Raises the number of files that the process may have open, as far as the system lets it.
+fn allow_connections(count: usize) {
+    let wanted = (count as u64).saturating_add(OTHER_FILES);
+    match rlimit::increase_nofile_limit(wanted) {
+        Ok(limit) if limit >= wanted => {}
+        Ok(limit) => tracing::warn!(limit, wanted, "the system allows fewer open files than connections"),
+        Err(error) => tracing::warn!(%error, wanted, "cannot raise the number of open files"),
+    }
 }
 
 fn thread_error(source: io::Error) -> RunError {
