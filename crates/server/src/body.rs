@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::io::Read;
 use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -27,6 +28,9 @@ const DISCARD_FACTOR: usize = 4;
 const SKIP_TIME: Duration = Duration::from_millis(100);
 const SKIPPED_BYTES: usize = 1 << 20;
 
+/// Compressed bodies of more bytes are inflated on a thread that serves no other requests.
+const INFLATED_AT_ONCE: usize = 1 << 10;
+
 /// The bounds on a body.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds<'a> {
@@ -38,23 +42,78 @@ pub(crate) struct Bounds<'a> {
     pub(crate) start: Instant,
     /// What tells the time. Whoever moves it polls the readers of all bodies.
     pub(crate) clock: &'a Cell<Instant>,
+    /// The memory for all bodies together.
+    pub(crate) budget: &'a Budget,
 }
 
-/// Reads a whole body and undoes its `Content-Encoding`.
+/// The memory that all bodies together may take. Those that arrive in one piece are not counted: they are short, and
+/// taken before the next one is read.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    limit: usize,
+    used: AtomicUsize,
+}
+
+impl Budget {
+    /// A budget of so many bytes.
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { limit, used: AtomicUsize::new(0) }
+    }
+}
+
+/// A part of the budget, given back when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Reserved<'a> {
+    budget: &'a Budget,
+    bytes: usize,
+}
+
+impl<'a> Reserved<'a> {
+    fn none(budget: &'a Budget) -> Self {
+        Self { budget, bytes: 0 }
+    }
+
+    /// Takes more of the budget.
+    fn grow(&mut self, bytes: usize) -> Result<(), Problem> {
+        self.bytes += bytes;
+        let before = self.budget.used.fetch_add(bytes, Relaxed);
+        if before + bytes > self.budget.limit { Err(Problem::Overloaded) } else { Ok(()) }
+    }
+}
+
+impl Drop for Reserved<'_> {
+    fn drop(&mut self) {
+        if self.bytes > 0 {
+            self.budget.used.fetch_sub(self.bytes, Relaxed);
+        }
+    }
+}
+
+/// Reads a whole body and undoes its `Content-Encoding`. The memory is to be held for as long as the body.
 ///
 /// # Errors
-/// It is too large or too slow, broken, or in a coding that is not read.
-pub(crate) async fn read(headers: &HeaderMap, body: Incoming, bounds: Bounds<'_>) -> Result<Bytes, Problem> {
+/// It is too large or too slow, broken, or in a coding that is not read; there is no memory for it.
+pub(crate) async fn read<'a>(
+    headers: &HeaderMap,
+    body: Incoming,
+    bounds: Bounds<'a>,
+) -> Result<(Bytes, Reserved<'a>), Problem> {
     let coding = Coding::of(headers)?;
     let patient = !headers.contains_key(EXPECT);
-    let raw = collect_in_time(body, bounds, patient).await?;
-    match coding {
-        Coding::Identity => Ok(raw),
-        Coding::Gzip => inflate(MultiGzDecoder::new(&raw[..]), bounds.bytes),
-        Coding::Deflate if is_zlib(&raw) => inflate(ZlibDecoder::new(&raw[..]), bounds.bytes),
-        // What some old clients send under the name of deflate.
-        Coding::Deflate => inflate(DeflateDecoder::new(&raw[..]), bounds.bytes),
+    let mut reserved = Reserved::none(bounds.budget);
+    let raw = collect_in_time(body, bounds, patient, &mut reserved).await?;
+    if coding == Coding::Identity {
+        return Ok((raw, reserved));
     }
+    let limit = bounds.bytes;
+    let whole = if raw.len() <= INFLATED_AT_ONCE {
+        coding.inflate(&raw, limit)?
+    } else {
+        let inflating = tokio::task::spawn_blocking(move || coding.inflate(&raw, limit));
+        inflating.await.unwrap_or(Err(Problem::Internal))?
+    };
+    reserved.grow(whole.len())?;
+    Ok((whole, reserved))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +141,17 @@ impl Coding {
             _ => Err(refused()),
         }
     }
+
+    /// Undoes the coding.
+    fn inflate(self, raw: &[u8], limit: usize) -> Result<Bytes, Problem> {
+        match self {
+            Self::Identity => Ok(Bytes::copy_from_slice(raw)),
+            Self::Gzip => inflate(MultiGzDecoder::new(raw), limit),
+            Self::Deflate if is_zlib(raw) => inflate(ZlibDecoder::new(raw), limit),
+            // What some old clients send under the name of deflate.
+            Self::Deflate => inflate(DeflateDecoder::new(raw), limit),
+        }
+    }
 }
 
 /// Whether bytes begin like a zlib stream (RFC 1950, section 2.2).
@@ -102,8 +172,13 @@ fn inflate(decoder: impl Read, limit: usize) -> Result<Bytes, Problem> {
 }
 
 /// Looks at the clock instead of setting a timer: a timer per request costs several per cent of a small prediction.
-async fn collect_in_time(body: Incoming, bounds: Bounds<'_>, patient: bool) -> Result<Bytes, Problem> {
-    let mut collecting = pin!(collect(body, bounds.bytes, patient));
+async fn collect_in_time(
+    body: Incoming,
+    bounds: Bounds<'_>,
+    patient: bool,
+    reserved: &mut Reserved<'_>,
+) -> Result<Bytes, Problem> {
+    let mut collecting = pin!(collect(body, bounds.bytes, patient, reserved));
     poll_fn(|context| match collecting.as_mut().poll(context) {
         Poll::Pending if bounds.clock.get().saturating_duration_since(bounds.start) > bounds.time => {
             Poll::Ready(Err(Problem::SlowBody { waited: bounds.time }))
@@ -113,26 +188,37 @@ async fn collect_in_time(body: Incoming, bounds: Bounds<'_>, patient: bool) -> R
     .await
 }
 
-async fn collect(mut body: Incoming, limit: usize, patient: bool) -> Result<Bytes, Problem> {
+async fn collect(
+    mut body: Incoming,
+    limit: usize,
+    patient: bool,
+    reserved: &mut Reserved<'_>,
+) -> Result<Bytes, Problem> {
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
-    if announced > limit {
-        return Box::pin(refuse(body, limit, patient)).await;
-    }
-    let first = next(&mut body).await?.unwrap_or_default();
-    if first.len() > limit {
-        return Box::pin(refuse(body, limit, patient)).await;
-    }
-    if body.is_end_stream() {
-        return Ok(first);
-    }
-    let mut whole = Vec::from(first);
-    while let Some(data) = next(&mut body).await? {
+    let too_large = Problem::TooLarge { limit };
+    let mut whole = Vec::new();
+    let refusal = loop {
+        if announced > limit {
+            break too_large;
+        }
+        let Some(data) = next(&mut body).await? else {
+            return Ok(whole.into());
+        };
         if data.len() > limit - whole.len() {
-            return Box::pin(refuse(body, limit, patient)).await;
+            break too_large;
+        }
+        if whole.is_empty() && body.is_end_stream() {
+            return Ok(data);
+        }
+        if let Err(problem) = reserved.grow(data.len()) {
+            break problem;
         }
         whole.extend_from_slice(&data);
+    };
+    if patient {
+        Box::pin(discard(body, limit.saturating_mul(DISCARD_FACTOR), DISCARD_TIME)).await;
     }
-    Ok(whole.into())
+    Err(refusal)
 }
 
 /// The next data of a body; trailers are ignored.
@@ -145,13 +231,6 @@ async fn next(body: &mut Incoming) -> Result<Option<Bytes>, Problem> {
         }
     }
     Ok(None)
-}
-
-async fn refuse(body: Incoming, limit: usize, patient: bool) -> Result<Bytes, Problem> {
-    if patient {
-        discard(body, limit.saturating_mul(DISCARD_FACTOR), DISCARD_TIME).await;
-    }
-    Err(Problem::TooLarge { limit })
 }
 
 /// Reads and throws away the body of a request that is refused for what its head says, if it is not too long and
@@ -193,6 +272,17 @@ mod tests {
         assert!(bomb.len() < 20_000);
         assert_eq!(inflate(MultiGzDecoder::new(&bomb[..]), 1000), Err(Problem::TooLarge { limit: 1000 }));
         assert_eq!(inflate(MultiGzDecoder::new(&bomb[..]), 10 << 20).unwrap().len(), 10 << 20);
+    }
+
+    #[test]
+    fn memory_is_given_back() {
+        let budget = Budget::new(100);
+        let mut first = Reserved::none(&budget);
+        assert_eq!(first.grow(60), Ok(()));
+        assert_eq!(Reserved::none(&budget).grow(41), Err(Problem::Overloaded));
+        assert_eq!(first.grow(40), Ok(()));
+        drop(first);
+        assert_eq!(Reserved::none(&budget).grow(100), Ok(()));
     }
 
     #[test]

@@ -51,6 +51,8 @@ pub struct ServerConfig {
     pub max_head_bytes: usize,
     /// Bytes of a request's body, also after it is inflated. Default 16 MiB.
     pub max_body_bytes: usize,
+    /// Bytes of all bodies together that are being read; more requests are answered 503. Default 512 MiB.
+    pub max_buffered_bytes: usize,
     /// Rows of a request. Default 100000.
     pub max_rows: usize,
     /// Time in which a request is answered once it has been read, or else gets 504. Default 30 s.
@@ -82,6 +84,7 @@ impl Default for ServerConfig {
             max_requests: 1024,
             max_head_bytes: 16 << 10,
             max_body_bytes: 16 << 20,
+            max_buffered_bytes: 512 << 20,
             max_rows: 100_000,
             deadline: Duration::from_secs(30),
             body_timeout: Duration::from_secs(15),

@@ -75,8 +75,9 @@ async fn answer(call: &Call<'_>, body: Incoming) -> Result<Reply, Problem> {
         time: config.body_timeout,
         start: call.started,
         clock: &call.worker.now,
+        budget: &state.bodies,
     };
-    let body = body::read(&head.headers, body, bounds).await?;
+    let (body, _memory) = body::read(&head.headers, body, bounds).await?;
     route.answer(call, body).await
 }
 

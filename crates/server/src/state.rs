@@ -7,6 +7,7 @@ use bytes::Bytes;
 use foretell_engine::{Catalog, LiveCatalog, Pool, PoolOptions};
 use tokio::sync::watch;
 
+use crate::body::Budget;
 use crate::config::Config;
 use crate::cors::CorsPolicy;
 use crate::custom::{CustomRoutes, RouteError, Sources};
@@ -55,6 +56,8 @@ pub(crate) struct State {
     pub(crate) custom: CustomRoutes,
     pub(crate) openapi: OpenApi,
     pub(crate) metrics: Metrics,
+    /// The memory for bodies that arrive in pieces.
+    pub(crate) bodies: Budget,
     /// Connections open.
     pub(crate) connections: AtomicUsize,
     /// One counter per thread.
@@ -97,6 +100,7 @@ impl State {
         let custom = CustomRoutes::new(&config.route, Sources { catalog: &models, datasets: &datasets })?;
         drop(models);
         Ok(Self {
+            bodies: Budget::new(config.server.max_buffered_bytes),
             config,
             catalog,
             pool: Pool::new(PoolOptions::default()),

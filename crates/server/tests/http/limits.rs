@@ -30,6 +30,27 @@ fn bodies_are_bounded_however_they_come() {
 }
 
 #[test]
+fn all_bodies_together_are_bounded() {
+    let service = Service::start("[server]\nmax_buffered_bytes = 200000", vec![example("iris")]);
+    let head = "POST /predict HTTP/1.1\r\nhost: test\r\ncontent-length: 150000\r\n\r\n";
+    let long = format!("{}{BODY}", " ".repeat(150_000 - BODY.len()));
+    let mut first = service.client();
+    first.write(format!("{head}{}", &long[..140_000])).unwrap();
+    // Until the first body is held in memory.
+    thread::sleep(Duration::from_millis(500));
+    let mut second = service.client();
+    second.write(format!("{head}{long}")).unwrap();
+    let refused = second.read(true).unwrap();
+    refused.problem(503, "overloaded");
+    assert_eq!(service.predict(BODY).status, 200);
+    first.write(&long[140_000..]).unwrap();
+    assert_eq!(first.read(true).unwrap().status, 200);
+    let mut third = service.client();
+    third.write(format!("{head}{long}")).unwrap();
+    assert_eq!(third.read(true).unwrap().status, 200);
+}
+
+#[test]
 fn rows_are_bounded() {
     let service = Service::start("[server]\nmax_rows = 2", vec![example("iris")]);
     let row = "[4.8,3,1.4,0.3]";
