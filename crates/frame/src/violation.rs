@@ -14,6 +14,11 @@ pub enum ViolationKind {
         /// The value as it came.
         got: Cell,
     },
+    /// A transformer is not defined for the number.
+    Undefined {
+        /// The number.
+        got: f64,
+    },
     /// The value is of another kind than the feature.
     WrongType {
         /// What came, shortened, such as `string "abc"`.
@@ -78,6 +83,9 @@ impl Violation {
             ViolationKind::UnknownCategory { got } => {
                 format!("expected a category of `{name}` that the model knows, got {}", show(got))
             }
+            ViolationKind::Undefined { got } => {
+                format!("expected a number for `{name}` for which the model is defined, got {got}")
+            }
             ViolationKind::WrongType { got } => format!("expected {kind} for `{name}`, got {got}"),
             ViolationKind::NotExact { got } => {
                 format!("expected a number for `{name}` that a float64 holds exactly, got {got}")
@@ -103,6 +111,7 @@ impl Violation {
             ViolationKind::Missing => "missing_value",
             ViolationKind::Infinite => "not_finite",
             ViolationKind::UnknownCategory { .. } => "unknown_category",
+            ViolationKind::Undefined { .. } => "undefined",
             ViolationKind::WrongType { .. } | ViolationKind::NotARow { .. } => "wrong_type",
             ViolationKind::NotExact { .. } => "not_exact",
             ViolationKind::Absent => "missing_feature",

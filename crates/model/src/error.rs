@@ -75,6 +75,9 @@ pub enum Problem {
     Infinite,
     /// The value is none of the categories that the encoder was fitted on.
     UnknownCategory(Cell),
+    /// A transformer is not defined for the value: a Box-Cox transform of a number that is not positive, splines
+    /// outside of their knots.
+    Undefined(f64),
 }
 
 impl std::fmt::Display for Problem {
@@ -82,6 +85,9 @@ impl std::fmt::Display for Problem {
         match self {
             Self::Missing => f.write_str("expected a number, got a missing value or the result of one"),
             Self::Infinite => f.write_str("expected a finite number, got one that is infinite or too large"),
+            Self::Undefined(value) => {
+                write!(f, "expected a number for which the transformer is defined, got {value}")
+            }
             Self::UnknownCategory(Cell::Number(value)) => {
                 write!(f, "expected a category that the model knows, got {value}")
             }
@@ -148,6 +154,7 @@ impl PredictError {
             Problem::Missing => ViolationKind::Missing,
             Problem::Infinite => ViolationKind::Infinite,
             Problem::UnknownCategory(got) => ViolationKind::UnknownCategory { got: got.clone() },
+            Problem::Undefined(got) => ViolationKind::Undefined { got: *got },
         };
         Some(Violation { row: *row, feature: *feature, kind })
     }

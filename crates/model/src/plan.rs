@@ -8,8 +8,8 @@ use crate::error::{Problem, Refusal};
 use crate::kernel::Dense;
 use crate::predictor::Scratch;
 use crate::step::{
-    Accepts, Arithmetic, BranchPlan, CodesPlan, CombinePlan, EncodePlan, Function, ImputePlan, Normalize,
-    PiecewiseLinear, PredictPlan, Rowwise, apply_parallel, apply_piecewise,
+    Accepts, Arithmetic, BranchPlan, CodesPlan, CombinePlan, CurvesPlan, EncodePlan, Function, ImputePlan,
+    Normalize, PiecewiseLinear, PredictPlan, Products, Rowwise, SplinesPlan, apply_parallel, apply_piecewise,
 };
 
 /// One operation on the block of numbers.
@@ -18,6 +18,9 @@ pub(crate) enum Op {
     Scale(Vec<Arithmetic>),
     Normalize(Normalize),
     Elementwise(Vec<Function>),
+    Curves(CurvesPlan),
+    Products(Products),
+    Splines(SplinesPlan),
     Guard(Guard),
     Gather(Vec<usize>),
     Impute(ImputePlan),
@@ -320,6 +323,11 @@ impl Op {
                 functions.iter().for_each(|function| function.apply(&mut numbers));
                 return Ok(Block::owned(width, numbers));
             }
+            Self::Curves(curves) => {
+                let (width, mut numbers) = block.in_place(pool);
+                curves.apply(&mut numbers, rows.start)?;
+                return Ok(Block::owned(width, numbers));
+            }
             Self::Codes(codes) => {
                 let (width, mut numbers) = block.in_place(pool);
                 codes.apply(&mut numbers, width);
@@ -337,6 +345,8 @@ impl Op {
             }
             Self::Gather(positions) => block.gather(positions, rows, pool),
             Self::Impute(impute) => impute.apply(&block, rows, pool)?,
+            Self::Products(products) => products.apply(&block, rows, pool),
+            Self::Splines(splines) => splines.apply(&block, rows, pool)?,
             Self::Encode(encode) => encode.apply(&block, rows, pool)?,
             Self::Parallel(branches) => apply_parallel(branches, &block, rows, scratch)?,
             Self::Predict(predict) => predict.apply(&block, rows, scratch)?,

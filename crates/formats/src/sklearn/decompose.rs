@@ -44,6 +44,17 @@ pub(super) fn fast_ica(value: &Value<'_>, _: Input) -> Result<Lowered> {
     Ok(Lowered::transformer(features, steps, false).naming(naming))
 }
 
+/// `GaussianRandomProjection` and `SparseRandomProjection`, whose components may be a sparse matrix.
+pub(super) fn random_projection(value: &Value<'_>, input: Input) -> Result<Lowered> {
+    let components = components(value)?;
+    let naming = numbered(value, components.rows);
+    let sparse = match present(value, "dense_output")? {
+        Some(dense) => input.sparse && !dense.bool()?,
+        None => false,
+    };
+    Ok(Lowered::transformer(components.cols, vec![project(components)], sparse).naming(naming))
+}
+
 /// The components, one per row.
 fn components(value: &Value<'_>) -> Result<Matrix> {
     let components = value.field("components_")?;

@@ -67,7 +67,7 @@ pub(super) fn ordinal(value: &Value<'_>, _: Input) -> Result<Lowered> {
 }
 
 /// Codes by category after infrequent ones were put into one group, the last.
-struct Groups {
+pub(super) struct Groups {
     of_category: Vec<u32>,
     /// The group of the infrequent categories.
     infrequent: u32,
@@ -155,7 +155,7 @@ fn one_hot_column(column: &Value<'_>, groups: Option<&Groups>, dropped: Option<u
     })
 }
 
-fn ordinal_column(column: &Value<'_>, groups: Option<&Groups>) -> Result<Categories> {
+pub(super) fn ordinal_column(column: &Value<'_>, groups: Option<&Groups>) -> Result<Categories> {
     let values = cells(column)?;
     let codes: Vec<u32> = match groups {
         None => (0..values.len() as u32).collect(),
@@ -201,7 +201,7 @@ fn one_hot_names(value: &Value<'_>, columns: &[Value<'_>], categories: &[Categor
 }
 
 /// The categories of a column as Python's `str` writes them.
-fn category_texts(column: &Value<'_>) -> Result<Vec<String>> {
+pub(super) fn category_texts(column: &Value<'_>) -> Result<Vec<String>> {
     let array = column.array()?;
     let bool_text = |flag| if flag { "True" } else { "False" }.to_owned();
     Ok(match array.dtype().kind() {

@@ -13,6 +13,8 @@ pub enum Naming {
     Same,
     /// Each after one input column.
     After(Vec<After>),
+    /// Each a product of input columns, ascending and perhaps repeated: `1`, `x0`, `x0^2 x1`.
+    Products(Vec<Vec<usize>>),
     /// A word and a number from 0.
     Numbered {
         /// The word, which is the class in lower case.
@@ -63,6 +65,9 @@ impl Naming {
                     |column: &After| joined(column.prefix, inputs.get(column.input)?, &column.suffix, left);
                 columns.iter().map(name).collect()
             }
+            Self::Products(products) => {
+                products.iter().map(|factors| joined("", &product(factors, inputs)?, "", left)).collect()
+            }
             Self::Numbered { word, count } => {
                 (0..*count).map(|number| joined(word, &number.to_string(), "", left)).collect()
             }
@@ -87,6 +92,18 @@ impl Naming {
             }
         }
     }
+}
+
+/// The name of a product of input columns.
+fn product(factors: &[usize], inputs: &[String]) -> Option<String> {
+    if factors.is_empty() {
+        return Some("1".to_owned());
+    }
+    let power = |run: &[usize]| {
+        let name = inputs.get(run[0])?;
+        Some(if run.len() == 1 { name.clone() } else { format!("{name}^{}", run.len()) })
+    };
+    Some(factors.chunk_by(|a, b| a == b).map(power).collect::<Option<Vec<_>>>()?.join(" "))
 }
 
 /// Joins the parts of a name, if enough bytes are left.
@@ -146,6 +163,8 @@ mod tests {
         let inputs = ["x".to_owned(), "y".to_owned()];
         assert_eq!(naming.names(&inputs).unwrap(), ["a__y", "missingindicator_y"]);
         assert_eq!(Naming::Chain(vec![Naming::Same, Naming::Unknown]).names(&inputs), None);
+        let products = Naming::Products(vec![vec![], vec![1], vec![0, 0, 1]]);
+        assert_eq!(products.names(&inputs).unwrap(), ["1", "y", "x^2 y"]);
         let pca = Naming::Numbered { word: "pca".into(), count: 2 };
         assert_eq!(pca.names(&inputs).unwrap(), ["pca0", "pca1"]);
         assert_eq!(Naming::Numbered { word: "x".repeat(1 << 20), count: 1 << 20 }.names(&inputs), None);

@@ -1,8 +1,8 @@
 //! The table of all classes that are understood.
 
 use super::{
-    Lowering, boosting, columns, compose, decompose, dummy, encode, hist_boosting, impute, linear, members,
-    naive_bayes, neural, scale, svm, targets, trees,
+    Lowering, boosting, columns, compose, decompose, dummy, encode, expand, hist_boosting, impute, linear,
+    members, naive_bayes, neural, scale, select, svm, targets, trees,
 };
 use crate::pickle::Class;
 use crate::{lightgbm, xgboost};
@@ -41,6 +41,23 @@ fn of_scikit_learn(class: &str) -> Option<Lowering> {
         "PCA" | "IncrementalPCA" => decompose::pca,
         "TruncatedSVD" => decompose::truncated_svd,
         "FastICA" => decompose::fast_ica,
+        "GaussianRandomProjection" | "SparseRandomProjection" => decompose::random_projection,
+        "Binarizer" => expand::binarizer,
+        "KBinsDiscretizer" => expand::k_bins_discretizer,
+        "PowerTransformer" => expand::power_transformer,
+        "QuantileTransformer" => expand::quantile_transformer,
+        "PolynomialFeatures" => expand::polynomial_features,
+        "SplineTransformer" => expand::spline_transformer,
+        "TargetEncoder" => expand::target_encoder,
+
+        "VarianceThreshold" => select::variance_threshold,
+        "SelectKBest" => select::select_k_best,
+        "SelectPercentile" => select::select_percentile,
+        "SelectFpr" => select::select_fpr,
+        "SelectFdr" => select::select_fdr,
+        "SelectFwe" => select::select_fwe,
+        "GenericUnivariateSelect" => select::generic_univariate_select,
+        "SelectFromModel" => select::select_from_model,
 
         "LinearRegression" | "Ridge" | "RidgeCV" => linear::regression,
         "Lasso" | "LassoCV" | "ElasticNet" | "ElasticNetCV" => linear::regression,

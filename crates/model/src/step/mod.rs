@@ -6,19 +6,24 @@
 
 mod codes;
 mod combine;
+mod curve;
 mod elementwise;
 mod encode;
 mod impute;
 mod interpolate;
+mod normal;
 mod normalize;
 mod parallel;
 mod predict;
+mod product;
 mod project;
 mod rowwise;
 mod scale;
+mod spline;
 
 pub use codes::Codes;
 pub use combine::{Combine, Rule};
+pub use curve::{Curve, Curves, Quantile};
 pub use elementwise::Function;
 pub use encode::{Categories, OneHot, Ordinal, Unknown};
 pub use impute::Impute;
@@ -26,16 +31,20 @@ pub use interpolate::PiecewiseLinear;
 pub use normalize::{Norm, Normalize};
 pub use parallel::Branch;
 pub use predict::{Answer, Predict};
+pub use product::Products;
 pub use rowwise::Rowwise;
 pub use scale::{Arithmetic, Scale};
+pub use spline::{Extrapolation, Spline, Splines};
 
 pub(crate) use codes::CodesPlan;
 pub(crate) use combine::CombinePlan;
+pub(crate) use curve::CurvesPlan;
 pub(crate) use encode::EncodePlan;
 pub(crate) use impute::ImputePlan;
 pub(crate) use interpolate::apply as apply_piecewise;
 pub(crate) use parallel::{BranchPlan, apply as apply_parallel};
 pub(crate) use predict::PredictPlan;
+pub(crate) use spline::SplinesPlan;
 
 use crate::error::{ModelError, expect_index};
 use crate::estimator::Linear;
@@ -52,6 +61,12 @@ pub enum Step {
     /// The same function of every cell, in order. Missing and infinite values are computed with, as numpy does;
     /// a [`Step::Require`] before it refuses them.
     Elementwise(Vec<Function>),
+    /// A function for each column.
+    Curves(Curves),
+    /// Products of columns.
+    Products(Products),
+    /// Columns expanded into splines.
+    Splines(Splines),
     /// Changes nothing and refuses numbers that are not accepted.
     Require(Accepts),
     /// Replaces missing values by constants, optionally drops columns and appends missing indicators.
@@ -101,6 +116,9 @@ impl Step {
             Self::Scale(_) => "scale",
             Self::Normalize(_) => "normalize",
             Self::Elementwise(_) => "function",
+            Self::Curves(_) => "function of each column",
+            Self::Products(_) => "products",
+            Self::Splines(_) => "splines",
             Self::Require(_) => "require",
             Self::Impute(_) => "impute",
             Self::OneHot(_) => "one-hot",
@@ -124,6 +142,9 @@ impl Step {
             Self::Scale(scale) => scale.infer(columns, facts),
             Self::Normalize(normalize) => normalize.infer(columns, facts),
             Self::Elementwise(_) => Function::infer(columns, facts),
+            Self::Curves(curves) => curves.infer(columns, facts),
+            Self::Products(products) => products.infer(columns, facts),
+            Self::Splines(splines) => splines.infer(columns, facts),
             Self::Require(accepts) => facts.numbers(columns, *accepts),
             Self::Impute(impute) => impute.infer(columns, facts),
             Self::OneHot(one_hot) => one_hot.infer(columns, facts),
@@ -146,6 +167,9 @@ impl Step {
                 (vec![layout.guard(Accepts::FINITE), Op::Normalize(*normalize)], layout.clone())
             }
             Self::Elementwise(functions) => (vec![Op::Elementwise(functions.clone())], layout.clone()),
+            Self::Curves(curves) => curves.compile(layout),
+            Self::Products(products) => products.compile(layout),
+            Self::Splines(splines) => splines.compile(layout),
             Self::Require(accepts) => (vec![layout.guard(*accepts)], layout.clone()),
             Self::Impute(impute) => impute.compile(layout),
             Self::OneHot(one_hot) => one_hot.compile(layout),

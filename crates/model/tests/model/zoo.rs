@@ -10,8 +10,9 @@ use foretell_model::head::{
     Probability, Regression,
 };
 use foretell_model::step::{
-    Accepts, Answer, Arithmetic, Branch, Categories, Codes, Combine, Function, Impute, Norm, Normalize,
-    OneHot, Ordinal, PiecewiseLinear, Predict, Rowwise, Rule, Scale, Step, Unknown,
+    Accepts, Answer, Arithmetic, Branch, Categories, Codes, Combine, Curve, Curves, Extrapolation, Function,
+    Impute, Norm, Normalize, OneHot, Ordinal, PiecewiseLinear, Predict, Products, Quantile, Rowwise, Rule,
+    Scale, Spline, Splines, Step, Unknown,
 };
 use foretell_model::{Estimator, Fitted, Head, Model, ModelParts, Pipeline, Provenance, Task};
 
@@ -236,12 +237,47 @@ fn transformers(numbers: &mut Numbers) -> Vec<Named> {
     let functions = vec![Function::Absolute, Function::Log1p, Function::Tanh, Function::Float32];
     let require = Step::Require(Accepts::FINITE);
     models.push(("functions", model(WIDTH, vec![require, Step::Elementwise(functions)], None)));
+    models.extend(of_each_column());
     models.push(("columns", model(WIDTH, mixed(), None)));
     let passthrough = Step::Parallel(vec![
         Branch { columns: vec![2], steps: Vec::new(), weight: None },
         Branch { columns: vec![1, 0], steps: Vec::new(), weight: Some(2.0) },
     ]);
     models.push(("passthrough", model(WIDTH, vec![passthrough], None)));
+    models
+}
+
+/// Transformers that compute with each column by its own constants.
+fn of_each_column() -> Vec<Named> {
+    let curve = |column: usize| match column {
+        0 => Curve::Threshold(0.5),
+        1 => Curve::Bins { edges: vec![-1.0, 0.0, 1.0], nudge: (1e-8, 1e-5) },
+        2 => Curve::YeoJohnson { lambda: 0.7, exact: true },
+        3 => Curve::Quantile(Quantile {
+            values: vec![-1.0, 0.0, 0.0, 2.0],
+            shares: vec![0.0, 0.3, 0.6, 1.0],
+            normal: true,
+        }),
+        _ => Curve::Table { values: vec![1.0, 2.0], missing: 3.0, other: 4.0 },
+    };
+    let columns = (0..WIDTH).map(curve).collect();
+    let curves = Step::Curves(Curves { columns, accepts: Accepts { missing: true, infinite: false } });
+    let factors = vec![vec![], vec![4], vec![0, 1], vec![2, 2, 3]];
+    let mut models = vec![
+        ("curves", model(WIDTH, vec![curves], None)),
+        ("products", model(WIDTH, vec![Step::Products(Products { features: WIDTH, factors })], None)),
+    ];
+    let spline = Spline {
+        degree: 2,
+        knots: (-3..=4).map(f64::from).collect(),
+        coefficients: (0..5 * 4).map(f64::from).collect(),
+        splines: 4,
+        outputs: 3,
+    };
+    for extrapolation in [Extrapolation::Linear, Extrapolation::Constant, Extrapolation::Periodic] {
+        let splines = Splines { columns: vec![spline.clone(); WIDTH], extrapolation, missing: true };
+        models.push(("splines", model(WIDTH, vec![Step::Splines(splines)], None)));
+    }
     models
 }
 
