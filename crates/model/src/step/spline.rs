@@ -84,7 +84,7 @@ impl Spline {
         if self.outputs > self.splines {
             return Err(ModelError::mismatch(format_args!("at most {} outputs", self.splines), self.outputs));
         }
-        let expected = self.basis().checked_mul(self.splines).unwrap_or(usize::MAX);
+        let expected = self.basis().saturating_mul(self.splines);
         expect_count("coefficients", expected, self.coefficients.len())
     }
 
