@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -42,6 +42,8 @@ pub(crate) struct Worker {
     pub(crate) shelf: RefCell<Shelf>,
     /// The time as of the last tick.
     pub(crate) now: Cell<Instant>,
+    /// The time of day as of the last tick.
+    date: Cell<SystemTime>,
     /// Wakes all connections, to look at the clock and at `closing`: their idleness and their bodies.
     wake: Notify,
     open: Cell<usize>,
@@ -62,12 +64,18 @@ impl Worker {
             requests,
             shelf: RefCell::default(),
             now: Cell::new(Instant::now()),
+            date: Cell::new(SystemTime::now()),
             wake: Notify::new(),
             open: Cell::new(0),
             last_closed: Notify::new(),
             draining: Cell::new(false),
             closing: Cell::new(false),
         }
+    }
+
+    /// The time of day at an instant, without asking the system.
+    pub(crate) fn date(&self, at: Instant) -> SystemTime {
+        self.date.get() + at.saturating_duration_since(self.now.get())
     }
 
     /// Number of connections.
@@ -193,7 +201,9 @@ async fn drive(stream: TcpStream, open: Open) {
 pub(crate) async fn tick(worker: Rc<Worker>) {
     let mut interval = tokio::time::interval(TICK);
     loop {
-        worker.now.set(interval.tick().await.into_std());
+        interval.tick().await;
+        worker.now.set(Instant::now());
+        worker.date.set(SystemTime::now());
         worker.wake.notify_waiters();
     }
 }

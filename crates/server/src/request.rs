@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue};
@@ -30,8 +30,8 @@ pub(crate) enum RequestId {
 }
 
 impl RequestId {
-    /// The id that the caller gives, if it is fit to be one, or a new one.
-    pub(crate) fn of(headers: &HeaderMap) -> Self {
+    /// The id that the caller gives, if it is fit to be one, or a new one of this time.
+    pub(crate) fn of(headers: &HeaderMap, time: SystemTime) -> Self {
         if let Some(given) = headers.get(X_REQUEST_ID) {
             let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(byte);
             let bytes = given.as_bytes();
@@ -40,7 +40,7 @@ impl RequestId {
             }
         }
         let mut text = [0; ulid::ULID_LEN];
-        Ulid::generate().array_to_str(&mut text);
+        Ulid::from_datetime(time).array_to_str(&mut text);
         Self::New(text)
     }
 
@@ -115,7 +115,7 @@ mod tests {
     fn id(given: &[u8]) -> RequestId {
         let mut headers = HeaderMap::new();
         headers.insert(X_REQUEST_ID, HeaderValue::from_bytes(given).unwrap());
-        RequestId::of(&headers)
+        RequestId::of(&headers, SystemTime::now())
     }
 
     #[test]
@@ -126,6 +126,7 @@ mod tests {
             assert_eq!(made.as_str().len(), 26, "{bad:?}");
             assert_eq!(made.header(), made.as_str());
         }
-        assert_ne!(RequestId::of(&HeaderMap::new()).as_str(), RequestId::of(&HeaderMap::new()).as_str());
+        let made = || RequestId::of(&HeaderMap::new(), SystemTime::now());
+        assert_ne!(made().as_str(), made().as_str());
     }
 }

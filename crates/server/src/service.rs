@@ -30,7 +30,7 @@ use crate::state::Admitted;
 pub(crate) async fn serve(worker: &Worker, request: Request<Incoming>) -> Response<Full<Bytes>> {
     let started = Instant::now();
     let (head, body) = request.into_parts();
-    let id = RequestId::of(&head.headers);
+    let id = RequestId::of(&head.headers, worker.date(started));
     let call =
         Call { worker, head: &head, id: &id, started, about: Cell::new(None), pattern: Cell::new(None) };
     let reply = match catch(pin!(answer(&call, body))).await {

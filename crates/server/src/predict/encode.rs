@@ -185,7 +185,12 @@ fn numbers(text: &mut Vec<u8>, values: &[f64]) {
 }
 
 fn number(text: &mut Vec<u8>, value: f64) {
-    if value.is_finite() {
+    // What trees answer most of the time.
+    if value.to_bits() == 0 {
+        text.extend_from_slice(b"0.0");
+    } else if value == 1.0 {
+        text.extend_from_slice(b"1.0");
+    } else if value.is_finite() {
         text.extend_from_slice(zmij::Buffer::new().format_finite(value).as_bytes());
     } else {
         let word: &[u8] = match value {
