@@ -1,30 +1,36 @@
-//! An open-loop HTTP client: it sends at a fixed rate whether or not answers come, and counts each latency from the
-//! moment the request was due. A server that stalls is charged for every request that had to wait, which a closed-loop
-//! client such as wrk does not see.
+//! An open-loop HTTP client: requests are due at a fixed rate whether or not answers come, and each latency counts from
+//! the moment the request was due. A server that stalls is charged for every request that had to wait, which a
+//! closed-loop client such as wrk does not see.
 //!
-//! Usage: `load ADDRESS PATH RATE SECONDS CONNECTIONS BODY`. Prints one JSON object with latencies in microseconds. The
-//! sleep of a thread ends about 50 microseconds late on Linux; that delay is part of what is printed.
+//! Usage: `load ADDRESS PATH RATE SECONDS CONNECTIONS BODY`. Prints one JSON object with latencies in microseconds. One
+//! thread never sleeps, so that it is not late itself: it takes a processor, as wrk does.
 
+use std::collections::VecDeque;
 use std::error::Error;
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::sync::{Arc, Barrier};
-use std::thread;
+use std::io::{self, Read, Write};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
+
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token};
 
 /// Requests of the first second are sent but not counted.
 const WARM_UP: Duration = Duration::from_secs(1);
+/// How long after the last request was due its answer may come.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// More than a head and a small prediction take.
+const READ_BYTES: usize = 16 << 10;
 
 struct Plan {
-    address: String,
+    address: SocketAddr,
     message: Vec<u8>,
-    /// Time between two requests of one connection.
+    /// Time between two requests.
     interval: Duration,
     duration: Duration,
-    connections: u32,
+    connections: usize,
 }
 
-/// What one connection saw.
+/// What was seen of the requests that count.
 #[derive(Default)]
 struct Seen {
     micros: Vec<u64>,
@@ -32,20 +38,8 @@ struct Seen {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let plan = Arc::new(plan()?);
-    let barrier = Arc::new(Barrier::new(plan.connections as usize));
-    let connections: Vec<_> = (0..plan.connections)
-        .map(|index| {
-            let (plan, barrier) = (Arc::clone(&plan), Arc::clone(&barrier));
-            thread::spawn(move || connection(&plan, index, &barrier))
-        })
-        .collect();
-    let mut seen = Seen::default();
-    for connection in connections {
-        let part = connection.join().map_err(|_| "a connection's thread panicked")??;
-        seen.micros.extend(part.micros);
-        seen.failures += part.failures;
-    }
+    let plan = plan()?;
+    let mut seen = Client::new(&plan)?.run()?;
     seen.micros.sort_unstable();
     write_report(&seen, plan.duration)?;
     Ok(())
@@ -57,90 +51,151 @@ fn plan() -> Result<Plan, Box<dyn Error>> {
     let [address, path, rate, seconds, connections, body] = arguments.as_slice() else {
         return Err("usage: load ADDRESS PATH RATE SECONDS CONNECTIONS BODY".into());
     };
-    let (rate, connections): (f64, u32) = (rate.parse()?, connections.parse()?);
     let length = body.len();
     let message = format!(
         "POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
     );
     Ok(Plan {
-        address: address.clone(),
+        address: address.parse()?,
         message: message.into_bytes(),
-        interval: Duration::from_secs_f64(f64::from(connections) / rate),
+        interval: Duration::from_secs_f64(1.0 / rate.parse::<f64>()?),
         duration: Duration::from_secs(seconds.parse()?),
-        connections,
+        connections: connections.parse()?,
     })
 }
 
-/// Sends when each request is due, or at once when the answer before came later than that.
-fn connection(plan: &Plan, index: u32, barrier: &Barrier) -> io::Result<Seen> {
-    let mut link = Link::open(&plan.address);
-    barrier.wait();
-    let mut seen = Seen::default();
-    let start = Instant::now();
-    let end = start + WARM_UP + plan.duration;
-    let mut due = start + plan.interval * index / plan.connections;
-    while due < end {
-        thread::sleep(due.saturating_duration_since(Instant::now()));
-        let answer = link.and_then(|link| link.ask(&plan.message));
-        let ok = matches!(&answer, Ok(answer) if answer.ok);
-        if due >= start + WARM_UP {
-            seen.micros.push(u64::try_from(due.elapsed().as_micros()).unwrap_or(u64::MAX));
-            seen.failures += u64::from(!ok);
-        }
-        link = match answer {
-            Ok(Answer { link: Some(link), .. }) => Ok(link),
-            // Some servers close after each answer, gunicorn among them: that costs their clients a connection.
-            Ok(Answer { link: None, .. }) | Err(_) => Link::open(&plan.address),
-        };
-        due += plan.interval;
-    }
-    Ok(seen)
+/// A connection, and the request that is under way on it.
+struct Link {
+    stream: TcpStream,
+    due: Instant,
+    answer: Vec<u8>,
 }
 
-/// A connection on which a request can be sent.
-struct Link {
-    requests: TcpStream,
-    answers: BufReader<TcpStream>,
+/// Sends each request when it is due, on a connection that waits for nothing, or as soon as there is one.
+struct Client<'a> {
+    plan: &'a Plan,
+    poll: Poll,
+    links: Vec<Link>,
+    idle: VecDeque<usize>,
+    /// From when on requests count.
+    counted: Instant,
+    seen: Seen,
+}
+
+impl<'a> Client<'a> {
+    fn new(plan: &'a Plan) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let mut links = Vec::new();
+        for index in 0..plan.connections {
+            let stream = open(plan.address, &poll, index)?;
+            links.push(Link { stream, due: Instant::now(), answer: Vec::new() });
+        }
+        let idle = (0..plan.connections).collect();
+        Ok(Self { plan, poll, links, idle, counted: Instant::now() + WARM_UP, seen: Seen::default() })
+    }
+
+    fn run(mut self) -> io::Result<Seen> {
+        let mut events = Events::with_capacity(1024);
+        let mut due = Instant::now();
+        self.counted = due + WARM_UP;
+        let end = self.counted + self.plan.duration;
+        while due < end || self.idle.len() < self.links.len() {
+            let now = Instant::now();
+            if now > end + PATIENCE {
+                return Err(io::Error::other("some answers did not come"));
+            }
+            while due <= now && due < end {
+                let Some(index) = self.idle.pop_front() else { break };
+                self.links[index].due = due;
+                if self.links[index].stream.write_all(&self.plan.message).is_err() {
+                    self.settle(index, false, false)?;
+                }
+                due += self.plan.interval;
+            }
+            self.poll.poll(&mut events, Some(Duration::ZERO))?;
+            for event in &events {
+                self.receive(event.token().0)?;
+            }
+        }
+        Ok(self.seen)
+    }
+
+    /// Takes what has come of an answer.
+    fn receive(&mut self, index: usize) -> io::Result<()> {
+        let link = &mut self.links[index];
+        let mut bytes = [0; READ_BYTES];
+        loop {
+            match link.stream.read(&mut bytes) {
+                Ok(0) => return self.broken(index),
+                Ok(count) => link.answer.extend_from_slice(&bytes[..count]),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(_) => return self.broken(index),
+            }
+        }
+        match Answer::parse(&link.answer) {
+            Some(answer) => self.settle(index, answer.ok, answer.keep),
+            None => Ok(()),
+        }
+    }
+
+    /// A connection ended: a failure, unless it was idle.
+    fn broken(&mut self, index: usize) -> io::Result<()> {
+        if self.idle.contains(&index) {
+            self.links[index].stream = open(self.plan.address, &self.poll, index)?;
+            return Ok(());
+        }
+        self.settle(index, false, false)
+    }
+
+    /// Counts a request that is over and frees its connection. Some servers close after each answer, gunicorn among
+    /// them: that costs their clients a connection.
+    fn settle(&mut self, index: usize, ok: bool, keep: bool) -> io::Result<()> {
+        let link = &mut self.links[index];
+        if link.due >= self.counted {
+            self.seen.micros.push(u64::try_from(link.due.elapsed().as_micros()).unwrap_or(u64::MAX));
+            self.seen.failures += u64::from(!ok);
+        }
+        link.answer.clear();
+        if !keep {
+            link.stream = open(self.plan.address, &self.poll, index)?;
+        }
+        self.idle.push_back(index);
+        Ok(())
+    }
+}
+
+fn open(address: SocketAddr, poll: &Poll, index: usize) -> io::Result<TcpStream> {
+    let stream = std::net::TcpStream::connect(address)?;
+    stream.set_nodelay(true)?;
+    stream.set_nonblocking(true)?;
+    let mut stream = TcpStream::from_std(stream);
+    poll.registry().register(&mut stream, Token(index), Interest::READABLE)?;
+    Ok(stream)
 }
 
 struct Answer {
     /// Whether the status is 200.
     ok: bool,
-    /// The connection, where the server keeps it open.
-    link: Option<Link>,
+    /// Whether the server keeps the connection open.
+    keep: bool,
 }
 
-impl Link {
-    fn open(address: &str) -> io::Result<Self> {
-        let requests = TcpStream::connect(address)?;
-        requests.set_nodelay(true)?;
-        requests.set_read_timeout(Some(Duration::from_secs(30)))?;
-        let answers = BufReader::new(requests.try_clone()?);
-        Ok(Self { requests, answers })
-    }
-
-    /// Sends a request and reads its answer, which must have a `Content-Length`.
-    fn ask(mut self, message: &[u8]) -> io::Result<Answer> {
-        self.requests.write_all(message)?;
-        let mut line = String::new();
-        self.answers.read_line(&mut line)?;
-        let ok = line.split(' ').nth(1) == Some("200");
+impl Answer {
+    /// An answer that has come whole; it must have a `Content-Length`.
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let head = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
+        let text = std::str::from_utf8(&bytes[..head]).ok()?;
+        let mut lines = text.split("\r\n");
+        let ok = lines.next()?.split(' ').nth(1) == Some("200");
         let (mut length, mut keep) = (None, true);
-        loop {
-            line.clear();
-            if self.answers.read_line(&mut line)? == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            let Some((name, value)) = line.split_once(':') else { break };
+        for (name, value) in lines.filter_map(|line| line.split_once(':')) {
             if name.eq_ignore_ascii_case("content-length") {
-                length = value.trim().parse().ok();
+                length = value.trim().parse::<usize>().ok();
             } else if name.eq_ignore_ascii_case("connection") {
                 keep = !value.trim().eq_ignore_ascii_case("close");
             }
         }
-        let length: u64 = length.ok_or_else(|| io::Error::other("an answer without a content length"))?;
-        io::copy(&mut self.answers.by_ref().take(length), &mut io::sink())?;
-        Ok(Answer { ok, link: keep.then_some(self) })
+        (bytes.len() - head - 4 >= length?).then_some(Self { ok, keep })
     }
 }
 
