@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CARGO ?= cargo
 
-.PHONY: help test lint golden bench examples clean
+.PHONY: help test lint golden bench clean
 
 help:
 	@echo "make test     every test; installs what it needs into $(VENV) and from Debian"

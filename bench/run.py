@@ -43,7 +43,7 @@ class Effort:
     locust_seconds: int
 
 
-FULL = Effort(rounds=5, seconds=5, starts=20, locust_seconds=90)
+FULL = Effort(rounds=3, seconds=4, starts=20, locust_seconds=60)
 QUICK = Effort(rounds=1, seconds=2, starts=3, locust_seconds=20)
 
 
