@@ -95,6 +95,18 @@ fn crates_depend_downwards_only() {
 }
 
 #[test]
+fn cargo_run_is_foretell() {
+    let default = metadata()["workspace_default_members"].as_array().expect("an array of identifiers");
+    let programs: Vec<&str> = members()
+        .filter(|package| default.contains(&package["id"]))
+        .flat_map(|package| package["targets"].as_array().expect("an array of targets"))
+        .filter(|target| target["kind"][0] == "bin")
+        .map(|target| text(&target["name"]))
+        .collect();
+    assert_eq!(programs, ["foretell"], "the README's `cargo run` has to mean one program");
+}
+
+#[test]
 fn members_inherit_the_lints() {
     let mut offences = Vec::new();
     for package in members() {
