@@ -21,11 +21,6 @@ pub enum KernelFunction {
         /// Factor of the squared distance.
         gamma: f64,
     },
-    /// `exp(-gamma |x - y|_1)`.
-    Laplacian {
-        /// Factor of the distance.
-        gamma: f64,
-    },
     /// `tanh(gamma x . y + coef0)`.
     Sigmoid {
         /// Factor of the dot product.
@@ -33,8 +28,6 @@ pub enum KernelFunction {
         /// Added to it.
         coef0: f64,
     },
-    /// `x . y / (|x| |y|)`; a row of zeros has the length 1.
-    Cosine,
 }
 
 impl KernelFunction {
@@ -44,18 +37,9 @@ impl KernelFunction {
             Self::Linear => dot(x, y),
             Self::Polynomial { gamma, coef0, degree } => (gamma * dot(x, y) + coef0).powf(degree),
             Self::Rbf { gamma } => (-gamma * squared_distance(x, y)).exp(),
-            Self::Laplacian { gamma } => {
-                (-gamma * x.iter().zip(y).map(|(x, y)| (x - y).abs()).sum::<f64>()).exp()
-            }
             Self::Sigmoid { gamma, coef0 } => (gamma * dot(x, y) + coef0).tanh(),
-            Self::Cosine => dot(x, y) / (length_or_one(x) * length_or_one(y)),
         }
     }
-}
-
-fn length_or_one(x: &[f64]) -> f64 {
-    let length = dot(x, x).sqrt();
-    if length == 0.0 { 1.0 } else { length }
 }
 
 /// `|x - y|^2`, in four partial sums that are added in a fixed order.
@@ -82,19 +66,16 @@ mod tests {
     #[test]
     fn kernels_follow_their_formulas() {
         let (x, y) = ([1.0, 2.0, 0.0, -1.0, 3.0], [0.5, 0.0, 4.0, -1.0, 1.0]);
-        let (product, squared, absolute) = (4.5_f64, 24.25_f64, 8.5_f64);
+        let (product, squared) = (4.5_f64, 24.25_f64);
         let values = [
             (KernelFunction::Linear, product),
             (KernelFunction::Polynomial { gamma: 0.5, coef0: 1.0, degree: 3.0 }, 3.25 * 3.25 * 3.25),
             (KernelFunction::Rbf { gamma: 0.1 }, (-0.1 * squared).exp()),
-            (KernelFunction::Laplacian { gamma: 0.1 }, (-0.1 * absolute).exp()),
             (KernelFunction::Sigmoid { gamma: 0.1, coef0: -0.2 }, 0.25_f64.tanh()),
-            (KernelFunction::Cosine, product / (15.0_f64.sqrt() * 18.25_f64.sqrt())),
         ];
         for (function, expected) in values {
             let got = function.of(&x, &y);
             assert!((got - expected).abs() <= 1e-14 * expected.abs(), "{function:?}: {got} != {expected}");
         }
-        assert_eq!(KernelFunction::Cosine.of(&[0.0; 5], &y), 0.0);
     }
 }

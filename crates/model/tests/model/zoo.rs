@@ -400,9 +400,7 @@ fn kernel_machines(numbers: &mut Numbers) -> Vec<Named> {
         KernelFunction::Linear,
         KernelFunction::Polynomial { gamma, coef0, degree: 3.0 },
         KernelFunction::Rbf { gamma },
-        KernelFunction::Laplacian { gamma },
         KernelFunction::Sigmoid { gamma, coef0 },
-        KernelFunction::Cosine,
     ];
     let mut models = Vec::new();
     for function in functions {
