@@ -70,6 +70,21 @@ impl Classifier {
     }
 }
 
+/// The head of estimators whose raw scores are the proportions of each target's classes: trees and dummies.
+pub(super) fn proportions(classes: Vec<Labels>) -> Head {
+    Head::Classification(Classification {
+        multi_target: classes.len() > 1,
+        classes,
+        label: LabelRule::LargestScore,
+        probability: Some(Probability::Scores),
+        log_probability: Some(LogProbability::OfProbability),
+        decision: None,
+        margin: None,
+        predict: ClassPredict::Label,
+        rounds: 1.0,
+    })
+}
+
 /// A classifier of several labels at once: each is a target of its own with the classes 0 and 1.
 pub(super) struct MultiLabel {
     pub(super) count: usize,

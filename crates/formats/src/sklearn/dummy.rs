@@ -1,10 +1,9 @@
 //! Dummies: the same answer for every row.
 
 use foretell_frame::{Labels, Shape};
-use foretell_model::head::{ClassPredict, Classification, LabelRule, LogProbability, Probability};
-use foretell_model::{Estimator, Head};
+use foretell_model::Estimator;
 
-use super::classes::{labels_of_targets, regressor};
+use super::classes::{labels_of_targets, proportions, regressor};
 use super::{Input, Lowered, Result, count, present};
 use crate::pickle::Value;
 
@@ -42,18 +41,7 @@ pub(super) fn classifier(value: &Value<'_>, _: Input) -> Result<Lowered> {
         };
         probabilities.extend(of_class);
     }
-    let head = Head::Classification(Classification {
-        classes,
-        multi_target: targets > 1,
-        label: LabelRule::LargestScore,
-        probability: Some(Probability::Scores),
-        log_probability: Some(LogProbability::OfProbability),
-        decision: None,
-        margin: None,
-        predict: ClassPredict::Label,
-        rounds: 1.0,
-    });
-    Ok(Lowered::estimator(None, Estimator::Constant(probabilities), head))
+    Ok(Lowered::estimator(None, Estimator::Constant(probabilities), proportions(classes)))
 }
 
 /// `DummyRegressor`.

@@ -7,9 +7,9 @@ use foretell_model::step::{Branch, Codes, Step};
 use foretell_model::{Estimator, Head};
 
 use super::classes::{Classifier, labels};
-use super::trees::no_trees;
+use super::trees::{no_trees, node_table};
 use super::{Input, Lowered, Result, Version, lower, present};
-use crate::pickle::{Array, Kind, Value};
+use crate::pickle::Value;
 
 /// `HistGradientBoostingClassifier`.
 pub(super) fn classifier(value: &Value<'_>, input: Input) -> Result<Lowered> {
@@ -199,14 +199,7 @@ struct NodeColumns {
 
 impl NodeColumns {
     fn read(value: &Value<'_>) -> Result<Self> {
-        let table: Array<'_> = value.array()?;
-        if let Kind::Structured(fields) = table.dtype().kind()
-            && let Some(unknown) = fields.iter().find(|field| !NODE_FIELDS.contains(&field.name.as_str()))
-        {
-            let supported = "the node fields of scikit-learn 0.23 to 1.9";
-            return Err(value.unsupported_option("nodes", &unknown.name, supported));
-        }
-        table.expect_shape(&[None])?;
+        let table = node_table(value, &NODE_FIELDS)?;
         let threshold = if table.column("num_threshold").is_some() { "num_threshold" } else { "threshold" };
         let sets = match table.column("is_categorical") {
             Some(_) => Some((table.column_bool("is_categorical")?, table.column_i64("bitset_idx")?)),

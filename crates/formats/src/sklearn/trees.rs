@@ -1,11 +1,10 @@
 //! Decision trees and forests of them.
 
 use foretell_frame::{Labels, Shape};
+use foretell_model::Estimator;
 use foretell_model::estimator::{Average, Leaves, Nodes, NumberFormat, Trees};
-use foretell_model::head::{ClassPredict, Classification, LabelRule, LogProbability, Probability};
-use foretell_model::{Estimator, Head};
 
-use super::classes::{labels_of_targets, regressor};
+use super::classes::{labels_of_targets, proportions, regressor};
 use super::{Input, Lowered, Result, Version, count, present};
 use crate::pickle::{Array, Kind, Value};
 
@@ -46,18 +45,7 @@ fn classifier(value: &Value<'_>, members: &[Value<'_>], missing: bool) -> Result
         factor: 1.0,
     };
     let trees = mean(value, members, &leaves, missing)?;
-    let head = Head::Classification(Classification {
-        classes,
-        multi_target: targets > 1,
-        label: LabelRule::LargestScore,
-        probability: Some(Probability::Scores),
-        log_probability: Some(LogProbability::OfProbability),
-        decision: None,
-        margin: None,
-        predict: ClassPredict::Label,
-        rounds: 1.0,
-    });
-    Ok(Lowered::estimator(trees.features, Estimator::Trees(trees), head))
+    Ok(Lowered::estimator(trees.features, Estimator::Trees(trees), proportions(classes)))
 }
 
 fn regression(value: &Value<'_>, members: &[Value<'_>], missing: bool) -> Result<Lowered> {
@@ -262,16 +250,22 @@ struct Split {
     missing_left: bool,
 }
 
+/// The nodes of a tree as a table with no other fields than these.
+pub(super) fn node_table<'p>(value: &Value<'p>, known: &[&str]) -> Result<Array<'p>> {
+    let table = value.array()?;
+    if let Kind::Structured(fields) = table.dtype().kind()
+        && let Some(unknown) = fields.iter().find(|field| !known.contains(&field.name.as_str()))
+    {
+        let supported = "the node fields of scikit-learn 0.23 to 1.9";
+        return Err(value.unsupported_option("nodes", &unknown.name, supported));
+    }
+    table.expect_shape(&[None])?;
+    Ok(table)
+}
+
 impl NodeColumns {
     fn read(value: &Value<'_>) -> Result<Self> {
-        let table: Array<'_> = value.array()?;
-        if let Kind::Structured(fields) = table.dtype().kind()
-            && let Some(unknown) = fields.iter().find(|field| !NODE_FIELDS.contains(&field.name.as_str()))
-        {
-            let supported = "the node fields of scikit-learn 0.23 to 1.9";
-            return Err(value.unsupported_option("nodes", &unknown.name, supported));
-        }
-        table.expect_shape(&[None])?;
+        let table = node_table(value, &NODE_FIELDS)?;
         let missing_left =
             table.column("missing_go_to_left").map(|_| table.column_bool("missing_go_to_left"));
         Ok(Self {
