@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, Guard};
 
 use crate::live::LiveModel;
+use crate::rollout::Rollout;
 
 /// A model of this name and version is in the table already.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,6 +22,7 @@ pub struct DuplicateModel {
 #[derive(Debug, Default)]
 pub struct Catalog {
     models: Vec<Arc<LiveModel>>,
+    rollouts: Vec<Arc<Rollout>>,
 }
 
 impl Catalog {
@@ -37,7 +39,20 @@ impl Catalog {
                 return Err(DuplicateModel { name, version });
             }
         }
-        Ok(Self { models })
+        Ok(Self { models, rollouts: Vec::new() })
+    }
+
+    /// The same table, with the requests of some models divided. The versions they are divided among are in the
+    /// table themselves.
+    #[must_use]
+    pub fn with_rollouts(mut self, rollouts: Vec<Rollout>) -> Self {
+        self.rollouts = rollouts.into_iter().map(Arc::new).collect();
+        self
+    }
+
+    /// How the requests for a name are divided; `None` when one version answers them all and no other is asked.
+    pub fn rollout(&self, name: &str) -> Option<&Arc<Rollout>> {
+        self.rollouts.iter().find(|rollout| rollout.name == name)
     }
 
     /// All models in order.

@@ -17,6 +17,7 @@ pub mod metrics;
 pub mod open;
 mod pool;
 mod predict;
+mod rollout;
 pub mod score;
 pub mod table;
 
@@ -26,3 +27,4 @@ pub use live::{Cost, LiveModel, LoadError, Naming, Values};
 pub use open::{FileFacts, Limits, OpenError, OpenLimits, Opened};
 pub use pool::{Done, INLINE_BUDGET, Job, Overloaded, Pool, PoolOptions};
 pub use predict::{MAX_VIOLATIONS, PredictError, Worker, complete_violations};
+pub use rollout::{Canary, Rollout, Sticky};

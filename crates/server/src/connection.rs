@@ -204,6 +204,8 @@ pub(crate) async fn tick(worker: Rc<Worker>) {
         interval.tick().await;
         worker.now.set(Instant::now());
         worker.date.set(SystemTime::now());
+        // A thread without requests must not keep models that have been replaced in memory.
+        worker.shelf.borrow_mut().of(&worker.state.catalog.snapshot());
         worker.wake.notify_waiters();
     }
 }

@@ -15,6 +15,7 @@ use crate::datasets::{DatasetStartError, ServedDataset};
 use crate::describe::{OpenApi, Service};
 use crate::metrics::{Gauges, Metrics, ModelInfo};
 use crate::models;
+use crate::predict::Shadows;
 use crate::problem::Problem;
 
 /// Where a service is in its life.
@@ -56,6 +57,8 @@ pub(crate) struct State {
     pub(crate) custom: CustomRoutes,
     pub(crate) openapi: OpenApi,
     pub(crate) metrics: Metrics,
+    /// The thread that asks shadows.
+    pub(crate) shadows: Shadows,
     /// The memory for bodies that arrive in pieces.
     pub(crate) bodies: Budget,
     /// Connections open.
@@ -109,6 +112,7 @@ impl State {
             custom,
             openapi: OpenApi::default(),
             metrics: Metrics::new(),
+            shadows: Shadows::default(),
             connections: AtomicUsize::new(0),
             requests: Mutex::default(),
             threads,
@@ -151,6 +155,7 @@ impl State {
             ready: self.ready(),
             in_flight: self.under_way(),
             models: models.collect(),
+            shadows: self.shadows.agreements(),
         })
     }
 

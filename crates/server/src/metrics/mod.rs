@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::predict::Agreement;
 use crate::problem::Problem;
 pub(crate) use recorder::{Answered, Recorder};
 pub(crate) use render::CONTENT_TYPE;
@@ -163,6 +164,8 @@ pub(crate) struct Gauges {
     pub in_flight: usize,
     /// The models.
     pub models: Vec<ModelInfo>,
+    /// How shadows compare with the versions in front of them, and how many requests they were not asked.
+    pub shadows: (Vec<Agreement>, u64),
 }
 
 impl Metrics {

@@ -22,7 +22,7 @@ struct Known {
     key: (usize, usize),
     series: Arc<Series>,
     /// As long as this is held, no other model can have the same address.
-    _model: Weak<LiveModel>,
+    alive: Weak<LiveModel>,
 }
 
 /// An answered request.
@@ -51,6 +51,8 @@ impl Recorder {
         let key = (pattern.as_ptr() as usize, model.map_or(0, |model| Arc::as_ptr(model) as usize));
         let mut all = self.known.borrow_mut();
         let position = all.iter().position(|known| known.key == key).unwrap_or_else(|| {
+            // Models that have been replaced are not recorded again.
+            all.retain(|known| known.key.1 == 0 || known.alive.strong_count() > 0);
             all.push(Known {
                 key,
                 series: metrics.series(Labels {
@@ -58,7 +60,7 @@ impl Recorder {
                     model: model.map_or_else(String::new, |model| model.name().to_owned()),
                     version: model.map_or_else(String::new, |model| model.version().to_owned()),
                 }),
-                _model: model.map_or_else(Weak::new, Arc::downgrade),
+                alive: model.map_or_else(Weak::new, Arc::downgrade),
             });
             all.len() - 1
         });

@@ -1,6 +1,6 @@
 //! The text format of Prometheus, version 0.0.4: <https://prometheus.io/docs/instrumenting/exposition_formats/>.
 
-use super::{BOUNDS, CLASSES, Gauges, Labels, Metrics, ModelInfo, REASONS, Totals, process};
+use super::{Agreement, BOUNDS, CLASSES, Gauges, Labels, Metrics, ModelInfo, REASONS, Totals, process};
 use std::fmt::Write as _;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -19,6 +19,7 @@ impl Metrics {
         self.render_requests(&mut text);
         self.render_service(&mut text, gauges);
         render_models(&mut text, &gauges.models);
+        render_shadows(&mut text, &gauges.shadows);
         text.0
     }
 
@@ -82,6 +83,40 @@ fn render_models(text: &mut Text, models: &[ModelInfo]) {
             .with("sha256", digest);
         text.sample("foretell_model_info", &labels, 1);
     }
+}
+
+fn render_shadows(text: &mut Text, (agreements, left_out): &(Vec<Agreement>, u64)) {
+    if agreements.is_empty() && *left_out == 0 {
+        return;
+    }
+    let of =
+        |shadow: &Agreement| Pairs::default().with("model", &shadow.model).with("version", &shadow.version);
+    let rows = "foretell_shadow_rows_total";
+    text.family(rows, "counter", "Rows that a shadow predicted, by whether it agrees with the answer.");
+    for shadow in agreements {
+        text.sample(rows, &of(shadow).with("agrees", "true"), shadow.same);
+        text.sample(rows, &of(shadow).with("agrees", "false"), shadow.different);
+    }
+    let difference = "foretell_shadow_absolute_difference_sum";
+    text.family(
+        difference,
+        "counter",
+        "Sum of the absolute differences between a shadow's values and the answers.",
+    );
+    for shadow in agreements {
+        text.sample(difference, &of(shadow), shadow.absolute_difference);
+    }
+    let refused = "foretell_shadow_refused_total";
+    text.family(refused, "counter", "Answered requests that a shadow refused.");
+    for shadow in agreements {
+        text.sample(refused, &of(shadow), shadow.refused);
+    }
+    text.family(
+        "foretell_shadow_left_out_total",
+        "counter",
+        "Requests that shadows were not asked for want of time.",
+    );
+    text.sample("foretell_shadow_left_out_total", &Pairs::default(), left_out);
 }
 
 fn histogram(text: &mut Text, name: &str, labels: &Pairs, totals: &Totals) {
@@ -167,8 +202,13 @@ mod tests {
             series.record(200, Duration::from_micros(micros), 1);
         }
         metrics.reject(&Problem::Overloaded);
-        let text =
-            metrics.render(&Gauges { version: "0.1.0", ready: true, in_flight: 1, models: Vec::new() });
+        let text = metrics.render(&Gauges {
+            version: "0.1.0",
+            ready: true,
+            in_flight: 1,
+            models: Vec::new(),
+            shadows: (Vec::new(), 0),
+        });
         let labels = r#"route="/models/{name}/predict",model="a \"b\"\\\n""#;
         for line in [
             format!("foretell_requests_total{{{labels},status=\"2xx\"}} 3"),

@@ -6,6 +6,7 @@ mod json;
 mod layout;
 mod outputs;
 mod scan;
+mod shadow;
 mod shelf;
 
 use std::borrow::Cow;
@@ -15,10 +16,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use foretell_engine::{Done, Job, LiveModel, Pool, PredictError, Worker as Predicting};
+use foretell_engine::{Done, Job, LiveModel, Pool, PredictError, Sticky, Worker as Predicting};
 use foretell_frame::{Frame, Predictions, Schema};
 use hyper::HeaderMap;
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -30,6 +31,8 @@ use crate::router::shown;
 use self::encode::{Answer, Envelope};
 use self::layout::{Decoded, Layout};
 pub(crate) use self::outputs::Outputs;
+use self::shadow::Mirrored;
+pub(crate) use self::shadow::{Agreement, Shadows};
 pub(crate) use self::shelf::{Served, Shelf};
 
 /// A body of more bytes takes so long to decode that other requests on the same thread would feel it.
@@ -60,7 +63,7 @@ pub(crate) struct Desk {
 /// # Errors
 /// There is no such model, or the body is not what it takes.
 pub(crate) async fn answer(call: &Call<'_>, target: &Target<'_>, body: Bytes) -> Result<Reply, Problem> {
-    let model = find(call, target)?;
+    let model = choose(call, target)?;
     let asked = call.parameter("outputs").map(|names| Outputs::parse(&names, &model.live)).transpose();
     let outputs = match &asked {
         Ok(asked) => asked.as_ref().unwrap_or(&model.defaults),
@@ -116,6 +119,7 @@ pub(crate) async fn native(call: &Call<'_>, wanted: Wanted<'_>, body: Bytes) -> 
         Step::Answered(answer) => Ok(answer),
         Step::Large(job, decoded) => {
             let predictions = Box::pin(compute(call, job, &decoded)).await?;
+            mirror(call, wanted, &body, &predictions)?;
             let answer = wanted.answer(call, &decoded);
             Ok(answer.encode(&predictions, &mut call.worker.desk.borrow_mut().text))
         }
@@ -131,7 +135,7 @@ enum Step {
 }
 
 /// Decodes a body, and predicts and encodes it unless that takes long.
-fn at_once(call: &Call<'_>, wanted: Wanted<'_>, body: &[u8]) -> Result<Step, Problem> {
+fn at_once(call: &Call<'_>, wanted: Wanted<'_>, body: &Bytes) -> Result<Step, Problem> {
     let Wanted { outputs, .. } = wanted;
     let model = &wanted.model.live;
     let form = Form::of(&call.head.headers)?;
@@ -146,7 +150,34 @@ fn at_once(call: &Call<'_>, wanted: Wanted<'_>, body: &[u8]) -> Result<Step, Pro
     }
     let predictions = predicting.predict(model, frame, outputs.methods());
     let predictions = predictions.map_err(|error| refused(error, model, &decoded))?;
+    mirror(call, wanted, body, predictions)?;
     Ok(Step::Answered(wanted.answer(call, &decoded).encode(predictions, text)))
+}
+
+/// Has the shadows of the model asked too.
+///
+/// # Errors
+/// None that a request which was answered can have.
+fn mirror(
+    call: &Call<'_>,
+    wanted: Wanted<'_>,
+    body: &Bytes,
+    predictions: &Predictions,
+) -> Result<(), Problem> {
+    let Some(rollout) = wanted.model.rollout.as_ref().filter(|rollout| !rollout.shadows.is_empty()) else {
+        return Ok(());
+    };
+    let primary = &wanted.model.live;
+    let predicted = shadow::prediction(primary).and_then(|output| predictions.get(output.method));
+    call.state().shadows.mirror(Mirrored {
+        primary: Arc::clone(primary),
+        rollout: Arc::clone(rollout),
+        form: Form::of(&call.head.headers)?,
+        body: body.clone(),
+        max_rows: call.state().config.server.max_rows,
+        predicted: predicted.map_or_else(Vec::new, |output| output.values().to_vec()),
+    });
+    Ok(())
 }
 
 /// Decodes, predicts and encodes a large body on a thread that serves no other requests.
@@ -156,6 +187,7 @@ async fn elsewhere(call: &Call<'_>, wanted: Wanted<'_>, body: Bytes) -> Result<B
     let state = Arc::clone(&call.worker.state);
     let (model, envelope) = (Arc::clone(&wanted.model.live), wanted.model.envelope.clone());
     let (outputs, as_rows, id) = (wanted.outputs.clone(), wanted.as_rows, call.id.clone());
+    let mirrored = body.clone();
     let working = tokio::task::spawn_blocking(move || {
         let mut frame = Frame::default();
         let max_rows = state.config.server.max_rows;
@@ -165,15 +197,17 @@ async fn elsewhere(call: &Call<'_>, wanted: Wanted<'_>, body: Bytes) -> Result<B
         let one = decoded.one && !as_rows;
         let answer =
             Answer { model: &model, envelope: &envelope, outputs: &outputs, one, request_id: id.as_str() };
-        Ok((answer.encode(&predictions, &mut Vec::new()), frame.rows()))
+        let answer = answer.encode(&predictions, &mut Vec::new());
+        Ok((answer, predictions, frame.rows()))
     });
-    let (answer, rows) = match timeout(left, working).await {
+    let (answer, predictions, rows) = match timeout(left, working).await {
         Ok(Ok(done)) => done?,
         // It panicked; the thread has reported it.
         Ok(Err(_)) => return Err(Problem::Internal),
         Err(_) => return Err(Problem::Deadline { limit }),
     };
     call.about.set(Some(About { model: Rc::clone(wanted.model), rows }));
+    mirror(call, wanted, &mirrored, &predictions)?;
     Ok(answer)
 }
 
@@ -226,6 +260,40 @@ pub(crate) fn find(call: &Call<'_>, target: &Target<'_>) -> Result<Rc<Served>, P
     };
     call.about.set(Some(About { model: Rc::clone(found), rows: 0 }));
     Ok(Rc::clone(found))
+}
+
+/// The version that answers a request to a path: the one that the path names, or the canary of that name where the
+/// request is in its share.
+///
+/// # Errors
+/// There is no such model.
+pub(crate) fn choose(call: &Call<'_>, target: &Target<'_>) -> Result<Rc<Served>, Problem> {
+    let found = find(call, target)?;
+    let canary = found.rollout.as_ref().and_then(|rollout| rollout.canary.as_ref());
+    let Some(canary) = canary.filter(|_| !matches!(target, Target::Version(..))) else {
+        return Ok(found);
+    };
+    let headers = &call.head.headers;
+    let value = match &canary.sticky {
+        Sticky::Request => None,
+        // Also where something in front of the service checks keys.
+        Sticky::Key => headers.get(AUTHORIZATION).or_else(|| headers.get("x-api-key")),
+        Sticky::Header(name) => headers.get(name.as_str()),
+    };
+    let text = value.and_then(|value| value.to_str().ok());
+    // A caller that cannot be told from others is drawn anew each time.
+    if !canary.answers(text.unwrap_or_else(|| call.id.as_str())) {
+        return Ok(found);
+    }
+    let catalog = call.state().catalog.snapshot();
+    let mut shelf = call.worker.shelf.borrow_mut();
+    let chosen = shelf.of(&catalog).iter().find(|served| Arc::ptr_eq(&served.live, &canary.model));
+    let Some(chosen) = chosen else {
+        // Replaced between the two looks at the catalog.
+        return Ok(found);
+    };
+    call.about.set(Some(About { model: Rc::clone(chosen), rows: 0 }));
+    Ok(Rc::clone(chosen))
 }
 
 fn no_such_model(name: &str, models: &[Rc<Served>]) -> Problem {

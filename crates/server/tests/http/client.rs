@@ -25,20 +25,29 @@ pub(crate) struct Service {
 
 /// A model of the examples.
 pub(crate) fn example(name: &str) -> Arc<LiveModel> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples").join(name).join("model.joblib");
-    let naming = Naming { name: name.to_owned(), version: Some("3".to_owned()), features: None };
-    let opened = open::open(&path, &OpenLimits::default()).expect("the examples' models open");
-    Arc::new(LiveModel::new(opened, naming).expect("they are ready to serve"))
+    load(&format!("examples/{name}/model.joblib"), name, "3")
+}
+
+/// A model file of the repository under a name and a version.
+pub(crate) fn load(path: &str, name: &str, version: &str) -> Arc<LiveModel> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path);
+    let naming = Naming { name: name.to_owned(), version: Some(version.to_owned()), features: None };
+    let opened = open::open(&path, &OpenLimits::default()).expect("the file opens");
+    Arc::new(LiveModel::new(opened, naming).expect("it is ready to serve"))
 }
 
 impl Service {
     /// Serves models on a free port with a `foretell.toml` that says `config`.
     pub(crate) fn start(config: &str, models: Vec<Arc<LiveModel>>) -> Self {
+        Self::of(config, Arc::new(LiveCatalog::new(Catalog::new(models).expect("names differ"))))
+    }
+
+    /// Serves a catalog that the caller may replace.
+    pub(crate) fn of(config: &str, catalog: Arc<LiveCatalog>) -> Self {
         let mut config: Config = toml::from_str(config).expect("a configuration");
         config.server.port = 0;
         let listeners = bind(&config.server).expect("there is a free port");
         let address = listeners.address();
-        let catalog = Arc::new(LiveCatalog::new(Catalog::new(models).expect("names differ")));
         let (stop, stopped) = oneshot::channel();
         let shutdown = async move { drop(stopped.await) };
         let thread = thread::spawn(move || run(config, catalog, listeners, shutdown));
@@ -102,6 +111,11 @@ impl Answer {
     /// The beginning of the body.
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).chars().take(2000).collect()
+    }
+
+    /// The whole body.
+    pub(crate) fn text_whole(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
     }
 
     pub(crate) fn json(&self) -> Value {

@@ -7,3 +7,4 @@ mod exchange;
 mod faults;
 mod hostile;
 mod limits;
+mod rollouts;
