@@ -13,6 +13,7 @@ pub mod bench;
 mod catalog;
 pub mod dataset;
 mod live;
+pub mod log;
 pub mod metrics;
 pub mod open;
 mod pool;

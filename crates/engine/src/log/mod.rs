@@ -1,0 +1,5 @@
+//! The record of predictions: what its rows mean.
+
+mod document;
+
+pub use document::{Document, DocumentFeature};
