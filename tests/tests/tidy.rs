@@ -15,6 +15,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("foretell-engine", &["foretell-formats", "foretell-frame", "foretell-model"]),
     ("foretell-server", &["foretell-engine", "foretell-frame"]),
     ("foretell-cli", &["foretell-engine", "foretell-frame", "foretell-server"]),
+    ("foretell-journal", &[]),
     ("foretell-tests", &[]),
     ("foretell-bench", &[]),
 ];
