@@ -2,6 +2,7 @@
 
 pub mod browser;
 pub mod places;
+pub mod postgres;
 pub mod readme;
 pub mod service;
 pub mod trained;

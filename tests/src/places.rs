@@ -39,7 +39,7 @@ pub fn system(program: &str) -> Option<PathBuf> {
 ///
 /// # Panics
 /// If the tool is missing and `FORETELL_TEST_TOOLS=required`.
-fn tool(program: &str, found: Option<PathBuf>) -> Option<PathBuf> {
+pub(crate) fn tool(program: &str, found: Option<PathBuf>) -> Option<PathBuf> {
     if found.is_none() {
         let required = std::env::var_os("FORETELL_TEST_TOOLS").is_some_and(|value| value == "required");
         assert!(!required, "`{program}` is missing: `make test` installs it");
