@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::store::StoreArguments;
+
 /// Serves trained tabular models (scikit-learn, XGBoost) without Python.
 #[derive(Debug, Parser)]
 #[command(name = "foretell", version, propagate_version = true, max_term_width = 100)]
@@ -122,10 +124,11 @@ pub(crate) enum Format {
 
 #[derive(Debug, Args)]
 pub(crate) struct ServeArguments {
-    /// Model files to serve, each `PATH` or `NAME=PATH`; the first is the default model
+    /// Models to serve, each `PATH`, `NAME=PATH` or `name@alias` of the registry; the first is the default model
+    /// [default: those of the registry with the alias `production`]
     #[arg(value_name = "MODEL")]
     pub(crate) models: Vec<String>,
-    /// Configuration file [default: foretell.toml in this folder, when no MODEL is given]
+    /// Configuration file [default: foretell.toml in this folder, when it is there and no MODEL is given]
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Address or name to listen on [default: 127.0.0.1, this machine only]
@@ -147,6 +150,8 @@ pub(crate) struct ServeArguments {
     #[arg(long, value_name = "LEVEL", env = "FORETELL_LOG", hide_env_values = true)]
     #[arg(value_parser = ["error", "warn", "info", "debug"])]
     pub(crate) log_level: Option<String>,
+    #[command(flatten)]
+    pub(crate) store: StoreArguments,
     #[command(flatten)]
     pub(crate) limits: LimitArguments,
 }

@@ -18,7 +18,7 @@ use crate::failure::{Failure, io_text};
 const DEFAULT_FILE: &str = "foretell.toml";
 const PREFIX: &str = "FORETELL_";
 /// The tables of a configuration.
-const TABLES: [&str; 6] = ["server", "log", "limits", "model", "route", "dataset"];
+const TABLES: [&str; 7] = ["server", "log", "limits", "store", "model", "route", "dataset"];
 /// Those of them that are lists of tables, which no name with `__` can reach into.
 const LISTS: [&str; 3] = ["model", "route", "dataset"];
 
@@ -58,10 +58,12 @@ pub(crate) fn load(arguments: &ServeArguments) -> Result<Config, Failure> {
     layers = layers.merge(environment()).merge(Layer { name: FLAGS, values: flags(arguments)? });
     let mut config: Config = layers.extract().map_err(|error| explain(&error, file.as_ref()))?;
     if let Some(folder) = file.as_ref().and_then(|file| file.path.parent()) {
-        let paths = config.model.iter_mut().map(|model| &mut model.path);
+        let paths = config.model.iter_mut().filter_map(|model| model.path.as_mut());
         let paths = paths.chain(config.dataset.iter_mut().map(|dataset| &mut dataset.path));
+        let paths = paths.chain(&mut config.store.data).chain(&mut config.store.database_password_file);
         paths.for_each(|path| *path = folder.join(&*path));
     }
+    config.store = arguments.store.over(&config.store);
     Ok(config)
 }
 
@@ -71,11 +73,7 @@ fn find(arguments: &ServeArguments) -> Result<Option<File>, Failure> {
         Some(path) => path.clone(),
         None if !arguments.models.is_empty() => return Ok(None),
         None if Path::new(DEFAULT_FILE).exists() => DEFAULT_FILE.into(),
-        None if std::env::var_os("FORETELL_MODEL").is_some() => return Ok(None),
-        None => {
-            return Err(Failure::usage(format!("no model to serve, and no `{DEFAULT_FILE}` in this folder"))
-                .hint("name a model file, as in `foretell serve model.joblib`, or a configuration with `--config`".to_owned()));
-        }
+        None => return Ok(None),
     };
     let unreadable = |error: std::io::Error| {
         Failure::new(format!("cannot read configuration `{}`", path.display())).detail(io_text(&error))

@@ -10,6 +10,7 @@ mod output;
 mod predict;
 mod score;
 mod serve;
+mod store;
 mod table;
 
 use std::process::ExitCode;

@@ -3,20 +3,22 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::io::{self, IsTerminal};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
-use std::time::Instant;
 
-use foretell_engine::{Catalog, LiveCatalog, LiveModel, Naming, OpenLimits, open};
-use foretell_server::config::{LimitsConfig, ModelConfig};
+use foretell_engine::Naming;
+use foretell_engine::control::{Control, ControlRuntime};
+use foretell_engine::fleet::{FileSource, Fleet, FleetError, PRODUCTION, Source, Which};
+use foretell_server::Parts;
+use foretell_server::config::{Config, LimitsConfig, ModelConfig, StoreConfig};
 use foretell_server::log::Log;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
 use crate::args::{LimitArguments, ServeArguments};
 use crate::failure::{Failure, io_text};
-use crate::{config, model};
+use crate::{config, model, store};
 
 /// Exit status after a second signal, which does not wait for requests under way.
 const INTERRUPTED: i32 = 130;
@@ -26,7 +28,7 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<(), Failure> {
     for argument in &arguments.models {
         config.model.push(named(argument)?);
     }
-    name_all(&mut config.model)?;
+    let sources = sources(&mut config.model)?;
     let _log = Log::start(&config.log, io::stderr().is_terminal(), io::stderr())
         .map_err(|error| Failure::new("cannot start the log").because(&error))?;
     let listeners = foretell_server::bind(&config.server).map_err(|error| {
@@ -36,52 +38,122 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<(), Failure> {
     })?;
     let LimitsConfig { max_file_bytes, max_inflated_bytes, max_model_bytes } = config.limits;
     let limits = model::limits(&LimitArguments { max_file_bytes, max_inflated_bytes, max_model_bytes });
-    let models = config.model.iter().map(|model| load(model, &limits)).collect::<Result<_, _>>()?;
-    let catalog = Catalog::new(models).map_err(|error| Failure::new(error.to_string()))?;
+    let runtime = ControlRuntime::start()
+        .map_err(|error| Failure::new("cannot start the control thread").because(&error))?;
+    let control = if needs_store(&config, &sources) {
+        Some(Control::new(runtime.handle().clone(), store::options(&config.store)?))
+    } else {
+        None
+    };
+    let by_alias = sources.contains(&Source::Production);
+    let started = runtime.handle().block_on(Fleet::start(sources, limits, control.clone()));
+    let (fleet, handle) = started.map_err(not_started)?;
+    let catalog = Arc::clone(fleet.catalog());
+    if by_alias && catalog.snapshot().default_model().is_none() {
+        return Err(nothing_to_serve(control.as_ref()));
+    }
+    runtime.handle().spawn(fleet.follow());
     let shutdown = signals()?;
-    foretell_server::run(config, Arc::new(LiveCatalog::new(catalog)), listeners, shutdown)
+    let parts = Parts { config, catalog, fleet: Some(handle), control };
+    foretell_server::run(parts, listeners, shutdown)
         .map_err(|error| Failure::new("cannot serve").because(&error))
 }
 
-/// A model of the command line: `PATH`, or `NAME=PATH`.
-fn named(argument: &str) -> Result<ModelConfig, Failure> {
-    let (name, path) = match argument.split_once('=') {
-        Some((name, path)) if !Path::new(argument).exists() => (Some(name.to_owned()), path),
-        Some(_) | None => (None, argument),
-    };
-    if path.is_empty() {
-        return Err(Failure::usage(format!("expected `NAME=PATH`, got `{argument}`")));
-    }
-    Ok(ModelConfig { name, path: path.into(), features: None, version: None })
+/// Whether anything that is asked for needs the registry, keys or the record of predictions. Without, nothing of the
+/// kind is made or opened.
+fn needs_store(config: &Config, sources: &[Source]) -> bool {
+    let registered = |source: &Source| !matches!(source, Source::File(_));
+    sources.iter().any(registered) || config.store != StoreConfig::default()
 }
 
-/// Gives every model a name that can stand in a URL: its own, or that of its file.
-fn name_all(models: &mut [ModelConfig]) -> Result<(), Failure> {
+/// A model of the command line: `PATH`, or `NAME=PATH`. What is no file may be `name@alias` of the registry.
+fn named(argument: &str) -> Result<ModelConfig, Failure> {
+    let (name, place) = match argument.split_once('=') {
+        Some((name, place)) if !Path::new(argument).exists() => (Some(name.to_owned()), place),
+        Some(_) | None => (None, argument),
+    };
+    if place.is_empty() {
+        return Err(Failure::usage(format!("expected `NAME=PATH`, got `{argument}`")));
+    }
+    let registered = place.contains('@') && !place.contains('/') && !Path::new(place).exists();
+    let (path, registry) =
+        if registered { (None, Some(place.to_owned())) } else { (Some(PathBuf::from(place)), None) };
+    Ok(ModelConfig { name, path, registry, features: None, version: None })
+}
+
+/// Where the models come from, each under a name that can stand in a URL: its own, that of its file, or that of the
+/// registry. Without any, those of the registry that are in production.
+fn sources(models: &mut [ModelConfig]) -> Result<Vec<Source>, Failure> {
     if models.is_empty() {
-        return Err(Failure::new("the configuration names no model").hint(
-            "add a table `[[model]]` with `path`, or name a model file on the command line".to_owned(),
-        ));
+        return Ok(vec![Source::Production]);
     }
     let mut derived: HashMap<String, String> = HashMap::new();
-    for model in models {
-        let path = model.path.display().to_string();
-        let name = match &model.name {
-            Some(name) if is_name(name) => continue,
-            Some(name) => {
-                return Err(Failure::new(format!("`{name}` cannot be the name of a model")).hint(
-                    "a name has letters, digits, `.`, `_` and `-` only, and begins with a letter or digit"
-                        .to_owned(),
-                ));
-            }
-            None => name_of(&model.path),
-        };
-        if let Some(other) = derived.insert(name.clone(), path.clone()) {
-            return Err(Failure::new(format!("models `{other}` and `{path}` would both be named `{name}`"))
-                .hint(format!("give one another name: `other={path}`")));
+    models.iter_mut().map(|model| source(model, &mut derived)).collect()
+}
+
+fn source(model: &mut ModelConfig, derived: &mut HashMap<String, String>) -> Result<Source, Failure> {
+    let (place, default, registered) = match (&model.path, &model.registry) {
+        (Some(path), None) => (path.display().to_string(), name_of(path), None),
+        (None, Some(reference)) => {
+            let (name, which) = reference.split_once('@').unwrap_or((reference, PRODUCTION));
+            (reference.clone(), name.to_owned(), Some((name.to_owned(), Which::parse(which))))
         }
-        model.name = Some(name);
+        (Some(_), Some(_)) | (None, None) => {
+            let name = model.name.clone().unwrap_or_default();
+            return Err(Failure::new(format!("the model `{name}` needs one of `path` and `registry`"))
+                .hint("`path` names a file, `registry` a `name@alias` of the registry".to_owned()));
+        }
+    };
+    let name = match &model.name {
+        Some(name) => name.clone(),
+        None => {
+            if let Some(other) = derived.insert(default.clone(), place.clone()) {
+                return Err(Failure::new(format!(
+                    "models `{other}` and `{place}` would both be named `{default}`"
+                ))
+                .hint(format!("give one another name: `other={place}`")));
+            }
+            default
+        }
+    };
+    if !is_name(&name) {
+        return Err(Failure::new(format!("`{name}` cannot be the name of a model")).hint(
+            "a name has letters, digits, `.`, `_` and `-` only, and begins with a letter or digit".to_owned(),
+        ));
     }
-    Ok(())
+    model.name = Some(name.clone());
+    Ok(match registered {
+        Some((model, which)) => Source::Registered { model, which, name },
+        None => {
+            let (version, features) = (model.version.clone(), model.features.clone());
+            let path = model.path.clone().unwrap_or_default();
+            Source::File(FileSource { path, naming: Naming { name, version, features } })
+        }
+    })
+}
+
+/// Why the models cannot be served, in the words of the command line.
+fn not_started(error: FleetError) -> Failure {
+    match &error {
+        FleetError::Open { path, source } => model::refused(path, source),
+        FleetError::Load { path: Some(path), source, .. } => model::not_loaded(path, source),
+        FleetError::Load { path: None, .. }
+        | FleetError::OpenVersion { .. }
+        | FleetError::Store(_)
+        | FleetError::NoAlias { .. }
+        | FleetError::NotLoaded { .. }
+        | FleetError::Duplicate(_)
+        | FleetError::Unfinished(_) => Failure::new("cannot serve").because(&error),
+    }
+}
+
+fn nothing_to_serve(control: Option<&Control>) -> Failure {
+    let shown = control.and_then(Control::opened).map_or("", |store| store.shown());
+    Failure::new(format!("no model of the registry `{shown}` has the alias `{PRODUCTION}`")).hint(
+        "name a model file, as in `foretell serve model.joblib`, or register one: `foretell models register \
+         model.joblib --name NAME --alias production`"
+            .to_owned(),
+    )
 }
 
 fn is_name(name: &str) -> bool {
@@ -96,26 +168,6 @@ fn name_of(path: &Path) -> String {
     let name: String =
         stem.chars().map(|letter| if is_name(&format!("a{letter}")) { letter } else { '-' }).collect();
     if is_name(&name) { name } else { format!("model{name}") }
-}
-
-/// Opens, warms and measures one model.
-fn load(config: &ModelConfig, limits: &OpenLimits) -> Result<Arc<LiveModel>, Failure> {
-    let started = Instant::now();
-    let opened = open::open(&config.path, limits).map_err(|error| model::refused(&config.path, &error))?;
-    let naming = Naming {
-        name: config.name.clone().unwrap_or_default(),
-        version: config.version.clone(),
-        features: config.features.clone(),
-    };
-    let live = LiveModel::new(opened, naming).map_err(|error| model::not_loaded(&config.path, &error))?;
-    tracing::info!(
-        model = live.name(),
-        version = live.version(),
-        path = %config.path.display(),
-        milliseconds = started.elapsed().as_millis() as u64,
-        "model loaded"
-    );
-    Ok(Arc::new(live))
 }
 
 /// Done at the first SIGINT or SIGTERM. A second one ends the process at once.
@@ -164,11 +216,22 @@ mod tests {
     #[test]
     fn two_files_of_one_name_need_names() {
         let mut models = [named("a/model.pkl").unwrap(), named("b/model.pkl").unwrap()];
-        assert!(name_all(&mut models).is_err());
+        assert!(sources(&mut models).is_err());
         let mut models = [named("x=a/model.pkl").unwrap(), named("b/model.pkl").unwrap()];
-        name_all(&mut models).unwrap();
+        sources(&mut models).unwrap();
         assert_eq!(models[0].name.as_deref(), Some("x"));
         assert_eq!(models[1].name.as_deref(), Some("model"));
-        assert!(name_all(&mut [named("a/b=x.pkl").unwrap()]).is_err());
+        assert!(sources(&mut [named("a/b=x.pkl").unwrap()]).is_err());
+    }
+
+    #[test]
+    fn what_is_no_file_may_be_in_the_registry() {
+        let mut models = [named("iris@candidate").unwrap(), named("other=iris@3").unwrap()];
+        let registered =
+            |which, name: &str| Source::Registered { model: "iris".to_owned(), which, name: name.to_owned() };
+        let expected =
+            [registered(Which::Alias("candidate".to_owned()), "iris"), registered(Which::Number(3), "other")];
+        assert_eq!(sources(&mut models).unwrap(), expected);
+        assert_eq!(sources(&mut []).unwrap(), [Source::Production]);
     }
 }

@@ -11,7 +11,9 @@
 
 pub mod bench;
 mod catalog;
+pub mod control;
 pub mod dataset;
+pub mod fleet;
 mod live;
 pub mod log;
 pub mod metrics;
@@ -24,6 +26,8 @@ pub mod table;
 
 pub use catalog::{Catalog, DuplicateModel, LiveCatalog};
 pub use foretell_model::{Part, Provenance, Task};
+/// The registry, keys and the record of predictions.
+pub use foretell_store as store;
 pub use live::{Cost, LiveModel, LoadError, Naming, Values};
 pub use open::{FileFacts, Limits, OpenError, OpenLimits, Opened};
 pub use pool::{Done, INLINE_BUDGET, Job, Overloaded, Pool, PoolOptions};

@@ -3,20 +3,10 @@
 
 use std::sync::Arc;
 
+pub use foretell_store::Sticky;
 use sha2::{Digest, Sha256};
 
 use crate::live::LiveModel;
-
-/// What a caller keeps to: all requests that have it in common are answered by the same version.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Sticky {
-    /// Nothing: every request is drawn by itself.
-    Request,
-    /// The caller's key.
-    Key,
-    /// The value of this header, such as `x-user-id`.
-    Header(String),
-}
 
 /// A version that answers a share of the requests for the bare name.
 #[derive(Debug, Clone)]

@@ -19,6 +19,8 @@ pub struct Config {
     pub log: LogConfig,
     /// `[limits]`
     pub limits: LimitsConfig,
+    /// `[store]`
+    pub store: StoreConfig,
     /// `[[model]]`, in order: the first is the default model.
     pub model: Vec<ModelConfig>,
     /// `[[route]]`
@@ -234,14 +236,30 @@ pub struct LimitsConfig {
     pub max_model_bytes: Option<usize>,
 }
 
-/// `[[model]]`: a model file to serve.
+/// `[store]`: where the registry, the keys and the record of predictions are.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StoreConfig {
+    /// Folder of what has no other place. Default: the data folder of the user.
+    pub data: Option<PathBuf>,
+    /// URL of the database. Default: a file in the data folder.
+    pub database: Option<String>,
+    /// File with the password of the database, for URLs without one.
+    pub database_password_file: Option<PathBuf>,
+    /// Folder of the models' files, or `s3://bucket/prefix`. Default: a folder in the data folder.
+    pub artifacts: Option<String>,
+}
+
+/// `[[model]]`: a model file to serve, or a model of the registry.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelConfig {
     /// The name in URLs and answers. Default: the file's name without its extension.
     pub name: Option<String>,
     /// The file; relative to the configuration file.
-    pub path: PathBuf,
+    pub path: Option<PathBuf>,
+    /// A model of the registry in the place of a file: `name@alias` or `name@version`.
+    pub registry: Option<String>,
     /// The names of the features, where the file knows none or others are wanted.
     pub features: Option<Vec<String>>,
     /// The version in URLs and answers. Default: the beginning of the file's SHA-256.

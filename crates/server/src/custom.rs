@@ -149,7 +149,7 @@ pub(crate) async fn answer(
                 Some(version) => Target::Version(name.into(), version.into()),
                 None => Target::Name(name.into()),
             };
-            let model = predict::choose(call, &target)?;
+            let model = predict::choose(call, &target).await?;
             let asked = match call.parameter("outputs") {
                 Some(names) if route.expression.is_none() => Some(Outputs::parse(&names, &model.live)?),
                 Some(_) | None => None,

@@ -1,6 +1,9 @@
 //! `GET /health`, `/health/live` and `/health/ready`: whether the service lives, and whether it takes requests.
 
-use foretell_engine::Catalog;
+use std::time::UNIX_EPOCH;
+
+use foretell_engine::fleet::{Failure, FleetHandle, FleetStatus};
+use foretell_engine::{Catalog, LiveModel};
 use hyper::StatusCode;
 use hyper::header::{CACHE_CONTROL, HeaderValue, RETRY_AFTER};
 use serde_json::{Value, json};
@@ -12,7 +15,10 @@ use crate::state::State;
 /// The answer of `/health` and `/health/ready`: 200 when requests are taken, or else 503.
 pub(crate) fn answer(state: &State) -> Reply {
     let (ready, draining, mode) = (state.ready(), state.draining(), state.config.server.mode);
-    let document = Health { ready, draining, mode, catalog: &state.catalog.snapshot() }.document();
+    let updates = state.fleet.as_ref().map(FleetHandle::status);
+    let database = state.control.as_ref().map(|control| control.opened().is_some());
+    let health = Health { ready, draining, mode, catalog: &state.catalog.snapshot(), updates, database };
+    let document = health.document();
     let mut reply =
         Reply::json(document.to_string()).with(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if !ready {
@@ -33,6 +39,10 @@ pub(crate) struct Health<'a> {
     pub mode: Mode,
     /// The models that are loaded and warmed.
     pub catalog: &'a Catalog,
+    /// How updates went.
+    pub updates: Option<&'a FleetStatus>,
+    /// Whether the database has been reached since the start; `None` for a service without one.
+    pub database: Option<bool>,
 }
 
 impl Health<'_> {
@@ -43,17 +53,47 @@ impl Health<'_> {
             (true, false) => "ready",
             (false, false) => "starting",
         };
-        let models = self.catalog.models().iter().map(|model| match self.mode {
+        let failures = self.updates.map(FleetStatus::failures).unwrap_or_default();
+        let mut models: Vec<_> = self.catalog.models().iter().map(|model| self.model(model)).collect();
+        for (name, failure) in &failures {
+            let known = models.iter().position(|model| model["name"] == name.as_str());
+            let position = known.unwrap_or_else(|| {
+                models.push(json!({"name": name, "status": "missing"}));
+                models.len() - 1
+            });
+            models[position]["update"] = self.failure(failure);
+        }
+        let mut document = json!({"status": status, "service": "foretell", "models": models});
+        if let Some(reached) = self.database {
+            document["database"] = json!({"status": if reached { "connected" } else { "unreachable" }});
+        }
+        if let Some(failure) = self.updates.and_then(FleetStatus::registry_failure) {
+            document["registry"] = self.failure(&failure);
+        }
+        if self.mode == Mode::Development {
+            document["version"] = json!(env!("CARGO_PKG_VERSION"));
+        }
+        document
+    }
+
+    fn model(&self, model: &LiveModel) -> Value {
+        match self.mode {
             // A model is in the catalog only once it is loaded and warmed.
             Mode::Development => json!({"name": model.name(), "version": model.version(), "status": "ready"}),
             Mode::Production => json!({"name": model.name(), "status": "ready"}),
-        });
-        let models: Vec<_> = models.collect();
-        match self.mode {
-            Mode::Development => json!({
-                "status": status, "service": "foretell", "version": env!("CARGO_PKG_VERSION"), "models": models
-            }),
-            Mode::Production => json!({"status": status, "service": "foretell", "models": models}),
         }
+    }
+
+    /// An update that was not made. What exactly is wrong is told in development, and in the log.
+    fn failure(&self, failure: &Failure) -> Value {
+        let since = failure.since.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let mut shown = json!({"status": "failed", "since": since});
+        if self.mode == Mode::Development {
+            shown["error"] = json!(failure.error);
+            if !failure.version.is_empty() {
+                shown["version"] = json!(failure.version);
+            }
+        }
+        shown
     }
 }

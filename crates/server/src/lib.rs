@@ -41,4 +41,4 @@ pub use config::Config;
 pub use custom::RouteError;
 pub use datasets::DatasetStartError;
 pub use path::PatternError;
-pub use serve::{BindError, Listeners, RunError, bind, run};
+pub use serve::{BindError, Listeners, Parts, RunError, bind, run};

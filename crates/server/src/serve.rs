@@ -10,6 +10,8 @@ use std::thread;
 use std::time::Duration;
 
 use foretell_engine::LiveCatalog;
+use foretell_engine::control::Control;
+use foretell_engine::fleet::FleetHandle;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::watch;
@@ -58,6 +60,19 @@ pub enum RunError {
     /// An I/O thread panicked.
     #[error("an I/O thread panicked")]
     Panicked,
+}
+
+/// What a service is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// What it is told.
+    pub config: Config,
+    /// The models, replaced while it runs.
+    pub catalog: Arc<LiveCatalog>,
+    /// Who replaces them; `None` where nobody does.
+    pub fleet: Option<FleetHandle>,
+    /// The way to the database; `None` for a service without one.
+    pub control: Option<Control>,
 }
 
 /// Sockets that are bound and listening: clients can connect, and wait until [`run`] accepts them.
@@ -119,15 +134,10 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 ///
 /// # Errors
 /// The configuration does not fit the models, or threads cannot be started.
-pub fn run(
-    config: Config,
-    catalog: Arc<LiveCatalog>,
-    listeners: Listeners,
-    shutdown: impl Future<Output = ()>,
-) -> Result<(), RunError> {
-    allow_connections(config.server.max_connections);
+pub fn run(parts: Parts, listeners: Listeners, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
+    allow_connections(parts.config.server.max_connections);
     let (phase, phases) = watch::channel(Phase::Serving);
-    let state = Arc::new(State::new(config, catalog, phases.clone())?);
+    let state = Arc::new(State::new(parts, phases.clone())?);
     tracing::info!("listening on http://{}", listeners.address);
     let runtime = Builder::new_current_thread().enable_all().build().map_err(thread_error)?;
     let mut workers = Vec::new();

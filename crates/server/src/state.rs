@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use foretell_engine::control::Control;
+use foretell_engine::fleet::{FleetHandle, FleetStatus};
 use foretell_engine::{Catalog, LiveCatalog, Pool, PoolOptions};
 use tokio::sync::watch;
 
@@ -13,10 +15,11 @@ use crate::cors::CorsPolicy;
 use crate::custom::{CustomRoutes, RouteError, Sources};
 use crate::datasets::{DatasetStartError, ServedDataset};
 use crate::describe::{OpenApi, Service};
-use crate::metrics::{Gauges, Metrics, ModelInfo};
+use crate::metrics::{Gauges, Metrics, ModelInfo, Updates};
 use crate::models;
 use crate::predict::Shadows;
 use crate::problem::Problem;
+use crate::serve::Parts;
 
 /// Where a service is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +51,10 @@ pub enum StartError {
 pub(crate) struct State {
     pub(crate) config: Config,
     pub(crate) catalog: Arc<LiveCatalog>,
+    /// Who replaces the catalog.
+    pub(crate) fleet: Option<FleetHandle>,
+    /// The way to the database.
+    pub(crate) control: Option<Control>,
     /// Where large batches are computed.
     pub(crate) pool: Pool,
     pub(crate) cors: CorsPolicy,
@@ -90,11 +97,8 @@ impl State {
     ///
     /// # Errors
     /// The configuration asks for what is not there.
-    pub(crate) fn new(
-        config: Config,
-        catalog: Arc<LiveCatalog>,
-        phases: watch::Receiver<Phase>,
-    ) -> Result<Self, StartError> {
+    pub(crate) fn new(parts: Parts, phases: watch::Receiver<Phase>) -> Result<Self, StartError> {
+        let Parts { config, catalog, fleet, control } = parts;
         let threads = config.server.worker_count().max(1);
         let cors = CorsPolicy::new(&config.server.cors)?;
         let models = catalog.snapshot();
@@ -106,6 +110,8 @@ impl State {
             bodies: Budget::new(config.server.max_buffered_bytes),
             config,
             catalog,
+            fleet,
+            control,
             pool: Pool::new(PoolOptions::default()),
             cors,
             datasets,
@@ -156,6 +162,7 @@ impl State {
             in_flight: self.under_way(),
             models: models.collect(),
             shadows: self.shadows.agreements(),
+            updates: self.fleet.as_ref().map(|fleet| updates(fleet.status())),
         })
     }
 
@@ -190,5 +197,15 @@ impl State {
         } else {
             Err(Problem::Overloaded)
         }
+    }
+}
+
+fn updates(status: &FleetStatus) -> Updates {
+    Updates {
+        loads: status.loads(),
+        failed: status.failed_loads(),
+        failing: status.failures().into_keys().collect(),
+        revision: status.revision(),
+        reachable: status.registry_failure().is_none(),
     }
 }

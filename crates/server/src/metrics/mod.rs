@@ -166,6 +166,23 @@ pub(crate) struct Gauges {
     pub models: Vec<ModelInfo>,
     /// How shadows compare with the versions in front of them, and how many requests they were not asked.
     pub shadows: (Vec<Agreement>, u64),
+    /// How updates of the models went; `None` where there are none.
+    pub updates: Option<Updates>,
+}
+
+/// How updates of the models went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Updates {
+    /// Versions loaded.
+    pub loads: u64,
+    /// Attempts that failed.
+    pub failed: u64,
+    /// The models whose last update failed.
+    pub failing: Vec<String>,
+    /// The revision of the registry that is served.
+    pub revision: i64,
+    /// Whether the registry could be read the last time.
+    pub reachable: bool,
 }
 
 impl Metrics {

@@ -1,6 +1,8 @@
 //! The text format of Prometheus, version 0.0.4: <https://prometheus.io/docs/instrumenting/exposition_formats/>.
 
-use super::{Agreement, BOUNDS, CLASSES, Gauges, Labels, Metrics, ModelInfo, REASONS, Totals, process};
+use super::{
+    Agreement, BOUNDS, CLASSES, Gauges, Labels, Metrics, ModelInfo, REASONS, Totals, Updates, process,
+};
 use std::fmt::Write as _;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -20,6 +22,9 @@ impl Metrics {
         self.render_service(&mut text, gauges);
         render_models(&mut text, &gauges.models);
         render_shadows(&mut text, &gauges.shadows);
+        if let Some(updates) = &gauges.updates {
+            render_updates(&mut text, updates);
+        }
         text.0
     }
 
@@ -119,6 +124,27 @@ fn render_shadows(text: &mut Text, (agreements, left_out): &(Vec<Agreement>, u64
     text.sample("foretell_shadow_left_out_total", &Pairs::default(), left_out);
 }
 
+fn render_updates(text: &mut Text, updates: &Updates) {
+    let none = Pairs::default();
+    text.family("foretell_model_loads_total", "counter", "Versions and files that were loaded.");
+    text.sample("foretell_model_loads_total", &none, updates.loads);
+    text.family("foretell_model_load_failures_total", "counter", "Versions and files that were refused.");
+    text.sample("foretell_model_load_failures_total", &none, updates.failed);
+    let failing = "foretell_update_failing";
+    text.family(
+        failing,
+        "gauge",
+        "1 for a model that serves what it served before, because its update failed.",
+    );
+    for model in &updates.failing {
+        text.sample(failing, &none.clone().with("model", model), 1);
+    }
+    text.family("foretell_registry_revision", "gauge", "The revision of the registry that is served.");
+    text.sample("foretell_registry_revision", &none, updates.revision);
+    text.family("foretell_registry_reachable", "gauge", "0 while the registry cannot be read.");
+    text.sample("foretell_registry_reachable", &none, u8::from(updates.reachable));
+}
+
 fn histogram(text: &mut Text, name: &str, labels: &Pairs, totals: &Totals) {
     let mut count = 0;
     for (bucket, bound) in totals.buckets.iter().zip(BOUNDS) {
@@ -208,6 +234,7 @@ mod tests {
             in_flight: 1,
             models: Vec::new(),
             shadows: (Vec::new(), 0),
+            updates: None,
         });
         let labels = r#"route="/models/{name}/predict",model="a \"b\"\\\n""#;
         for line in [

@@ -63,7 +63,7 @@ pub(crate) struct Desk {
 /// # Errors
 /// There is no such model, or the body is not what it takes.
 pub(crate) async fn answer(call: &Call<'_>, target: &Target<'_>, body: Bytes) -> Result<Reply, Problem> {
-    let model = choose(call, target)?;
+    let model = choose(call, target).await?;
     let asked = call.parameter("outputs").map(|names| Outputs::parse(&names, &model.live)).transpose();
     let outputs = match &asked {
         Ok(asked) => asked.as_ref().unwrap_or(&model.defaults),
@@ -267,8 +267,11 @@ pub(crate) fn find(call: &Call<'_>, target: &Target<'_>) -> Result<Rc<Served>, P
 ///
 /// # Errors
 /// There is no such model.
-pub(crate) fn choose(call: &Call<'_>, target: &Target<'_>) -> Result<Rc<Served>, Problem> {
-    let found = find(call, target)?;
+pub(crate) async fn choose(call: &Call<'_>, target: &Target<'_>) -> Result<Rc<Served>, Problem> {
+    let found = match find(call, target) {
+        Err(Problem::NoSuchVersion { .. }) if load(call, target).await? => find(call, target)?,
+        found => found?,
+    };
     let canary = found.rollout.as_ref().and_then(|rollout| rollout.canary.as_ref());
     let Some(canary) = canary.filter(|_| !matches!(target, Target::Version(..))) else {
         return Ok(found);
@@ -294,6 +297,15 @@ pub(crate) fn choose(call: &Call<'_>, target: &Target<'_>) -> Result<Rc<Served>,
     };
     call.about.set(Some(About { model: Rc::clone(chosen), rows: 0 }));
     Ok(Rc::clone(chosen))
+}
+
+/// Has a version that a path names loaded from the registry. `false` when it cannot be had there.
+async fn load(call: &Call<'_>, target: &Target<'_>) -> Result<bool, Problem> {
+    let (Some(fleet), Target::Version(name, version)) = (&call.state().fleet, target) else {
+        return Ok(false);
+    };
+    let (limit, left) = time_left(call)?;
+    timeout(left, fleet.pin(name, version)).await.map_err(|_| Problem::Deadline { limit })
 }
 
 fn no_such_model(name: &str, models: &[Rc<Served>]) -> Problem {

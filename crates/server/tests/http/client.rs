@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use foretell_engine::{Catalog, LiveCatalog, LiveModel, Naming, OpenLimits, open};
-use foretell_server::{Config, RunError, bind, run};
+use foretell_server::{Config, Parts, RunError, bind, run};
 use serde_json::Value;
 use tokio::sync::oneshot;
 
@@ -50,7 +50,8 @@ impl Service {
         let address = listeners.address();
         let (stop, stopped) = oneshot::channel();
         let shutdown = async move { drop(stopped.await) };
-        let thread = thread::spawn(move || run(config, catalog, listeners, shutdown));
+        let parts = Parts { config, catalog, fleet: None, control: None };
+        let thread = thread::spawn(move || run(parts, listeners, shutdown));
         Self { address, stop: Some(stop), thread: Some(thread) }
     }
 

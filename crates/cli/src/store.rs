@@ -1,0 +1,111 @@
+//! Where the registry, the keys and the record of predictions are: flags, environment, configuration and defaults.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use foretell_engine::store::{ArtifactsUrl, DatabaseUrl, SecretText, StoreOptions};
+use foretell_server::config::StoreConfig;
+
+use crate::failure::{Failure, io_text};
+
+/// The file of the database in the data folder.
+const DATABASE: &str = "foretell.db";
+/// The folder of the models' files in the data folder.
+const ARTIFACTS: &str = "artifacts";
+/// What the client of a bucket reads from the environment.
+const BUCKET_SETTINGS: [&str; 9] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_ENDPOINT",
+    "AWS_ENDPOINT_URL",
+    "AWS_ALLOW_HTTP",
+    "AWS_VIRTUAL_HOSTED_STYLE_REQUEST",
+];
+
+/// Where the registry is.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct StoreArguments {
+    /// Folder of the registry, the models' files and the record of predictions [default: the data folder of this user]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "FORETELL_DATA",
+        hide_env_values = true,
+        help_heading = "Registry"
+    )]
+    pub(crate) data: Option<PathBuf>,
+    /// Database of the registry and the record of predictions, such as postgres://user@host/database [default: a file in DIR]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "FORETELL_DATABASE",
+        hide_env_values = true,
+        help_heading = "Registry"
+    )]
+    pub(crate) database: Option<String>,
+}
+
+impl StoreArguments {
+    /// The configuration with what was given on the command line over it.
+    pub(crate) fn over(&self, config: &StoreConfig) -> StoreConfig {
+        StoreConfig {
+            data: self.data.clone().or_else(|| config.data.clone()),
+            database: self.database.clone().or_else(|| config.database.clone()),
+            ..config.clone()
+        }
+    }
+}
+
+/// The data folder: the one that was asked for, or this user's.
+pub(crate) fn data_folder(config: &StoreConfig) -> Result<PathBuf, Failure> {
+    if let Some(folder) = &config.data {
+        return Ok(folder.clone());
+    }
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let platform = if cfg!(target_os = "macos") {
+        variable("HOME").map(|home| home.join("Library/Application Support"))
+    } else {
+        variable("XDG_DATA_HOME").or_else(|| variable("HOME").map(|home| home.join(".local/share")))
+    };
+    platform.map(|folder| folder.join("foretell")).ok_or_else(|| {
+        Failure::new("there is no folder for the registry: neither `XDG_DATA_HOME` nor `HOME` is set")
+            .hint("name one with `--data DIR`".to_owned())
+    })
+}
+
+/// How the store is reached.
+pub(crate) fn options(config: &StoreConfig) -> Result<StoreOptions, Failure> {
+    let folder = data_folder(config)?;
+    let unusable =
+        |error: &(dyn std::error::Error + 'static)| Failure::usage("cannot use the registry").because(error);
+    let mut database = match &config.database {
+        Some(url) => url.parse().map_err(|error: foretell_engine::store::StoreError| unusable(&error))?,
+        None => DatabaseUrl::file(folder.join(DATABASE)),
+    };
+    if let Some(file) = &config.database_password_file {
+        database = database.with_password(&secret(file)?);
+    }
+    let artifacts = match &config.artifacts {
+        Some(place) => place.parse().map_err(|error: foretell_engine::store::StoreError| unusable(&error))?,
+        None => ArtifactsUrl::Folder(folder.join(ARTIFACTS)),
+    };
+    let mut options = StoreOptions::new(database, artifacts);
+    options.bucket_settings = BUCKET_SETTINGS
+        .iter()
+        .filter_map(|name| {
+            Some(((*name).to_owned(), SecretText::new(std::env::var_os(name)?.into_string().ok()?)))
+        })
+        .collect();
+    Ok(options)
+}
+
+/// The secret in a file, without the end of its line.
+fn secret(file: &Path) -> Result<SecretText, Failure> {
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        Failure::new(format!("cannot read the secret in `{}`", file.display())).detail(io_text(&error))
+    })?;
+    Ok(SecretText::new(text.trim_end_matches(['\n', '\r'])))
+}

@@ -1,0 +1,117 @@
+//! The part of a process that talks to the store: a runtime of its own beside the threads that serve, so that no
+//! request waits for a database by accident.
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+
+use foretell_store::{Store, StoreError, StoreOptions};
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::sync::OnceCell;
+
+/// Threads of the runtime: connecting and waiting is all they do.
+const THREADS: usize = 1;
+
+/// The runtime; ends with this value.
+#[derive(Debug)]
+pub struct ControlRuntime {
+    handle: Handle,
+    runtime: Option<Runtime>,
+}
+
+impl ControlRuntime {
+    /// Starts the runtime.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn start() -> io::Result<Self> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(THREADS)
+            .thread_name("control")
+            .enable_all()
+            .build()?;
+        Ok(Self { handle: runtime.handle().clone(), runtime: Some(runtime) })
+    }
+
+    /// Where work is handed over.
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+}
+
+impl Drop for ControlRuntime {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            // Whatever still waits for a database must not hold up the end of the process.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Why work on the store was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// The store did not do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// It was cut short by the end of the process, or panicked.
+    #[error("the work was not finished")]
+    Unfinished,
+}
+
+/// A way to the store from any thread. Clones share the connections.
+#[derive(Debug, Clone)]
+pub struct Control {
+    handle: Handle,
+    connection: Arc<Connection>,
+}
+
+#[derive(Debug)]
+struct Connection {
+    options: StoreOptions,
+    store: OnceCell<Store>,
+}
+
+impl Control {
+    /// Nothing is opened before the first use, so that a service starts also while its database is down.
+    pub fn new(handle: Handle, options: StoreOptions) -> Self {
+        Self { handle, connection: Arc::new(Connection { options, store: OnceCell::new() }) }
+    }
+
+    /// The runtime that the store lives on.
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// The store, opened now if it is not yet. To be awaited on the control runtime only.
+    ///
+    /// # Errors
+    /// It cannot be opened; the next call tries again.
+    pub async fn store(&self) -> Result<&Store, StoreError> {
+        self.connection.store.get_or_try_init(|| Store::open(&self.connection.options)).await
+    }
+
+    /// The store, if it has been opened.
+    pub fn opened(&self) -> Option<&Store> {
+        self.connection.store.get()
+    }
+
+    /// Does work with the store on the control runtime, and waits for it on any other.
+    ///
+    /// # Errors
+    /// The store cannot be opened, the work fails, or the process ends.
+    pub async fn with<W, F, T, E>(&self, work: W) -> Result<T, E>
+    where
+        W: FnOnce(Store) -> F + Send + 'static,
+        F: Future<Output = Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<ControlError> + Send + 'static,
+    {
+        let control = self.clone();
+        let done = self.handle.spawn(async move {
+            let store = control.store().await.map_err(ControlError::from)?.clone();
+            work(store).await
+        });
+        done.await.unwrap_or_else(|_| Err(ControlError::Unfinished.into()))
+    }
+}
