@@ -1,6 +1,7 @@
 //! What the tests of the whole share: where things are, a running service, a client.
 
 pub mod browser;
+pub mod bucket;
 pub mod places;
 pub mod postgres;
 pub mod readme;

@@ -1,5 +1,6 @@
 //! What the store promises, on both databases: the same tests run on SQLite and on PostgreSQL.
 
+mod artifacts;
 mod keys;
 mod registry;
 mod trouble;
