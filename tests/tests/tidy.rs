@@ -15,7 +15,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("foretell-store", &[]),
     ("foretell-engine", &["foretell-formats", "foretell-frame", "foretell-model", "foretell-store"]),
     ("foretell-server", &["foretell-engine", "foretell-frame"]),
-    ("foretell-cli", &["foretell-engine", "foretell-frame", "foretell-server", "foretell-store"]),
+    ("foretell-cli", &["foretell-engine", "foretell-frame", "foretell-server"]),
     ("foretell-journal", &[]),
     ("foretell-tests", &[]),
     ("foretell-bench", &[]),

@@ -20,6 +20,7 @@ pub mod metrics;
 pub mod open;
 mod pool;
 mod predict;
+pub mod registry;
 mod rollout;
 pub mod score;
 pub mod table;

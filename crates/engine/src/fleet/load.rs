@@ -9,6 +9,7 @@ use tokio::task::{JoinError, spawn_blocking};
 use super::files::FileSource;
 use crate::live::{LiveModel, LoadError, Naming};
 use crate::open::{self, OpenError, OpenLimits};
+use crate::registry::{VerifyError, verify};
 
 /// Why a model is not ready to serve.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +45,9 @@ pub enum FleetError {
     /// The registry or the storage of the files.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// What was loaded is not what was registered.
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
     /// No version has this alias.
     #[error(
         "there is no `{reference}` in the registry; give a version the alias with `foretell models promote`"
@@ -81,7 +85,19 @@ pub(super) async fn file(source: &FileSource, limits: &OpenLimits) -> Result<Arc
     .await?
 }
 
-/// Fetches a version's file, compares its digest, opens, checks, warms and measures it.
+/// Fetches a version's file, compares its digest, opens, checks, warms and measures it, under its own name.
+///
+/// # Errors
+/// Any of these fails.
+pub async fn load_version(
+    store: &Store,
+    wanted: &Version,
+    limits: &OpenLimits,
+) -> Result<Arc<LiveModel>, FleetError> {
+    version(store, wanted, &wanted.model, limits).await
+}
+
+/// The same under another name.
 pub(super) async fn version(
     store: &Store,
     wanted: &Version,
@@ -97,12 +113,14 @@ pub(super) async fn version(
             version,
             source,
         })?;
-        let naming = Naming { name, version: Some(version.to_string()), features: wanted.naming };
+        let features = wanted.naming.clone();
+        let naming = Naming { name, version: Some(version.to_string()), features };
         let live = LiveModel::new(opened, naming).map_err(|source| FleetError::Load {
             model: model.clone(),
             path: None,
             source,
         })?;
+        verify(&live, &wanted)?;
         Ok(Arc::new(live))
     })
     .await?

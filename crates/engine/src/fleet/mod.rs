@@ -19,7 +19,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 
 pub use self::files::FileSource;
 use self::files::WatchedFile;
-pub use self::load::FleetError;
+pub use self::load::{FleetError, load_version};
 pub use self::status::{Failure, FleetStatus};
 use crate::catalog::{Catalog, LiveCatalog};
 use crate::control::Control;

@@ -30,7 +30,9 @@ pub struct Checks {
 #[derive(Debug, thiserror::Error)]
 pub enum CheckError {
     /// The expected predictions are not of the form they should be.
-    #[error("the expected predictions are {got}, expected an object such as `{{\"predict\": [0, 1]}}` or an array")]
+    #[error(
+        "the expected predictions are {got}, expected an object such as `{{\"predict\": [0, 1]}}` or an array"
+    )]
     Form {
         /// What they are.
         got: &'static str,
@@ -77,7 +79,7 @@ impl Checks {
     /// # Errors
     /// The expected predictions are neither, or the tolerance is negative or no number.
     pub fn new(rows: String, expected: Value, tolerance: f64) -> Result<Self, CheckError> {
-        if !(tolerance >= 0.0) {
+        if tolerance.is_nan() || tolerance < 0.0 {
             return Err(CheckError::Tolerance { got: tolerance });
         }
         let form = |got| Err(CheckError::Form { got });
@@ -123,7 +125,9 @@ impl Checks {
         }
         for method in methods.iter() {
             let expected = self.expected[method.as_str()].as_array().map_or(0, Vec::len);
-            if model.shape(method).is_some_and(|shape| !matches!(shape, Shape::PerTarget(_))) && expected != rows {
+            if model.shape(method).is_some_and(|shape| !matches!(shape, Shape::PerTarget(_)))
+                && expected != rows
+            {
                 comparison.differ(&format!("{} has {expected} rows, the table {rows}", method.as_str()));
             }
         }
@@ -144,7 +148,7 @@ impl Checks {
 }
 
 /// The answer for a row as `foretell predict` writes it: one value, an array, or an array per target.
-fn row_of(model: &LiveModel, method: Method, values: &[f64], row: usize) -> Value {
+pub(super) fn row_of(model: &LiveModel, method: Method, values: &[f64], row: usize) -> Value {
     let Some(shape) = model.shape(method) else { return Value::Null };
     let width = shape.width();
     let cells = &values[row * width..(row + 1) * width];
@@ -215,9 +219,7 @@ impl Comparison {
         }
         self.values += 1;
         let same = match (got.as_f64(), expected.as_f64()) {
-            (Some(got), Some(expected)) => {
-                (got - expected).abs() <= self.tolerance * expected.abs().max(1.0)
-            }
+            (Some(got), Some(expected)) => (got - expected).abs() <= self.tolerance * expected.abs().max(1.0),
             _ => *got == expected,
         };
         if !same {
@@ -234,6 +236,10 @@ impl Comparison {
 
     fn finish(self) -> Result<(), CheckError> {
         let Self { values, count, differences, .. } = self;
-        if count == 0 { Ok(()) } else { Err(CheckError::Different { count, values: values.max(count), differences }) }
+        if count == 0 {
+            Ok(())
+        } else {
+            Err(CheckError::Different { count, values: values.max(count), differences })
+        }
     }
 }

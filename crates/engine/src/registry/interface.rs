@@ -74,7 +74,9 @@ impl Interface {
             }
         }
         let added = new.features.iter().filter(|new| self.features.iter().all(|old| old.name != new.name));
-        breaks.extend(added.map(|feature| format!("feature `{}` is new: callers do not send it", feature.name)));
+        breaks.extend(
+            added.map(|feature| format!("feature `{}` is new: callers do not send it", feature.name)),
+        );
         // Where one is gone or new the others move by themselves.
         if breaks.is_empty() && moved {
             breaks.push("the features have another order, which callers that send bare rows rely on".into());
@@ -180,8 +182,14 @@ mod tests {
             changed(|new| new.features[0].name = "years".into()),
             ["feature `age` is gone", "feature `years` is new: callers do not send it"]
         );
-        assert_eq!(changed(|new| new.features[0].kind = "string".into()), ["feature `age` is a string, not a number"]);
-        assert_eq!(changed(|new| new.features[0].nullable = false), ["feature `age` may not be missing any more"]);
+        assert_eq!(
+            changed(|new| new.features[0].kind = "string".into()),
+            ["feature `age` is a string, not a number"]
+        );
+        assert_eq!(
+            changed(|new| new.features[0].nullable = false),
+            ["feature `age` may not be missing any more"]
+        );
         assert_eq!(
             changed(|new| new.features[1].categories = Some(vec![json!("Rome")])),
             ["feature `city` does not take \"Oslo\" any more"]
@@ -190,8 +198,14 @@ mod tests {
             changed(|new| new.features.swap(0, 1)),
             ["the features have another order, which callers that send bare rows rely on"]
         );
-        assert_eq!(changed(|new| new.classes = vec![vec![json!(1), json!(2)]]), ["the classes are [[1,2]], not [[0,1]]"]);
+        assert_eq!(
+            changed(|new| new.classes = vec![vec![json!(1), json!(2)]]),
+            ["the classes are [[1,2]], not [[0,1]]"]
+        );
         assert_eq!(changed(|new| new.outputs.truncate(1)), ["it has no `predict_proba`"]);
-        assert_eq!(changed(|new| new.task = "regression".into()), ["it is for regression, not classification"]);
+        assert_eq!(
+            changed(|new| new.task = "regression".into()),
+            ["it is for regression, not classification"]
+        );
     }
 }
