@@ -143,6 +143,7 @@ fn not_started(error: FleetError) -> Failure {
         | FleetError::NoAlias { .. }
         | FleetError::NotLoaded { .. }
         | FleetError::Duplicate(_)
+        | FleetError::Verify(_)
         | FleetError::Unfinished(_) => Failure::new("cannot serve").because(&error),
     }
 }
