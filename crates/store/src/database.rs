@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgRow};
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+    SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
+    SqliteSynchronous,
 };
 use sqlx::{ConnectOptions, Connection, Postgres, Row as _, Sqlite};
 
@@ -98,6 +99,8 @@ async fn connect_file(path: &Path, max_connections: u32, patience: Duration) -> 
     let writing = options
         .clone()
         .create_if_missing(true)
+        // So that a file can shrink when old predictions are forgotten.
+        .auto_vacuum(SqliteAutoVacuum::Incremental)
         .journal_mode(SqliteJournalMode::Wal)
         // In this mode a power loss can undo the last commits, never damage the file; `Full` undoes nothing.
         .synchronous(SqliteSynchronous::Full);

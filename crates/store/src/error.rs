@@ -163,6 +163,15 @@ impl StoreError {
         }
     }
 
+    /// Whether a lock was held by others for longer than the statement wanted to wait.
+    pub(crate) fn is_lock_timeout(&self) -> bool {
+        let StoreError::Unavailable { source } = self else { return false };
+        source
+            .as_database_error()
+            .and_then(|error| error.code())
+            .is_some_and(|code| code == LOCK_NOT_AVAILABLE)
+    }
+
     pub(crate) fn conflict(reason: impl Into<String>) -> Self {
         StoreError::Conflict { reason: reason.into() }
     }
@@ -209,13 +218,16 @@ fn may_pass(error: &sqlx::Error) -> bool {
     )
 }
 
+/// PostgreSQL's `lock_not_available`.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
+
 /// Whether a code of a database is of those that pass: PostgreSQL's have five characters, of which the first two
 /// are the class; SQLite's are numbers whose low byte is the kind.
 fn passes(code: &str) -> bool {
     /// Connection exceptions, rollbacks of transactions, lack of resources, interventions of the operator.
     const CLASSES: [&str; 4] = ["08", "40", "53", "57"];
-    /// `lock_not_available`, and `read_only_sql_transaction` as a standby answers before it takes over.
-    const OTHERS: [&str; 2] = ["55P03", "25006"];
+    /// And `read_only_sql_transaction`, as a standby answers before it takes over.
+    const OTHERS: [&str; 2] = [LOCK_NOT_AVAILABLE, "25006"];
     /// `SQLITE_BUSY`, `SQLITE_LOCKED`, `SQLITE_IOERR`, `SQLITE_FULL`, `SQLITE_CANTOPEN`.
     const KINDS: [u32; 5] = [5, 6, 10, 13, 14];
     if code.len() == 5 {

@@ -16,6 +16,7 @@ mod digest;
 mod error;
 mod keys;
 mod migrate;
+mod predictions;
 mod registry;
 mod store;
 mod url;
@@ -26,6 +27,10 @@ pub use changes::Changes;
 pub use digest::{Digest, NotADigest};
 pub use error::{ArtifactProblem, StoreError, Thing};
 pub use keys::{KeyRecord, NewKey, Scopes, split_key};
+pub use predictions::{
+    Export, FeedbackRow, Joined, JoinedPages, LogBatch, LogFilter, LoggedPrediction, PredictionRow,
+    PredictionSchema, Removed, Retention, SegmentSpan, ServedAs, StoredSchema, Subject,
+};
 pub use registry::{
     Alias, AliasAction, AliasMove, Deployment, ModelRecord, NewVersion, NotSticky, Role, Source, Sticky,
     Version, is_alias, is_name,

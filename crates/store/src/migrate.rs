@@ -15,11 +15,18 @@ struct Migration {
 }
 
 /// All steps; the schema a step leads to has its position, counted from 1, as number.
-const MIGRATIONS: &[Migration] = &[Migration {
-    name: "registry",
-    sqlite: include_str!("../migrations/sqlite/0001_registry.sql"),
-    postgres: include_str!("../migrations/postgres/0001_registry.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        name: "registry",
+        sqlite: include_str!("../migrations/sqlite/0001_registry.sql"),
+        postgres: include_str!("../migrations/postgres/0001_registry.sql"),
+    },
+    Migration {
+        name: "predictions",
+        sqlite: include_str!("../migrations/sqlite/0002_predictions.sql"),
+        postgres: include_str!("../migrations/postgres/0002_predictions.sql"),
+    },
+];
 
 /// Any number that no other program locks in the same database: the bytes of `foretell`.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7381241354022251628)";

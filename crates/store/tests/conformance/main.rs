@@ -1,7 +1,9 @@
 //! What the store promises, on both databases: the same tests run on SQLite and on PostgreSQL.
 
 mod artifacts;
+mod days;
 mod keys;
+mod predictions;
 mod registry;
 mod trouble;
 
