@@ -5,7 +5,7 @@
 //! * [`Worker`] predicts on the calling thread with reused memory; [`Pool`] takes large batches, splits them over
 //!   processors, and refuses more than it may hold.
 //! * [`table`] reads CSV and JSON Lines; [`dataset`] serves a table beside models; [`score`] says how good a model
-//!   is on one, [`bench`] how fast.
+//!   is on one, [`bench`] how fast; [`quality`] how good those in service are, as truth arrives.
 //!
 //! Nothing here knows a protocol, prints, or reads arguments.
 
@@ -20,6 +20,7 @@ pub mod metrics;
 pub mod open;
 mod pool;
 mod predict;
+pub mod quality;
 pub mod registry;
 mod rollout;
 pub mod score;

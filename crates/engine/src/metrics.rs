@@ -1,5 +1,9 @@
 //! How good predictions are: scikit-learn's metrics, unweighted.
 
+mod running;
+
+pub use running::{RunningClasses, RunningScore, RunningValues};
+
 /// Metrics of a classifier over labelled rows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClassificationScore {
@@ -68,11 +72,14 @@ pub fn classification(answers: &ClassAnswers) -> ClassificationScore {
 }
 
 fn log_loss(known: &[usize], probabilities: &[f64], classes: usize) -> f64 {
-    let loss = |(class, row): (&usize, &[f64])| {
-        let sum: f64 = row.iter().sum();
-        -(row[*class] / sum).clamp(f64::EPSILON, 1.0).ln()
-    };
-    known.iter().zip(probabilities.chunks(classes)).map(loss).sum::<f64>() / known.len() as f64
+    let rows = known.iter().zip(probabilities.chunks(classes));
+    rows.map(|(class, row)| loss(row, *class)).sum::<f64>() / known.len() as f64
+}
+
+/// The log loss of one row.
+fn loss(probabilities: &[f64], class: usize) -> f64 {
+    let sum: f64 = probabilities.iter().sum();
+    -(probabilities[class] / sum).clamp(f64::EPSILON, 1.0).ln()
 }
 
 /// The Mann-Whitney statistic with mean ranks for ties; `None` unless both classes occur.
@@ -106,14 +113,18 @@ pub fn regression(known: &[f64], predicted: &[f64]) -> RegressionScore {
     let errors = || known.iter().zip(predicted).map(|(known, predicted)| known - predicted);
     let residual: f64 = errors().map(|error| error * error).sum();
     let total: f64 = known.iter().map(|known| (known - mean) * (known - mean)).sum();
-    let r2 = match () {
-        () if known.len() < 2 => f64::NAN,
+    let mae = errors().map(f64::abs).sum::<f64>() / rows;
+    RegressionScore { r2: r2(known.len() as u64, residual, total), rmse: (residual / rows).sqrt(), mae }
+}
+
+/// The coefficient of determination, of the sums of squared errors and of squared distances from the mean.
+fn r2(rows: u64, residual: f64, total: f64) -> f64 {
+    match () {
+        () if rows < 2 => f64::NAN,
         () if total > 0.0 => 1.0 - residual / total,
         () if residual == 0.0 => 1.0,
         () => 0.0,
-    };
-    let mae = errors().map(f64::abs).sum::<f64>() / rows;
-    RegressionScore { r2, rmse: (residual / rows).sqrt(), mae }
+    }
 }
 
 #[cfg(test)]

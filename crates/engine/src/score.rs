@@ -176,7 +176,7 @@ impl Answers {
 
 /// The class that a text names: integers and floats by value (`1` and `1.0` are the same), booleans also as 1
 /// and 0, texts to the letter.
-fn class_of(labels: &Labels, text: &str) -> Option<usize> {
+pub(crate) fn class_of(labels: &Labels, text: &str) -> Option<usize> {
     let number = || text.trim().parse::<f64>().ok();
     match labels {
         Labels::Int(labels) => {
