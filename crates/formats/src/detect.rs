@@ -64,10 +64,11 @@ fn is_dotted_name(line: &[u8]) -> bool {
 /// The refusal of a kind of file that has no loader yet.
 pub(crate) fn unsupported(kind: FileKind) -> FormatError {
     let advice = match kind {
-        FileKind::Onnx | FileKind::Skops => {
+        FileKind::Skops => {
             "save the fitted scikit-learn estimator itself with `joblib.dump(model, \"model.joblib\")`"
         }
-        FileKind::LightgbmText
+        FileKind::Onnx
+        | FileKind::LightgbmText
         | FileKind::CatboostBinary
         | FileKind::CatboostJson
         | FileKind::Pickle
@@ -75,7 +76,7 @@ pub(crate) fn unsupported(kind: FileKind) -> FormatError {
         | FileKind::XgboostUbjson
         | FileKind::XgboostBinary
         | FileKind::Compressed
-        | FileKind::Unknown => "scikit-learn, XGBoost and LightGBM models are",
+        | FileKind::Unknown => "scikit-learn, XGBoost, LightGBM and ONNX models are",
     };
     FormatError::new(kind, Problem::UnsupportedFormat { format: kind, advice: advice.to_owned() })
 }

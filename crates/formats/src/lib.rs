@@ -5,6 +5,7 @@ mod detect;
 mod error;
 pub mod lightgbm;
 mod limits;
+pub mod onnx;
 mod open;
 pub mod pickle;
 pub mod sklearn;

@@ -8,7 +8,7 @@ use crate::container::{Container, inflate};
 use crate::detect::{self, detect};
 use crate::pickle::{Pickle, Value};
 use crate::sklearn;
-use crate::{FileKind, FormatError, Limits, Problem, lightgbm, xgboost};
+use crate::{FileKind, FormatError, Limits, Problem, lightgbm, onnx, xgboost};
 
 /// Opens a model file of any supported kind, compressed or not.
 ///
@@ -25,11 +25,10 @@ pub fn open(bytes: &[u8], limits: &Limits) -> Result<Model, FormatError> {
             native(xgboost::read(&content, limits)?, compression)
         }
         FileKind::LightgbmText => native(lightgbm::read(&content, limits)?, compression),
-        FileKind::CatboostBinary
-        | FileKind::CatboostJson
-        | FileKind::Onnx
-        | FileKind::Skops
-        | FileKind::Compressed => return Err(detect::unsupported(kind)),
+        FileKind::Onnx => native(onnx::read(&content, limits)?, compression),
+        FileKind::CatboostBinary | FileKind::CatboostJson | FileKind::Skops | FileKind::Compressed => {
+            return Err(detect::unsupported(kind));
+        }
         FileKind::Unknown => return Err(detect::unknown(&content)),
     };
     let library = parts.provenance.library_version.as_ref();

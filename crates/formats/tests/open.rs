@@ -31,7 +31,6 @@ fn what_is_no_model_is_named() {
 fn a_known_kind_without_a_loader_is_named_with_advice() {
     for (bytes, kind) in [
         (&b"CBM1\0\0"[..], FileKind::CatboostBinary),
-        (b"\x08\x08\x12\x08skl2onnx", FileKind::Onnx),
         (b"PK\x03\x04......schema.json", FileKind::Skops),
         (b"{\"features_info\": {}, \"oblivious_trees\": []}", FileKind::CatboostJson),
     ] {

@@ -8,8 +8,9 @@ use crate::error::{Problem, Refusal};
 use crate::kernel::Dense;
 use crate::predictor::Scratch;
 use crate::step::{
-    Accepts, Arithmetic, BranchPlan, CodesPlan, CombinePlan, CurvesPlan, EncodePlan, Function, ImputePlan,
-    Normalize, PiecewiseLinear, PredictPlan, Products, Rowwise, SplinesPlan, apply_parallel, apply_piecewise,
+    Accepts, Arithmetic, BranchPlan, CodesPlan, CombinePlan, CurvesPlan, DataflowPlan, EncodePlan, Function,
+    ImputePlan, MultiplyAddPlan, Normalize, PiecewiseLinear, PredictPlan, Products, Reduce, Rowwise,
+    SplinesPlan, Zip, apply_choice, apply_parallel, apply_piecewise, apply_table,
 };
 
 /// One operation on the block of numbers.
@@ -32,6 +33,12 @@ pub(crate) enum Op {
     Rowwise(Rowwise),
     Interpolate(Vec<PiecewiseLinear>),
     Combine(CombinePlan),
+    MultiplyAdd(MultiplyAddPlan),
+    Dataflow(DataflowPlan),
+    Zip(Zip),
+    Reduce(Reduce),
+    Table(Vec<f64>),
+    Choose,
 }
 
 /// Replaces a text: of a missing value, or of one that equals a marker.
@@ -343,6 +350,11 @@ impl Op {
                 apply_piecewise(functions, &mut numbers);
                 return Ok(Block::owned(width, numbers));
             }
+            Self::Table(table) => {
+                let (width, mut numbers) = block.in_place(pool);
+                apply_table(table, &mut numbers, width, rows)?;
+                return Ok(Block::owned(width, numbers));
+            }
             Self::Gather(positions) => block.gather(positions, rows, pool),
             Self::Impute(impute) => impute.apply(&block, rows, pool)?,
             Self::Products(products) => products.apply(&block, rows, pool),
@@ -355,6 +367,23 @@ impl Op {
                 combine.apply(block.numbers(), block.width, &mut order, &mut combined);
                 pool.give(order);
                 Block::owned(combine.width(), combined)
+            }
+            Self::MultiplyAdd(product) => product.apply(&block, rows, pool),
+            Self::Dataflow(dataflow) => dataflow.apply(&block, rows, scratch)?,
+            Self::Zip(zip) => {
+                let mut zipped = pool.take();
+                let width = zip.apply(block.numbers(), block.width, &mut zipped);
+                Block::owned(width, zipped)
+            }
+            Self::Reduce(reduce) => {
+                let mut reduced = pool.take();
+                let width = reduce.apply(block.numbers(), block.width, &mut reduced);
+                Block::owned(width, reduced)
+            }
+            Self::Choose => {
+                let mut chosen = pool.take();
+                let width = apply_choice(&block, rows, &mut chosen);
+                Block::owned(width, chosen)
             }
             Self::Project(dense) => {
                 let mut sums = pool.take();

@@ -108,7 +108,8 @@ impl Classification {
             | LabelRule::LastLargestScore
             | LabelRule::Positive
             | LabelRule::NotNegative
-            | LabelRule::EachPositive => false,
+            | LabelRule::EachPositive
+            | LabelRule::Index => false,
             LabelRule::LargestProbability | LabelRule::AboveHalf | LabelRule::EachAboveHalf => true,
         };
         match method {
@@ -173,6 +174,10 @@ impl Classification {
             }
             LabelRule::NotNegative => {
                 values.extend(self.scores(wanted).flatten().map(|x| index(*x >= 0.0)));
+            }
+            LabelRule::Index => {
+                let last = (self.total_classes() - 1) as f64;
+                values.extend(self.scores(wanted).flatten().map(|x| x.clamp(0.0, last)));
             }
             LabelRule::EachAboveHalf if self.probability.is_some_and(Probability::of_labels) => {
                 values.extend(probabilities.iter().map(|p| index(*p > 0.5)));

@@ -115,6 +115,7 @@ impl Classification {
                 expect_count("target", 1, self.two_classes_each()?)?;
                 expect_count("raw score", 1, outputs)
             }
+            LabelRule::Index => expect_count("raw score", 1, outputs),
             LabelRule::EachPositive => expect_count("raw scores", self.two_classes_each()?, outputs),
             LabelRule::LargestProbability if self.probability.is_none_or(Probability::of_labels) => {
                 needs_probability("the class of the largest probability")

@@ -113,6 +113,8 @@ pub enum LabelRule {
     EachAboveHalf,
     /// Each target has two classes and one raw score: the second when it is above 0.
     EachPositive,
+    /// The one raw score is the index of the class.
+    Index,
 }
 
 /// How raw scores become probabilities.

@@ -35,6 +35,20 @@ pub enum Function {
     Logit,
     /// Rounds to float32 and back.
     Float32,
+    /// The error function.
+    Erf,
+    /// `ln(1 + exp(x))`.
+    Softplus,
+    /// `max(x, 0)`.
+    Relu,
+    /// Without what comes after the point.
+    Truncate,
+    /// 1 where the number is missing, else 0.
+    IsMissing,
+    /// 0 where the number is not 0, else 1.
+    Not,
+    /// The number where it is a whole one, else -1; what is missing stays missing.
+    Whole,
 }
 
 impl Function {
@@ -78,8 +92,35 @@ impl Function {
             Self::Sigmoid => 1.0 / (1.0 + (-x).exp()),
             Self::Logit => (x / (1.0 - x)).ln(),
             Self::Float32 => f64::from(x as f32),
+            Self::Erf => erf(x),
+            Self::Softplus => x.max(0.0) + (-x.abs()).exp().ln_1p(),
+            Self::Relu if x < 0.0 => 0.0,
+            Self::Relu => x,
+            Self::Truncate => x.trunc(),
+            Self::IsMissing => f64::from(u8::from(x.is_nan())),
+            Self::Not => f64::from(u8::from(x == 0.0)),
+            Self::Whole if x.is_nan() || x.fract() == 0.0 => x,
+            Self::Whole => -1.0,
         }
     }
+}
+
+/// The error function: near 0 its series `2 / sqrt(pi) exp(-x^2) sum 2^n x^(2n + 1) / (2n + 1)!!`, further out the
+/// continued fraction of its complement (Abramowitz and Stegun 7.1.6 and 7.1.14).
+fn erf(x: f64) -> f64 {
+    const TERMS: usize = 60;
+    let factor = std::f64::consts::FRAC_2_SQRT_PI * (-x * x).exp();
+    if x.abs() < 3.0 {
+        let (mut term, mut sum) = (x, x);
+        for n in 1..=TERMS {
+            term *= 2.0 * x * x / (2 * n + 1) as f64;
+            sum += term;
+        }
+        return factor * sum;
+    }
+    let distance = x.abs();
+    let fraction = (1..=TERMS).rev().fold(distance, |rest, n| distance + n as f64 / 2.0 / rest);
+    (1.0 - factor / 2.0 / fraction).copysign(x)
 }
 
 #[cfg(test)]
@@ -94,5 +135,25 @@ mod tests {
         assert_eq!(Function::Log.of(0.0), f64::NEG_INFINITY);
         assert!(Function::Log1p.of(-2.0).is_nan());
         assert_eq!(Function::Float32.of(0.1), 0.100_000_001_490_116_12);
+        assert_eq!([Function::Whole.of(2.5), Function::Whole.of(-3.0)], [-1.0, -3.0]);
+        assert_eq!([Function::Not.of(2.0), Function::IsMissing.of(f64::NAN)], [0.0, 1.0]);
+    }
+
+    #[test]
+    fn the_error_function_agrees_with_tables() {
+        let table = [
+            (0.0, 0.0),
+            (0.5, 0.520_499_877_813_046_5),
+            (-1.0, -0.842_700_792_949_714_9),
+            (2.9, 0.999_958_902_121_900_5),
+            (3.1, 0.999_988_351_342_632_8),
+            (30.0, 1.0),
+        ];
+        for (x, expected) in table {
+            let got = Function::Erf.of(x);
+            assert!((got - expected).abs() < 1e-14, "erf({x}) = {got}");
+        }
+        assert!(Function::Erf.of(f64::NAN).is_nan());
+        assert!((Function::Softplus.of(1.0) - 1.313_261_687_518_222_8).abs() < 1e-15);
     }
 }

@@ -7,23 +7,29 @@
 mod codes;
 mod combine;
 mod curve;
+mod dataflow;
 mod elementwise;
 mod encode;
 mod impute;
 mod interpolate;
+mod lookup;
+mod multiply_add;
 mod normal;
 mod normalize;
 mod parallel;
 mod predict;
 mod product;
 mod project;
+mod reduce;
 mod rowwise;
 mod scale;
 mod spline;
+mod zip;
 
 pub use codes::Codes;
 pub use combine::{Combine, Rule};
 pub use curve::{Curve, Curves, Quantile};
+pub use dataflow::Dataflow;
 pub use elementwise::Function;
 pub use encode::{Categories, OneHot, Ordinal, Unknown};
 pub use impute::Impute;
@@ -32,16 +38,21 @@ pub use normalize::{Norm, Normalize};
 pub use parallel::Branch;
 pub use predict::{Answer, Predict};
 pub use product::Products;
+pub use reduce::{Reduce, Reduction};
 pub use rowwise::Rowwise;
 pub use scale::{Arithmetic, Scale};
 pub use spline::{Extrapolation, Spline, Splines};
+pub use zip::{Operands, Pairing, Zip};
 
 pub(crate) use codes::CodesPlan;
 pub(crate) use combine::CombinePlan;
 pub(crate) use curve::CurvesPlan;
+pub(crate) use dataflow::DataflowPlan;
 pub(crate) use encode::EncodePlan;
 pub(crate) use impute::ImputePlan;
 pub(crate) use interpolate::apply as apply_piecewise;
+pub(crate) use lookup::{apply_choice, apply_table};
+pub(crate) use multiply_add::MultiplyAddPlan;
 pub(crate) use parallel::{BranchPlan, apply as apply_parallel};
 pub(crate) use predict::PredictPlan;
 pub(crate) use spline::SplinesPlan;
@@ -91,6 +102,19 @@ pub enum Step {
     Select(Vec<usize>),
     /// Weighted sums of the columns in place of them: projections onto discriminants.
     Project(Linear),
+    /// Weighted sums in float32: products are added one after the other, each rounded once with its sum, and the
+    /// intercept at last.
+    MultiplyAdd(Linear),
+    /// Branches that see the columns of branches before them.
+    Dataflow(Dataflow),
+    /// A function of two numbers, column by column.
+    Zip(Zip),
+    /// Every so many columns reduced to one number.
+    Reduce(Reduce),
+    /// The number at a position of a table, of every cell.
+    Table(Vec<f64>),
+    /// Of three equal parts of the columns, the second where the first is not 0, else the third.
+    Choose,
 }
 
 /// What a part of a pipeline accepts in its numeric input.
@@ -131,11 +155,17 @@ impl Step {
             Self::Interpolate(_) => "interpolate",
             Self::Select(_) => "select",
             Self::Project(_) => "project",
+            Self::MultiplyAdd(_) => "multiply and add",
+            Self::Dataflow(_) => "graph",
+            Self::Zip(_) => "function of two columns",
+            Self::Reduce(_) => "reduce",
+            Self::Table(_) => "table",
+            Self::Choose => "choose",
         }
     }
 
     fn infer(&self, columns: &[Column], facts: &mut Facts) -> Result<Vec<Column>, ModelError> {
-        if !matches!(self, Self::Parallel(_)) {
+        if !matches!(self, Self::Parallel(_) | Self::Dataflow(_)) {
             facts.look(columns);
         }
         match self {
@@ -157,6 +187,12 @@ impl Step {
             Self::Interpolate(functions) => interpolate::infer(functions, columns, facts),
             Self::Select(positions) => select(positions, columns),
             Self::Project(linear) => project::infer(linear, columns, facts),
+            Self::MultiplyAdd(linear) => multiply_add::infer(linear, columns, facts),
+            Self::Dataflow(dataflow) => dataflow.infer(columns, facts),
+            Self::Zip(zip) => zip.infer(columns, facts),
+            Self::Reduce(reduce) => reduce.infer(columns, facts),
+            Self::Table(table) => lookup::infer_table(table, columns, facts),
+            Self::Choose => lookup::infer_choice(columns, facts),
         }
     }
 
@@ -188,6 +224,12 @@ impl Step {
                 (vec![Op::Gather(gather)], layout)
             }
             Self::Project(linear) => project::compile(linear, layout),
+            Self::MultiplyAdd(linear) => multiply_add::compile(linear, layout),
+            Self::Dataflow(dataflow) => dataflow.compile(layout),
+            Self::Zip(zip) => zip.compile(layout),
+            Self::Reduce(reduce) => reduce.compile(layout),
+            Self::Table(table) => lookup::compile_table(table, layout),
+            Self::Choose => lookup::compile_choice(layout),
         }
     }
 }

@@ -35,7 +35,7 @@ pub(super) fn infer(
 }
 
 impl Branch {
-    fn infer(&self, columns: &[Column], facts: &mut Facts) -> Result<Vec<Column>, ModelError> {
+    pub(super) fn infer(&self, columns: &[Column], facts: &mut Facts) -> Result<Vec<Column>, ModelError> {
         let mut seen = Vec::with_capacity(self.columns.len());
         for &column in &self.columns {
             expect_index("a column", column, columns.len())?;
@@ -57,11 +57,11 @@ impl Branch {
 #[derive(Debug)]
 pub(crate) struct BranchPlan {
     /// Positions of its numbers in the block of the whole; `None` when it sees the whole as it is.
-    gather: Option<Vec<usize>>,
-    ops: Vec<Op>,
+    pub(super) gather: Option<Vec<usize>>,
+    pub(super) ops: Vec<Op>,
     /// Number of its numeric outputs.
-    width: usize,
-    weight: Option<f64>,
+    pub(super) width: usize,
+    pub(super) weight: Option<f64>,
 }
 
 pub(super) fn compile(branches: &[Branch], layout: &Layout) -> (Vec<Op>, Layout) {

@@ -10,9 +10,9 @@ use foretell_model::head::{
     Probability, Regression,
 };
 use foretell_model::step::{
-    Accepts, Answer, Arithmetic, Branch, Categories, Codes, Combine, Curve, Curves, Extrapolation, Function,
-    Impute, Norm, Normalize, OneHot, Ordinal, PiecewiseLinear, Predict, Products, Quantile, Rowwise, Rule,
-    Scale, Spline, Splines, Step, Unknown,
+    Accepts, Answer, Arithmetic, Branch, Categories, Codes, Combine, Curve, Curves, Dataflow, Extrapolation,
+    Function, Impute, Norm, Normalize, OneHot, Operands, Ordinal, Pairing, PiecewiseLinear, Predict,
+    Products, Quantile, Reduce, Reduction, Rowwise, Rule, Scale, Spline, Splines, Step, Unknown, Zip,
 };
 use foretell_model::{Estimator, Fitted, Head, Model, ModelParts, Pipeline, Provenance, Task};
 
@@ -217,6 +217,7 @@ pub(crate) fn zoo() -> Vec<Named> {
     zoo.extend(kernel_machines(numbers));
     zoo.extend(others(numbers));
     zoo.extend(compositions(numbers));
+    zoo.extend(graphs(numbers));
     zoo
 }
 
@@ -554,6 +555,43 @@ fn compositions(numbers: &mut Numbers) -> Vec<Named> {
     let steps = boosted_from_a_start(numbers);
     models.push(("boosted from a start", model(WIDTH, steps, columns(binary(sigmoid)))));
     models
+}
+
+/// Graphs of operators, as ONNX has them.
+fn graphs(numbers: &mut Numbers) -> Vec<Named> {
+    let weights = |outputs: usize, numbers: &mut Numbers| Linear {
+        features: WIDTH,
+        coefficients: numbers.floats(WIDTH * outputs),
+        intercept: numbers.floats(outputs),
+    };
+    let on = |columns: std::ops::Range<usize>, step| Branch {
+        columns: columns.collect(),
+        steps: vec![step],
+        weight: None,
+    };
+    let zip = |function, operands| Step::Zip(Zip { function, operands });
+    let reduce = |function| Step::Reduce(Reduce { function, size: 3 });
+    let functions = [Function::Erf, Function::Softplus, Function::Relu, Function::Whole].to_vec();
+    let branches = vec![
+        on(0..WIDTH, Step::MultiplyAdd(weights(3, numbers))),
+        on(5..8, Step::Rowwise(Rowwise::Softmax)),
+        on(5..11, zip(Pairing::Multiply, Operands::Columns)),
+        on(11..14, zip(Pairing::Less, Operands::ConstantSecond(vec![0.1, 0.2, 0.3]))),
+        on(8..17, Step::Choose),
+        on(8..11, reduce(Reduction::LargestAt { last: false })),
+        on(20..21, Step::Table(vec![2.0, 0.0, 1.0])),
+        on(8..14, reduce(Reduction::LogSumExp)),
+        on(8..14, reduce(Reduction::Best { count: 2, largest: true })),
+        on(5..8, Step::Elementwise(functions)),
+        on(5..8, Step::Rowwise(Rowwise::LogSoftmax)),
+    ];
+    let all = Dataflow { outputs: (5..30).collect(), branches: branches.clone() };
+    let labels = Dataflow { outputs: vec![21, 8, 9, 10], branches };
+    let head = many(3, LabelRule::Index, Probability::AfterScores);
+    vec![
+        ("graph", model(WIDTH, vec![Step::Dataflow(all)], None)),
+        ("labels of a graph", model(WIDTH, vec![Step::Dataflow(labels)], fitted(Estimator::Columns, head))),
+    ]
 }
 
 /// Rows that a model takes, with missing values where it accepts them.
