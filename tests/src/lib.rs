@@ -2,8 +2,11 @@
 
 pub mod browser;
 pub mod bucket;
+pub mod constant;
+pub mod load;
 pub mod places;
 pub mod postgres;
 pub mod readme;
+pub mod registry;
 pub mod service;
 pub mod trained;

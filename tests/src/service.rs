@@ -117,6 +117,15 @@ impl Service {
         run(Command::new("kill").args(["-TERM", &self.process.id().to_string()]));
     }
 
+    /// Ends the process at once, as a failing machine does (`SIGKILL`).
+    ///
+    /// # Panics
+    /// If it cannot be ended.
+    pub fn kill(mut self) {
+        self.process.kill().expect("a child of ours");
+        self.process.wait().expect("it has ended");
+    }
+
     /// How the process ended, once it has.
     ///
     /// # Panics
