@@ -196,7 +196,9 @@ impl LiveModel {
     /// Whether the library's own `predict` of a classifier gives the class.
     fn predicts_labels(&self) -> bool {
         match self.model().pipeline().estimator.as_ref().map(|fitted| &fitted.head) {
-            Some(Head::Classification(head)) => head.predict == ClassPredict::Label,
+            Some(Head::Classification(head)) => {
+                matches!(head.predict, ClassPredict::Label | ClassPredict::LabelColumn)
+            }
             Some(Head::Pairwise(_)) => true,
             Some(Head::Regression(_) | Head::Outlier(_)) | None => false,
         }

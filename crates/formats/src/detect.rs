@@ -76,7 +76,7 @@ pub(crate) fn unsupported(kind: FileKind) -> FormatError {
         | FileKind::XgboostUbjson
         | FileKind::XgboostBinary
         | FileKind::Compressed
-        | FileKind::Unknown => "scikit-learn, XGBoost, LightGBM and ONNX models are",
+        | FileKind::Unknown => "scikit-learn, XGBoost, LightGBM, CatBoost and ONNX models are",
     };
     FormatError::new(kind, Problem::UnsupportedFormat { format: kind, advice: advice.to_owned() })
 }

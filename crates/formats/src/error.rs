@@ -173,7 +173,7 @@ impl fmt::Display for Problem {
             ),
             Problem::UnknownFormat { found } => write!(
                 f,
-                "not a model file foretell knows: {found}; expected a scikit-learn pickle or joblib file, or a model of XGBoost, LightGBM or ONNX"
+                "not a model file foretell knows: {found}; expected a scikit-learn pickle or joblib file, or a model of XGBoost, LightGBM, CatBoost or ONNX"
             ),
             Problem::UnsupportedFormat { format, advice } => {
                 write!(f, "{format} files are not supported yet; {advice}")

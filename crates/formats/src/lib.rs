@@ -1,5 +1,6 @@
 //! Readers of model files: bytes to [`Model`](foretell_model::Model), without running anything.
 
+pub mod catboost;
 pub mod container;
 mod detect;
 mod error;

@@ -8,7 +8,7 @@ use crate::container::{Container, inflate};
 use crate::detect::{self, detect};
 use crate::pickle::{Pickle, Value};
 use crate::sklearn;
-use crate::{FileKind, FormatError, Limits, Problem, lightgbm, onnx, xgboost};
+use crate::{FileKind, FormatError, Limits, Problem, catboost, lightgbm, onnx, xgboost};
 
 /// Opens a model file of any supported kind, compressed or not.
 ///
@@ -25,10 +25,11 @@ pub fn open(bytes: &[u8], limits: &Limits) -> Result<Model, FormatError> {
             native(xgboost::read(&content, limits)?, compression)
         }
         FileKind::LightgbmText => native(lightgbm::read(&content, limits)?, compression),
-        FileKind::Onnx => native(onnx::read(&content, limits)?, compression),
-        FileKind::CatboostBinary | FileKind::CatboostJson | FileKind::Skops | FileKind::Compressed => {
-            return Err(detect::unsupported(kind));
+        FileKind::CatboostBinary | FileKind::CatboostJson => {
+            native(catboost::read(&content, kind, limits)?, compression)
         }
+        FileKind::Onnx => native(onnx::read(&content, limits)?, compression),
+        FileKind::Skops | FileKind::Compressed => return Err(detect::unsupported(kind)),
         FileKind::Unknown => return Err(detect::unknown(&content)),
     };
     let library = parts.provenance.library_version.as_ref();
@@ -75,6 +76,7 @@ fn library(estimator: &Value<'_>) -> Result<(String, Option<String>), FormatErro
         "sklearn" => "scikit-learn",
         "xgboost" => return Ok(("XGBoost".to_owned(), None)),
         "lightgbm" => return Ok(("LightGBM".to_owned(), None)),
+        "catboost" => return Ok(("CatBoost".to_owned(), None)),
         package => package,
     };
     let version = estimator.optional("_sklearn_version")?.map(|version| version.text().map(str::to_owned));

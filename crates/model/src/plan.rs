@@ -10,7 +10,7 @@ use crate::predictor::Scratch;
 use crate::step::{
     Accepts, Arithmetic, BranchPlan, CodesPlan, CombinePlan, CurvesPlan, DataflowPlan, EncodePlan, Function,
     ImputePlan, MultiplyAddPlan, Normalize, PiecewiseLinear, PredictPlan, Products, Reduce, Rowwise,
-    SplinesPlan, Zip, apply_choice, apply_parallel, apply_piecewise, apply_table,
+    SplinesPlan, StatisticsPlan, Zip, apply_choice, apply_parallel, apply_piecewise, apply_table,
 };
 
 /// One operation on the block of numbers.
@@ -27,6 +27,7 @@ pub(crate) enum Op {
     Impute(ImputePlan),
     Encode(EncodePlan),
     Codes(CodesPlan),
+    Statistics(StatisticsPlan),
     Parallel(Vec<BranchPlan>),
     Project(Dense<f64>),
     Predict(Box<PredictPlan>),
@@ -360,6 +361,7 @@ impl Op {
             Self::Products(products) => products.apply(&block, rows, pool),
             Self::Splines(splines) => splines.apply(&block, rows, pool)?,
             Self::Encode(encode) => encode.apply(&block, rows, pool)?,
+            Self::Statistics(statistics) => statistics.apply(&block, rows, pool)?,
             Self::Parallel(branches) => apply_parallel(branches, &block, rows, scratch)?,
             Self::Predict(predict) => predict.apply(&block, rows, scratch)?,
             Self::Combine(combine) => {

@@ -8,7 +8,7 @@ use crate::Model;
 use crate::error::{PredictError, Refusal};
 use crate::estimator::NeuralBuffers;
 use crate::head::Wanted;
-use crate::kernel::ForestBuffers;
+use crate::kernel::{ForestBuffers, ObliviousBuffers};
 use crate::pipeline::PipelinePlan;
 use crate::plan::{Block, Layout, Located, Place, Pool, Rows};
 
@@ -25,6 +25,7 @@ pub struct Scratch {
     pub(crate) forest: ForestBuffers,
     /// The leaf each row ends in, per tree.
     pub(crate) leaves: Vec<f64>,
+    pub(crate) oblivious: ObliviousBuffers,
     pub(crate) neural: NeuralBuffers,
 }
 

@@ -5,7 +5,7 @@ use super::{
     members, naive_bayes, neural, scale, select, svm, targets, trees,
 };
 use crate::pickle::Class;
-use crate::{lightgbm, xgboost};
+use crate::{catboost, lightgbm, xgboost};
 
 /// The function that understands a class.
 pub(super) fn lowering(class: Class<'_>) -> Option<Lowering> {
@@ -13,6 +13,7 @@ pub(super) fn lowering(class: Class<'_>) -> Option<Lowering> {
         "sklearn" => of_scikit_learn(class.name()),
         "xgboost" => of_xgboost(class.name()),
         "lightgbm" => of_lightgbm(class.name()),
+        "catboost" => of_catboost(class.name()),
         _ => None,
     }
 }
@@ -130,6 +131,13 @@ fn of_xgboost(class: &str) -> Option<Lowering> {
 fn of_lightgbm(class: &str) -> Option<Lowering> {
     Some(match class {
         "LGBMClassifier" | "LGBMRegressor" | "LGBMRanker" | "LGBMModel" | "Booster" => lightgbm::estimator,
+        _ => return None,
+    })
+}
+
+fn of_catboost(class: &str) -> Option<Lowering> {
+    Some(match class {
+        "CatBoostClassifier" | "CatBoostRegressor" | "CatBoostRanker" | "CatBoost" => catboost::estimator,
         _ => return None,
     })
 }

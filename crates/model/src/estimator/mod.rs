@@ -7,6 +7,7 @@ mod linear_booster;
 mod linear_trees;
 mod naive_bayes;
 mod neural;
+mod oblivious;
 mod trees;
 
 pub use kernel_function::KernelFunction;
@@ -17,11 +18,12 @@ pub use linear_trees::LinearTrees;
 pub use naive_bayes::GaussianNaiveBayes;
 pub(crate) use neural::NeuralBuffers;
 pub use neural::{Activation, Layer, Neural};
+pub use oblivious::{Condition, ObliviousTrees, Test};
 pub use trees::{Average, Leaves, NEAR_ZERO, Nodes, NumberFormat, Trees};
 
 use crate::error::{ModelError, Refusal, expect_count};
 use crate::infer::{Column, Facts};
-use crate::kernel::{Dense, Forest};
+use crate::kernel::{Dense, Forest, Oblivious};
 use crate::plan::{Block, Guard, Layout, Rows};
 use crate::predictor::Scratch;
 use crate::step::Accepts;
@@ -37,6 +39,8 @@ pub enum Estimator {
     Trees(Trees),
     /// Sums over decision trees with a linear model in each leaf.
     LinearTrees(LinearTrees),
+    /// Sums over trees whose levels test one condition each.
+    ObliviousTrees(ObliviousTrees),
     /// Layers of weighted sums and activations.
     Neural(Neural),
     /// Gaussian naive Bayes.
@@ -57,6 +61,7 @@ impl Estimator {
             Self::LinearBooster(_) => "linear-booster",
             Self::Trees(_) => "trees",
             Self::LinearTrees(_) => "linear-trees",
+            Self::ObliviousTrees(_) => "oblivious-trees",
             Self::Neural(_) => "neural",
             Self::GaussianNaiveBayes(_) => "naive-bayes",
             Self::KernelSum(_) => "kernel-sum",
@@ -77,7 +82,7 @@ impl Estimator {
                 let infinite = trees.infinite || marker.is_some_and(f64::is_infinite);
                 Accepts { missing: trees.missing, infinite }
             }
-            Self::Constant(_) | Self::Columns => Accepts::ALL,
+            Self::ObliviousTrees(_) | Self::Constant(_) | Self::Columns => Accepts::ALL,
         }
     }
 
@@ -89,6 +94,7 @@ impl Estimator {
             Self::LinearBooster(booster) => (booster.features, booster.check()?),
             Self::Trees(trees) => (trees.features, trees.check()?),
             Self::LinearTrees(linear) => (linear.trees.features, linear.check()?),
+            Self::ObliviousTrees(trees) => (trees.features, trees.check()?),
             Self::Neural(neural) => neural.check()?,
             Self::GaussianNaiveBayes(bayes) => (bayes.features, bayes.check()?),
             Self::KernelSum(sum) => (sum.features, sum.check()?),
@@ -97,6 +103,9 @@ impl Estimator {
         };
         expect_count("columns", inputs, columns.len())?;
         if let Self::Trees(trees) | Self::LinearTrees(LinearTrees { trees, .. }) = self {
+            trees.examples(columns, facts);
+        }
+        if let Self::ObliviousTrees(trees) = self {
             trees.examples(columns, facts);
         }
         facts.numbers(columns, self.accepts())?;
@@ -112,6 +121,7 @@ impl Estimator {
             Self::LinearBooster(booster) => ScorerKind::LinearBooster(booster.clone()),
             Self::Trees(trees) => ScorerKind::Forest(Forest::new(trees)),
             Self::LinearTrees(linear) => ScorerKind::LinearTrees(Box::new(linear.compile())),
+            Self::ObliviousTrees(trees) => ScorerKind::Oblivious(Oblivious::new(trees)),
             Self::Neural(neural) => ScorerKind::Neural(neural.compile()),
             Self::GaussianNaiveBayes(bayes) => ScorerKind::Gaussian(bayes.compile()),
             Self::KernelSum(sum) => ScorerKind::KernelSum(sum.clone()),
@@ -144,6 +154,7 @@ enum ScorerKind {
     LinearBooster(LinearBooster),
     Forest(Forest),
     LinearTrees(Box<linear_trees::LinearTreesPlan>),
+    Oblivious(Oblivious),
     Neural(neural::NeuralPlan),
     Gaussian(naive_bayes::GaussianPlan),
     KernelSum(KernelSum),
@@ -192,6 +203,7 @@ impl Scorer {
                 self.guard.check(numbers, rows.start)?;
                 sum.scores(numbers, rows.count, &mut scratch.pool, raw);
             }
+            ScorerKind::Oblivious(trees) => trees.scores(numbers, rows.count, &mut scratch.oblivious, raw),
             ScorerKind::Constant(scores) => {
                 (0..rows.count).for_each(|_| raw.extend_from_slice(scores));
             }

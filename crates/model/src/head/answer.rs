@@ -96,6 +96,13 @@ impl Regression {
             Link::SigmoidSingle => values.extend(raw.map(|x| f64::from(sigmoid_single(x)))),
             Link::Sigmoid => values.extend(raw.map(sigmoid)),
             Link::Softplus => values.extend(raw.map(|x| x.exp().ln_1p())),
+            Link::MeanAndVariance => {
+                let mut variance = true;
+                values.extend(raw.map(|x| {
+                    variance = !variance;
+                    if variance { (2.0 * x).exp() } else { x }
+                }));
+            }
             Link::SignedSquare => values.extend(raw.map(|x| if x < 0.0 { -(x * x) } else { x * x })),
         }
     }
@@ -107,6 +114,7 @@ impl Classification {
             LabelRule::LargestScore
             | LabelRule::LastLargestScore
             | LabelRule::Positive
+            | LabelRule::Above(_)
             | LabelRule::NotNegative
             | LabelRule::EachPositive
             | LabelRule::Index => false,
@@ -117,7 +125,7 @@ impl Classification {
             Method::PredictLogProba => self.log_probability != Some(LogProbability::OfJoint),
             Method::Label => label,
             Method::Predict => match self.predict {
-                ClassPredict::Label | ClassPredict::Index => label,
+                ClassPredict::Label | ClassPredict::LabelColumn | ClassPredict::Index => label,
                 ClassPredict::Probability => true,
                 ClassPredict::Margin => false,
             },
@@ -129,7 +137,9 @@ impl Classification {
         match method {
             Method::Label => self.labels(wanted, probabilities, values),
             Method::Predict => match self.predict {
-                ClassPredict::Label | ClassPredict::Index => self.labels(wanted, probabilities, values),
+                ClassPredict::Label | ClassPredict::LabelColumn | ClassPredict::Index => {
+                    self.labels(wanted, probabilities, values);
+                }
                 ClassPredict::Probability if self.is_binary() => {
                     values.extend(probabilities.chunks_exact(2).map(|of_row| of_row[1]));
                 }
@@ -171,6 +181,9 @@ impl Classification {
             }
             LabelRule::Positive | LabelRule::EachPositive => {
                 values.extend(self.scores(wanted).flatten().map(|x| index(*x > 0.0)));
+            }
+            LabelRule::Above(score) => {
+                values.extend(self.scores(wanted).flatten().map(|x| index(*x > score)));
             }
             LabelRule::NotNegative => {
                 values.extend(self.scores(wanted).flatten().map(|x| index(*x >= 0.0)));
@@ -233,6 +246,7 @@ impl Classification {
                     row.iter_mut().for_each(|x| *x /= sum);
                 }
             }),
+            Probability::LabelSigmoid => values.extend(scores.map(sigmoid)),
             Probability::LabelSigmoidSingle => values.extend(scores.map(|x| f64::from(sigmoid_single(x)))),
             Probability::SecondScore => values.extend(scores.flat_map(both)),
             Probability::Sigmoid { scale } => values.extend(scores.flat_map(|x| both(sigmoid(scale * x)))),

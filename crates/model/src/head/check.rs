@@ -2,7 +2,7 @@
 
 use foretell_frame::{Labels, Shape};
 
-use super::{ClassPredict, Classification, Head, LabelRule, LogProbability, Probability, Regression};
+use super::{ClassPredict, Classification, Head, LabelRule, Link, LogProbability, Probability, Regression};
 use crate::error::{ModelError, expect_count};
 
 impl Head {
@@ -21,6 +21,9 @@ impl Head {
 impl Regression {
     fn check(&self, outputs: usize) -> Result<(), ModelError> {
         check_rounds(self.rounds)?;
+        if self.link == Link::MeanAndVariance {
+            expect_count("raw scores, a mean and a variance", 2, outputs)?;
+        }
         check_shape(&self.shape, outputs)
     }
 }
@@ -69,9 +72,12 @@ impl Classification {
             None => return self.log_probability.map_or(Ok(()), |_| needs_probability("log-probabilities")),
             Some(Probability::Scores) => self.total_classes(),
             Some(Probability::AfterScores | Probability::LabelsAfterScores) => outputs,
-            Some(Probability::SecondScore | Probability::LabelScores | Probability::LabelSigmoidSingle) => {
-                self.two_classes_each()?
-            }
+            Some(
+                Probability::SecondScore
+                | Probability::LabelScores
+                | Probability::LabelSigmoid
+                | Probability::LabelSigmoidSingle,
+            ) => self.two_classes_each()?,
             Some(Probability::Sigmoid { .. } | Probability::SigmoidSingle | Probability::SoftmaxOfBoth) => {
                 self.two_classes_each()?;
                 1
@@ -111,7 +117,7 @@ impl Classification {
             LabelRule::LargestScore | LabelRule::LastLargestScore => {
                 expect_count("raw scores", self.total_classes(), outputs)
             }
-            LabelRule::Positive | LabelRule::NotNegative => {
+            LabelRule::Positive | LabelRule::Above(_) | LabelRule::NotNegative => {
                 expect_count("target", 1, self.two_classes_each()?)?;
                 expect_count("raw score", 1, outputs)
             }
@@ -131,7 +137,10 @@ impl Classification {
 
     fn check_predict(&self) -> Result<(), ModelError> {
         match self.predict {
-            ClassPredict::Label | ClassPredict::Index => Ok(()),
+            ClassPredict::LabelColumn if self.multi_target => {
+                Err(ModelError::mismatch("one target for a column of classes", "several"))
+            }
+            ClassPredict::Label | ClassPredict::LabelColumn | ClassPredict::Index => Ok(()),
             ClassPredict::Probability if self.probability.is_none() => needs_probability("predict"),
             ClassPredict::Probability => Ok(()),
             ClassPredict::Margin if self.margin.is_none() && self.decision.is_none() => {

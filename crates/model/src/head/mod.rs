@@ -56,6 +56,8 @@ pub enum Link {
     Softplus,
     /// `x` squared, with the sign of `x`.
     SignedSquare,
+    /// Of two raw scores, the first as it is (a mean) and `exp(2 x)` of the second (a variance).
+    MeanAndVariance,
 }
 
 /// Outputs of a classification. Raw scores of several targets stand side by side, in the order of the targets.
@@ -86,6 +88,8 @@ pub struct Classification {
 pub enum ClassPredict {
     /// The class.
     Label,
+    /// The class of one target, as a column `(n, 1)`.
+    LabelColumn,
     /// The probability: of class 1 `(n,)` where there are two classes, else `(n, classes)`.
     Probability,
     /// The index of the class as a number.
@@ -95,7 +99,7 @@ pub enum ClassPredict {
 }
 
 /// How the class is chosen. Ties go to the first class unless the rule says otherwise.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum LabelRule {
     /// The class of the largest raw score, per target.
     LargestScore,
@@ -103,6 +107,8 @@ pub enum LabelRule {
     LastLargestScore,
     /// One raw score: the second class when it is above 0.
     Positive,
+    /// One raw score: the second class when it is above this number.
+    Above(f64),
     /// One raw score: the second class when it is 0 or above.
     NotNegative,
     /// The class of the largest probability, per target.
@@ -135,6 +141,8 @@ pub enum Probability {
     SecondScore,
     /// Each raw score is the probability of one label of a multi-label classifier, given as it is.
     LabelScores,
+    /// The same after [`Link::Sigmoid`].
+    LabelSigmoid,
     /// The same after [`Link::SigmoidSingle`].
     LabelSigmoidSingle,
     /// One raw score `x`: `[1 - s, s]` with `s = 1 / (1 + exp(-scale x))`.
@@ -166,7 +174,10 @@ pub enum Probability {
 impl Probability {
     /// Whether it gives one probability per label, of a multi-label classifier.
     pub(super) fn of_labels(self) -> bool {
-        matches!(self, Self::LabelScores | Self::LabelsAfterScores | Self::LabelSigmoidSingle)
+        matches!(
+            self,
+            Self::LabelScores | Self::LabelsAfterScores | Self::LabelSigmoid | Self::LabelSigmoidSingle
+        )
     }
 }
 
@@ -215,6 +226,7 @@ impl Head {
                 Method::Label => Some(head.label_shape()),
                 Method::Predict => match head.predict {
                     ClassPredict::Label | ClassPredict::Index => Some(head.label_shape()),
+                    ClassPredict::LabelColumn => Some(Shape::Matrix(1)),
                     ClassPredict::Probability if head.is_binary() => Some(Shape::Vector),
                     ClassPredict::Probability => head.probability_shape(),
                     ClassPredict::Margin => head.margin.clone().or_else(|| head.decision.clone()),

@@ -5,9 +5,11 @@
 
 mod dense;
 mod forest;
+mod oblivious;
 mod real;
 mod walk;
 
 pub(crate) use dense::{Dense, dot};
 pub(crate) use forest::{Forest, ForestBuffers};
+pub(crate) use oblivious::{Oblivious, ObliviousBuffers};
 pub(crate) use real::{Floats, Real};

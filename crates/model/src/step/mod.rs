@@ -4,6 +4,7 @@
 //! columns together, as scikit-learn counts them. A file per kind holds its data, its check (`infer`), and what
 //! it does (`apply`), with a compiled form (`...Plan`) where the data is not yet the fastest to work with.
 
+mod city_hash;
 mod codes;
 mod combine;
 mod curve;
@@ -24,6 +25,7 @@ mod reduce;
 mod rowwise;
 mod scale;
 mod spline;
+mod statistics;
 mod zip;
 
 pub use codes::Codes;
@@ -42,6 +44,7 @@ pub use reduce::{Reduce, Reduction};
 pub use rowwise::Rowwise;
 pub use scale::{Arithmetic, Scale};
 pub use spline::{Extrapolation, Spline, Splines};
+pub use statistics::{Part, Positions, Statistic, Table, TargetStatistics};
 pub use zip::{Operands, Pairing, Zip};
 
 pub(crate) use codes::CodesPlan;
@@ -56,6 +59,7 @@ pub(crate) use multiply_add::MultiplyAddPlan;
 pub(crate) use parallel::{BranchPlan, apply as apply_parallel};
 pub(crate) use predict::PredictPlan;
 pub(crate) use spline::SplinesPlan;
+pub(crate) use statistics::StatisticsPlan;
 
 use crate::error::{ModelError, expect_index};
 use crate::estimator::Linear;
@@ -88,6 +92,8 @@ pub enum Step {
     Ordinal(Ordinal),
     /// Codes of one byte, missing where they are not known.
     Codes(Codes),
+    /// Text columns as numbers that were learnt of their categories.
+    TargetStatistics(TargetStatistics),
     /// Branches that each see some of the columns, side by side: `ColumnTransformer` and `FeatureUnion`.
     Parallel(Vec<Branch>),
     /// The answer of an estimator in place of the columns.
@@ -148,6 +154,7 @@ impl Step {
             Self::OneHot(_) => "one-hot",
             Self::Ordinal(_) => "ordinal",
             Self::Codes(_) => "codes",
+            Self::TargetStatistics(_) => "target statistics",
             Self::Parallel(_) => "columns",
             Self::Predict(_) => "predict",
             Self::Combine(_) => "combine",
@@ -180,6 +187,7 @@ impl Step {
             Self::OneHot(one_hot) => one_hot.infer(columns, facts),
             Self::Ordinal(ordinal) => ordinal.infer(columns, facts),
             Self::Codes(codes) => codes.infer(columns, facts),
+            Self::TargetStatistics(statistics) => statistics.infer(columns, facts),
             Self::Parallel(branches) => parallel::infer(branches, columns, facts),
             Self::Predict(predict) => predict.infer(columns, facts),
             Self::Combine(combine) => combine.infer(columns, facts),
@@ -211,6 +219,7 @@ impl Step {
             Self::OneHot(one_hot) => one_hot.compile(layout),
             Self::Ordinal(ordinal) => ordinal.compile(layout),
             Self::Codes(codes) => codes.compile(layout),
+            Self::TargetStatistics(statistics) => statistics.compile(layout),
             Self::Parallel(branches) => parallel::compile(branches, layout),
             Self::Predict(predict) => predict.compile(layout),
             Self::Combine(combine) => combine.compile(layout),

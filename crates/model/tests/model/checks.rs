@@ -1,7 +1,9 @@
 //! Models that contradict themselves, as a hostile file may have them: each is refused, and none harms.
 
 use foretell_frame::{Cell, Labels, Shape};
-use foretell_model::estimator::{Activation, Average, GaussianNaiveBayes, Layer, Linear, Neural, Trees};
+use foretell_model::estimator::{
+    Activation, Average, Condition, GaussianNaiveBayes, Layer, Linear, Neural, ObliviousTrees, Test, Trees,
+};
 use foretell_model::head::{ClassPredict, Classification, LabelRule, Link, Probability};
 use foretell_model::step::{
     Answer, Arithmetic, Branch, Categories, Function, Impute, OneHot, Ordinal, Predict, Scale, Step, Unknown,
@@ -34,6 +36,36 @@ fn trees(change: impl Fn(&mut Trees)) -> String {
 fn head(classification: Classification, outputs: usize) -> String {
     let estimator = linear(2, outputs, &mut Numbers(1));
     refusal(2, Vec::new(), Some(Fitted { estimator, head: Head::Classification(classification) }))
+}
+
+#[test]
+fn conditions_and_leaves_of_oblivious_trees() {
+    let trees = ObliviousTrees {
+        features: 2,
+        outputs: 1,
+        missing_above: vec![false; 2],
+        conditions: vec![Condition { feature: 1, test: Test::Above(0.5) }],
+        depths: vec![1],
+        tests: vec![0],
+        leaves: vec![1.0, 2.0],
+        scale: 1.0,
+        bias: vec![0.0],
+    };
+    let broken: [Broken<'_, ObliviousTrees>; 7] = [
+        (&|t| t.conditions[0].feature = 2, "a feature below 2, got 2"),
+        (&|t| t.conditions[0].test = Test::Above(f32::NAN), "a threshold, got NaN"),
+        (&|t| t.tests[0] = 1, "a condition below 1, got 1"),
+        (&|t| t.depths[0] = 60, "levels of a tree below 25, got 60"),
+        (&|t| t.depths.push(1), "2 conditions of levels, got 1"),
+        (&|t| t.leaves.truncate(1), "2 leaf values, got 1"),
+        (&|t| t.missing_above.truncate(1), "2 places of missing values, got 1"),
+    ];
+    for (change, expected) in broken {
+        let mut trees = trees.clone();
+        change(&mut trees);
+        let expected = format!("estimator: expected {expected}");
+        assert_eq!(estimator(Estimator::ObliviousTrees(trees)), expected);
+    }
 }
 
 #[test]

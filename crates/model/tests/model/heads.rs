@@ -88,6 +88,8 @@ fn classes_follow_the_rule_and_ties_go_to_the_first() {
     assert_eq!(label(LabelRule::Positive, None, 2, &[0.0]), 0.0);
     assert_eq!(label(LabelRule::Positive, None, 2, &[1e-300]), 1.0);
     assert_eq!(label(LabelRule::NotNegative, None, 2, &[0.0]), 1.0);
+    assert_eq!(label(LabelRule::Above(0.5), None, 2, &[0.5]), 0.0);
+    assert_eq!(label(LabelRule::Above(0.5), None, 2, &[0.75]), 1.0);
     let second = Some(Probability::SecondScore);
     assert_eq!(label(LabelRule::AboveHalf, second, 2, &[0.5]), 0.0);
     assert_eq!(label(LabelRule::LargestProbability, second, 2, &[0.5]), 0.0);
@@ -113,6 +115,11 @@ fn several_targets_stand_side_by_side() {
     let model = scores(2, targets(labels, LabelRule::EachAboveHalf, Probability::LabelScores));
     assert_eq!(model.shape(Method::PredictProba), Some(Shape::Matrix(2)));
     assert_eq!(output(model, &[&[0.5, 0.51]], Method::Predict), [0.0, 1.0]);
+
+    let labels = vec![Labels::range(2), Labels::range(2)];
+    let model = scores(2, targets(labels, LabelRule::EachPositive, Probability::LabelSigmoid));
+    assert_eq!(output(model.clone(), &[&[-1.0, 1.0]], Method::Predict), [0.0, 1.0]);
+    assert_eq!(output(model, &[&[0.0, 0.0]], Method::PredictProba), [0.5, 0.5]);
 }
 
 #[test]
@@ -125,6 +132,8 @@ fn predict_of_a_native_booster_is_not_the_class() {
     assert_eq!(output(head(ClassPredict::Probability), &[row], Method::Predict), [0.75]);
     assert_eq!(output(head(ClassPredict::Margin), &[row], Method::Predict), [0.75]);
     assert_eq!(output(head(ClassPredict::Index), &[row], Method::Predict), [1.0]);
+    assert_eq!(head(ClassPredict::LabelColumn).shape(Method::Predict), Some(Shape::Matrix(1)));
+    assert_eq!(output(head(ClassPredict::LabelColumn), &[row], Method::Predict), [1.0]);
     for predict in [ClassPredict::Probability, ClassPredict::Margin, ClassPredict::Label] {
         assert_eq!(output(head(predict), &[row], Method::Label), [1.0]);
     }
@@ -168,6 +177,7 @@ fn links_turn_scores_into_values() {
     assert_close(&link(Link::Sigmoid), &[0.6224593312018546, 0.2689414213699951]);
     assert_close(&link(Link::Softplus), &[0.9740769841801067, 0.31326168751822286]);
     assert_eq!(link(Link::SignedSquare), [0.25, -1.0]);
+    assert_eq!(link(Link::MeanAndVariance), [0.5, (-2.0f64).exp()]);
     assert_eq!(of_rounds(Link::SignedSquare, 4.0, Method::Predict), [0.015625, -0.0625]);
     assert_eq!(of_rounds(Link::SignedSquare, 4.0, Method::Margin), [0.5, -1.0]);
 }

@@ -5,6 +5,7 @@ mod checks;
 mod heads;
 mod invariance;
 mod schema;
+mod statistics;
 mod steps;
 mod zoo;
 

@@ -2,8 +2,8 @@
 
 use foretell_frame::{Cell, Frame, Kind, Labels, Shape};
 use foretell_model::estimator::{
-    Activation, Average, GaussianNaiveBayes, KernelFunction, KernelSum, KernelTerm, Layer, Leaves, Linear,
-    LinearBooster, LinearTrees, Neural, Nodes, NumberFormat, Trees,
+    Activation, Average, Condition, GaussianNaiveBayes, KernelFunction, KernelSum, KernelTerm, Layer, Leaves,
+    Linear, LinearBooster, LinearTrees, Neural, Nodes, NumberFormat, ObliviousTrees, Test, Trees,
 };
 use foretell_model::head::{
     ClassPredict, Classification, LabelRule, Link, LogProbability, Outlier, PairDecision, Pairwise,
@@ -11,8 +11,9 @@ use foretell_model::head::{
 };
 use foretell_model::step::{
     Accepts, Answer, Arithmetic, Branch, Categories, Codes, Combine, Curve, Curves, Dataflow, Extrapolation,
-    Function, Impute, Norm, Normalize, OneHot, Operands, Ordinal, Pairing, PiecewiseLinear, Predict,
-    Products, Quantile, Reduce, Reduction, Rowwise, Rule, Scale, Spline, Splines, Step, Unknown, Zip,
+    Function, Impute, Norm, Normalize, OneHot, Operands, Ordinal, Pairing, Part, PiecewiseLinear, Positions,
+    Predict, Products, Quantile, Reduce, Reduction, Rowwise, Rule, Scale, Spline, Splines, Statistic, Step,
+    Table, TargetStatistics, Unknown, Zip,
 };
 use foretell_model::{Estimator, Fitted, Head, Model, ModelParts, Pipeline, Provenance, Task};
 
@@ -214,6 +215,7 @@ pub(crate) fn zoo() -> Vec<Named> {
     zoo.extend(linear_models(numbers));
     zoo.extend(networks(numbers));
     zoo.extend(ensembles(numbers));
+    zoo.extend(oblivious_trees(numbers));
     zoo.extend(kernel_machines(numbers));
     zoo.extend(others(numbers));
     zoo.extend(compositions(numbers));
@@ -316,6 +318,7 @@ fn linear_models(numbers: &mut Numbers) -> Vec<Named> {
         (LabelRule::EachPositive, None),
         (LabelRule::EachAboveHalf, Some(Probability::LabelScores)),
         (LabelRule::EachAboveHalf, Some(Probability::LabelSigmoidSingle)),
+        (LabelRule::EachPositive, Some(Probability::LabelSigmoid)),
         (LabelRule::EachAboveHalf, Some(Probability::SecondScore)),
     ];
     for (label, probability) in rules {
@@ -377,6 +380,63 @@ fn ensembles(numbers: &mut Numbers) -> Vec<Named> {
     models.push(("categorical trees", model(WIDTH, Vec::new(), fitted.clone())));
     models.push(("category codes", model(WIDTH, vec![Step::Codes(Codes { known })], fitted)));
     models
+}
+
+/// Two numbers and two texts, as what trees of categories test: the numbers, a position, and two statistics.
+pub(crate) fn statistics() -> TargetStatistics {
+    let parts = vec![Part::Category(1), Part::Above { number: 0, threshold: 0.5, missing: true }];
+    TargetStatistics {
+        numbers: vec![0, 2],
+        categories: vec![1, 3],
+        positions: vec![Positions { category: 0, hashes: vec![RED, GREEN] }],
+        tables: vec![Table {
+            parts,
+            hashes: vec![GREEN_ABOVE, 77],
+            columns: vec![
+                Statistic { known: vec![0.25, 0.5], unknown: 0.75 },
+                Statistic { known: vec![1.0, 2.0], unknown: 0.0 },
+            ],
+        }],
+    }
+}
+
+/// The low halves of the CityHash64 of two texts.
+const RED: u32 = 3_052_168_893;
+const GREEN: u32 = 1_390_465_085;
+/// The hash of `green` with a condition that holds.
+const GREEN_ABOVE: u64 = 9_231_241_871_081_306_178;
+
+fn oblivious_trees(numbers: &mut Numbers) -> Vec<Named> {
+    let trees = |features: usize, outputs: usize, numbers: &mut Numbers| {
+        let tests = (0..40).map(|number| match number % 5 {
+            0 => Test::Is(number / 5 % 2),
+            _ => Test::Above(numbers.float() as f32),
+        });
+        let depths = vec![0, 1, 3, 8, 9, 6];
+        let levels: u32 = depths.iter().sum();
+        let leaves: usize = depths.iter().map(|depth| outputs << depth).sum();
+        let condition = |(number, test)| Condition { feature: number % features as u32, test };
+        ObliviousTrees {
+            features,
+            outputs,
+            missing_above: (0..features).map(|feature| feature % 2 == 1).collect(),
+            conditions: (0..).zip(tests).map(condition).collect(),
+            depths,
+            tests: (0..levels).map(|level| level * 7 % 40).collect(),
+            leaves: numbers.floats(leaves),
+            scale: 1.5,
+            bias: numbers.floats(outputs),
+        }
+    };
+    let one = Estimator::ObliviousTrees(trees(WIDTH, 1, numbers));
+    let many = Estimator::ObliviousTrees(trees(5, 2, numbers));
+    let head = classifier(2, LabelRule::Above(0.25), Some(Probability::Sigmoid { scale: 1.0 }));
+    let steps = vec![Step::TargetStatistics(statistics())];
+    let uncertain = regression(2, Link::MeanAndVariance);
+    vec![
+        ("oblivious trees", model(WIDTH, Vec::new(), fitted(one, Head::Classification(head)))),
+        ("oblivious trees of categories", model(4, steps, fitted(many, uncertain))),
+    ]
 }
 
 /// Points that each term has some of.
@@ -599,9 +659,11 @@ pub(crate) fn frame(model: &Model, rows: usize, seed: u64) -> Frame {
     let mut numbers = Numbers(seed);
     let schema = model.schema();
     let mut frame = Frame::new(schema);
-    for text in 0..schema.texts() {
+    let texts = schema.features().iter().filter(|feature| feature.kind == Kind::Text);
+    for (text, nullable) in texts.map(|feature| feature.nullable).enumerate() {
         for _ in 0..rows {
-            let value = [Some("red"), Some("green"), Some("purple"), None][(numbers.next() % 4) as usize];
+            let kinds = 3 + u64::from(nullable);
+            let value = [Some("red"), Some("green"), Some("purple"), None][(numbers.next() % kinds) as usize];
             frame.text_mut(text).push(value);
         }
     }
