@@ -85,7 +85,7 @@ pub(super) fn head(
         }
         (Loss::Custom, None) => Ok(regression(content, Link::Identity)),
         (Loss::Labels, _) => {
-            let head = multi_label(content);
+            let head = multi_label(content, raw);
             Ok((head, Task::Classification, "CatBoostClassifier"))
         }
         (loss, labels) => {
@@ -157,7 +157,7 @@ fn above(content: &Content<'_>) -> Result<LabelRule, FormatError> {
     }
 }
 
-fn multi_label(content: &Content<'_>) -> Head {
+fn multi_label(content: &Content<'_>, raw: bool) -> Head {
     Head::Classification(Classification {
         classes: vec![Labels::range(2); content.outputs],
         multi_target: true,
@@ -166,7 +166,7 @@ fn multi_label(content: &Content<'_>) -> Head {
         log_probability: Some(LogProbability::OfProbability),
         decision: None,
         margin: Some(shape(content)),
-        predict: ClassPredict::Label,
+        predict: if raw { ClassPredict::Margin } else { ClassPredict::Label },
         rounds: 1.0,
     })
 }
