@@ -199,7 +199,7 @@ impl LiveModel {
             Some(Head::Classification(head)) => {
                 matches!(head.predict, ClassPredict::Label | ClassPredict::LabelColumn)
             }
-            Some(Head::Pairwise(_)) => true,
+            Some(Head::Pairwise(_) | Head::Mixture(_)) => true,
             Some(Head::Regression(_) | Head::Outlier(_)) | None => false,
         }
     }

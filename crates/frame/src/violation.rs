@@ -19,6 +19,8 @@ pub enum ViolationKind {
         /// The number.
         got: f64,
     },
+    /// The row has no neighbours within the radius of the model.
+    Alone,
     /// The value is of another kind than the feature.
     WrongType {
         /// What came, shortened, such as `string "abc"`.
@@ -86,6 +88,9 @@ impl Violation {
             ViolationKind::Undefined { got } => {
                 format!("expected a number for `{name}` for which the model is defined, got {got}")
             }
+            ViolationKind::Alone => {
+                "expected a row with neighbours within the model's radius, got one without".to_owned()
+            }
             ViolationKind::WrongType { got } => format!("expected {kind} for `{name}`, got {got}"),
             ViolationKind::NotExact { got } => {
                 format!("expected a number for `{name}` that a float64 holds exactly, got {got}")
@@ -112,6 +117,7 @@ impl Violation {
             ViolationKind::Infinite => "not_finite",
             ViolationKind::UnknownCategory { .. } => "unknown_category",
             ViolationKind::Undefined { .. } => "undefined",
+            ViolationKind::Alone => "no_neighbours",
             ViolationKind::WrongType { .. } | ViolationKind::NotARow { .. } => "wrong_type",
             ViolationKind::NotExact { .. } => "not_exact",
             ViolationKind::Absent => "missing_feature",

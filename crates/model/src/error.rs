@@ -78,6 +78,8 @@ pub enum Problem {
     /// A transformer is not defined for the value: a Box-Cox transform of a number that is not positive, splines
     /// outside of their knots.
     Undefined(f64),
+    /// The row has no neighbours within the radius of the model.
+    Alone,
 }
 
 impl std::fmt::Display for Problem {
@@ -87,6 +89,9 @@ impl std::fmt::Display for Problem {
             Self::Infinite => f.write_str("expected a finite number, got one that is infinite or too large"),
             Self::Undefined(value) => {
                 write!(f, "expected a number for which the transformer is defined, got {value}")
+            }
+            Self::Alone => {
+                f.write_str("expected a row with neighbours within the model's radius, got one without")
             }
             Self::UnknownCategory(Cell::Number(value)) => {
                 write!(f, "expected a category that the model knows, got {value}")
@@ -155,6 +160,7 @@ impl PredictError {
             Problem::Infinite => ViolationKind::Infinite,
             Problem::UnknownCategory(got) => ViolationKind::UnknownCategory { got: got.clone() },
             Problem::Undefined(got) => ViolationKind::Undefined { got: *got },
+            Problem::Alone => ViolationKind::Alone,
         };
         Some(Violation { row: *row, feature: *feature, kind })
     }

@@ -160,6 +160,6 @@ impl Answer {
 fn is_raw(step: &Predict) -> bool {
     match &step.fitted.head {
         Head::Regression(head) => head.link == Link::Identity && head.rounds == 1.0,
-        Head::Classification(_) | Head::Pairwise(_) | Head::Outlier(_) => false,
+        Head::Classification(_) | Head::Pairwise(_) | Head::Outlier(_) | Head::Mixture(_) => false,
     }
 }

@@ -81,7 +81,7 @@ fn head_width(head: &Head) -> Option<usize> {
     let has = match head {
         Head::Classification(head) => head.probability.is_some(),
         Head::Pairwise(head) => head.sigmoids.is_some(),
-        Head::Regression(_) | Head::Outlier(_) => false,
+        Head::Regression(_) | Head::Outlier(_) | Head::Mixture(_) => false,
     };
     has.then(|| head.classes()[0].len())
 }

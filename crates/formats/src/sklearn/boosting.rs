@@ -217,7 +217,7 @@ impl FirstGuess {
                 Some(clipped.iter().map(|p| (p / geometric_mean).ln()).collect())
             }
             (Head::Classification(_), Self::Value)
-            | (Head::Regression(_) | Head::Pairwise(_) | Head::Outlier(_), _) => None,
+            | (Head::Regression(_) | Head::Pairwise(_) | Head::Outlier(_) | Head::Mixture(_), _) => None,
         }
     }
 }

@@ -60,7 +60,7 @@ impl<'p> Member<'p> {
         match self.head() {
             Some(Head::Classification(head)) => head.probability.is_some(),
             Some(Head::Pairwise(head)) => head.sigmoids.is_some(),
-            Some(Head::Regression(_) | Head::Outlier(_)) | None => false,
+            Some(Head::Regression(_) | Head::Outlier(_) | Head::Mixture(_)) | None => false,
         }
     }
 
@@ -68,7 +68,7 @@ impl<'p> Member<'p> {
         match self.head() {
             Some(Head::Classification(head)) => head.decision.is_some(),
             Some(Head::Pairwise(_)) => true,
-            Some(Head::Regression(_) | Head::Outlier(_)) | None => false,
+            Some(Head::Regression(_) | Head::Outlier(_) | Head::Mixture(_)) | None => false,
         }
     }
 

@@ -13,21 +13,29 @@
 
 mod boosting;
 mod classes;
+mod cluster;
 mod columns;
 mod compose;
 mod decompose;
 mod dummy;
 mod encode;
 mod expand;
+mod gaussian_process;
 mod hist_boosting;
 mod impute;
+mod kernels;
 mod linear;
+mod matrices;
 mod members;
 mod naive_bayes;
 mod naming;
+mod neighbours;
 mod neural;
+mod partial_least_squares;
+mod quadratic;
 mod scale;
 mod select;
+mod special;
 mod svm;
 mod table;
 mod targets;
@@ -103,6 +111,7 @@ impl Lowered {
             Head::Regression(_) => Task::Regression,
             Head::Classification(_) | Head::Pairwise(_) => Task::Classification,
             Head::Outlier(_) => Task::Outlier,
+            Head::Mixture(_) => Task::Clustering,
         };
         Self {
             pipeline: Pipeline { estimator: Some(Fitted { estimator, head }), ..Pipeline::default() },

@@ -37,6 +37,7 @@ impl KernelSum {
         if self.features == 0 {
             return Err(ModelError::mismatch("at least one feature", 0));
         }
+        self.function.check(self.features)?;
         let points = self.points.len() / self.features;
         expect_count("numbers of points", points * self.features, self.points.len())?;
         for (number, term) in self.terms.iter().enumerate() {

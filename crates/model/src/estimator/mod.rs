@@ -1,27 +1,36 @@
 //! Estimators: from a numeric block to raw scores, `rows x outputs`.
 
+mod error_function;
 mod kernel_function;
 mod kernel_sum;
+mod laplace_process;
 mod linear;
 mod linear_booster;
 mod linear_trees;
+mod metric;
 mod naive_bayes;
+mod neighbours;
 mod neural;
 mod oblivious;
+mod search;
 mod trees;
 
-pub use kernel_function::KernelFunction;
+pub use kernel_function::{KernelFunction, Stationary};
 pub use kernel_sum::{KernelSum, KernelTerm};
+pub use laplace_process::LaplaceProcess;
 pub use linear::Linear;
 pub use linear_booster::LinearBooster;
 pub use linear_trees::LinearTrees;
+pub use metric::{Boolean, Metric};
 pub use naive_bayes::GaussianNaiveBayes;
+pub use neighbours::{Neighbours, Reach, Targets};
 pub(crate) use neural::NeuralBuffers;
 pub use neural::{Activation, Layer, Neural};
 pub use oblivious::{Condition, ObliviousTrees, Test};
+pub use search::{NodeShape, Search, SearchNode, SearchTree};
 pub use trees::{Average, Leaves, NEAR_ZERO, Nodes, NumberFormat, Trees};
 
-use crate::error::{ModelError, Refusal, expect_count};
+use crate::error::{ModelError, Problem, Refusal, expect_count};
 use crate::infer::{Column, Facts};
 use crate::kernel::{Dense, Forest, Oblivious};
 use crate::plan::{Block, Guard, Layout, Rows};
@@ -47,6 +56,10 @@ pub enum Estimator {
     GaussianNaiveBayes(GaussianNaiveBayes),
     /// Weighted sums of kernel functions.
     KernelSum(KernelSum),
+    /// A Gaussian process of two classes.
+    LaplaceProcess(LaplaceProcess),
+    /// The nearest of some points.
+    Neighbours(Neighbours),
     /// The same raw scores for every row: dummies, and boosters without a tree.
     Constant(Vec<f64>),
     /// The columns themselves: what the steps before computed is the raw scores.
@@ -65,6 +78,8 @@ impl Estimator {
             Self::Neural(_) => "neural",
             Self::GaussianNaiveBayes(_) => "naive-bayes",
             Self::KernelSum(_) => "kernel-sum",
+            Self::LaplaceProcess(_) => "gaussian-process",
+            Self::Neighbours(_) => "neighbours",
             Self::Constant(_) => "constant",
             Self::Columns => "columns",
         }
@@ -73,8 +88,14 @@ impl Estimator {
     /// What it accepts. Trees speak for themselves.
     fn accepts(&self) -> Accepts {
         match self {
-            Self::Linear(_) | Self::Neural(_) | Self::GaussianNaiveBayes(_) | Self::KernelSum(_) => {
-                Accepts::FINITE
+            Self::Linear(_)
+            | Self::Neural(_)
+            | Self::GaussianNaiveBayes(_)
+            | Self::KernelSum(_)
+            | Self::LaplaceProcess(_) => Accepts::FINITE,
+            Self::Neighbours(neighbours) => {
+                let missing = neighbours.search.metric == Metric::EuclideanOfPresent;
+                Accepts { missing, infinite: false }
             }
             Self::LinearBooster(_) => Accepts { missing: true, infinite: false },
             Self::Trees(trees) | Self::LinearTrees(LinearTrees { trees, .. }) => {
@@ -98,6 +119,8 @@ impl Estimator {
             Self::Neural(neural) => neural.check()?,
             Self::GaussianNaiveBayes(bayes) => (bayes.features, bayes.check()?),
             Self::KernelSum(sum) => (sum.features, sum.check()?),
+            Self::LaplaceProcess(process) => (process.features, process.check()?),
+            Self::Neighbours(neighbours) => (neighbours.search.features, neighbours.check()?),
             Self::Constant(scores) => return at_least_one(scores.len()),
             Self::Columns => (columns.len(), columns.len()),
         };
@@ -125,6 +148,8 @@ impl Estimator {
             Self::Neural(neural) => ScorerKind::Neural(neural.compile()),
             Self::GaussianNaiveBayes(bayes) => ScorerKind::Gaussian(bayes.compile()),
             Self::KernelSum(sum) => ScorerKind::KernelSum(sum.clone()),
+            Self::LaplaceProcess(process) => ScorerKind::LaplaceProcess(process.clone()),
+            Self::Neighbours(neighbours) => ScorerKind::Neighbours(neighbours.clone()),
             Self::Constant(scores) => ScorerKind::Constant(scores.clone()),
             Self::Columns => {
                 ScorerKind::Columns(layout.gather(&(0..layout.columns.len()).collect::<Vec<_>>()).0)
@@ -158,6 +183,8 @@ enum ScorerKind {
     Neural(neural::NeuralPlan),
     Gaussian(naive_bayes::GaussianPlan),
     KernelSum(KernelSum),
+    LaplaceProcess(LaplaceProcess),
+    Neighbours(Neighbours),
     Constant(Vec<f64>),
     /// Where each column stands in the block.
     Columns(Vec<usize>),
@@ -204,6 +231,20 @@ impl Scorer {
                 sum.scores(numbers, rows.count, &mut scratch.pool, raw);
             }
             ScorerKind::Oblivious(trees) => trees.scores(numbers, rows.count, &mut scratch.oblivious, raw),
+            ScorerKind::LaplaceProcess(process) => {
+                self.guard.check(numbers, rows.start)?;
+                process.scores(numbers, rows.count, &mut scratch.pool, raw);
+            }
+            ScorerKind::Neighbours(neighbours) => {
+                self.guard.check(numbers, rows.start)?;
+                let scored = neighbours.scores(numbers, rows.count, &mut scratch.pool, raw);
+                scored.map_err(|row| Refusal {
+                    row: rows.start + row,
+                    column: 0,
+                    feature: None,
+                    problem: Problem::Alone,
+                })?;
+            }
             ScorerKind::Constant(scores) => {
                 (0..rows.count).for_each(|_| raw.extend_from_slice(scores));
             }

@@ -44,6 +44,11 @@ impl Head {
                     head.append(method, wanted.raw, predictions.output_mut(method).values_mut());
                 }
             }
+            Self::Mixture(head) => {
+                for method in wanted.methods.iter() {
+                    head.append(method, wanted.raw, predictions.output_mut(method).values_mut());
+                }
+            }
             Self::Classification(head) => {
                 probabilities.clear();
                 if wanted.methods.iter().any(|method| head.uses_probabilities(method)) {
@@ -70,6 +75,7 @@ impl Head {
             Self::Regression(head) => head.append(method, raw, values),
             Self::Pairwise(head) => head.append(method, raw, values),
             Self::Outlier(head) => head.append(method, raw, values),
+            Self::Mixture(head) => head.append(method, raw, values),
             Self::Classification(head) => {
                 let wanted = Wanted { raw, rows, methods: MethodSet::EMPTY };
                 probabilities.clear();
@@ -165,7 +171,14 @@ impl Classification {
                 }
             },
             Method::DecisionFunction | Method::Margin => {
-                self.scores(wanted).for_each(|scores| values.extend_from_slice(scores));
+                let is_decision = method == Method::DecisionFunction;
+                self.scores(wanted).for_each(|scores| {
+                    if is_decision && self.is_difference(scores.len()) {
+                        values.push(scores[1] - scores[0]);
+                    } else {
+                        values.extend_from_slice(scores);
+                    }
+                });
             }
             Method::ScoreSamples | Method::Transform => {}
         }
@@ -331,7 +344,7 @@ fn softmax(row: &mut [f64]) {
     normalize(row);
 }
 
-fn log_sum_exp(row: &[f64]) -> f64 {
+pub(super) fn log_sum_exp(row: &[f64]) -> f64 {
     let largest = largest(row);
     if !largest.is_finite() {
         return largest;

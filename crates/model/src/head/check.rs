@@ -13,6 +13,7 @@ impl Head {
             Self::Classification(head) => head.check(outputs),
             Self::Pairwise(head) => head.check(outputs),
             Self::Outlier(head) => head.check(outputs),
+            Self::Mixture(head) => head.check(outputs),
         }
         .map_err(|error| error.within("head"))
     }
@@ -58,7 +59,8 @@ impl Classification {
             let expected = format!("raw scores before {after} probabilities");
             return Err(ModelError::mismatch(expected, outputs));
         };
-        for shape in self.decision.iter().chain(&self.margin) {
+        let difference = self.is_difference(scores);
+        for shape in self.decision.iter().filter(|_| !difference).chain(&self.margin) {
             check_shape(shape, scores)?;
         }
         self.check_probability(outputs)?;

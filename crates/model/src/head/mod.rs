@@ -2,10 +2,12 @@
 
 mod answer;
 mod check;
+mod mixture;
 mod outlier;
 mod pairwise;
 
 pub(crate) use answer::Wanted;
+pub use mixture::Mixture;
 pub use outlier::Outlier;
 pub use pairwise::{PairDecision, Pairwise};
 
@@ -22,6 +24,8 @@ pub enum Head {
     Pairwise(Pairwise),
     /// The raw score tells outliers from inliers.
     Outlier(Outlier),
+    /// Raw scores are logarithms of densities.
+    Mixture(Mixture),
 }
 
 /// Outputs of a regression (and of a ranking).
@@ -73,7 +77,8 @@ pub struct Classification {
     pub probability: Option<Probability>,
     /// How `predict_log_proba` is made; `None` when the estimator gives none.
     pub log_probability: Option<LogProbability>,
-    /// Whether raw scores are given as `decision_function`, and in which shape.
+    /// Whether raw scores are given as `decision_function`, and in which shape. As a vector the two scores of two
+    /// classes are the second less the first.
     pub decision: Option<Shape>,
     /// Whether raw scores are given as `margin`, and in which shape.
     pub margin: Option<Shape>,
@@ -198,6 +203,7 @@ impl Head {
         match self {
             Self::Classification(head) => &head.classes,
             Self::Pairwise(head) => std::slice::from_ref(&head.classes),
+            Self::Mixture(head) => head.components.as_slice(),
             Self::Regression(_) | Self::Outlier(_) => &[],
         }
     }
@@ -222,6 +228,7 @@ impl Head {
             },
             Self::Pairwise(head) => head.shape(method),
             Self::Outlier(head) => head.shape(method),
+            Self::Mixture(head) => head.shape(method),
             Self::Classification(head) => match method {
                 Method::Label => Some(head.label_shape()),
                 Method::Predict => match head.predict {
@@ -254,6 +261,11 @@ impl Classification {
             Some(Probability::LabelsAfterScores) => self.classes.len(),
             Some(_) | None => 0,
         }
+    }
+
+    /// Whether the decision is the difference of two raw scores.
+    fn is_difference(&self, scores: usize) -> bool {
+        self.decision == Some(Shape::Vector) && scores == 2 && self.is_binary()
     }
 
     /// Whether there is one target with two classes.

@@ -39,6 +39,22 @@ pub enum Curve {
     },
     /// The share of the training values below, and perhaps the normal quantile of it.
     Quantile(Quantile),
+    /// The number itself; what is not within the bounds is refused.
+    Within {
+        /// The least.
+        least: f64,
+        /// The greatest.
+        most: f64,
+    },
+    /// `sqrt(amplitude x)` times the cosine or sine of `frequency ln x`, 0 for 0; negative numbers are refused.
+    Wave {
+        /// Factor under the root.
+        amplitude: f64,
+        /// Factor of the logarithm.
+        frequency: f64,
+        /// The sine rather than the cosine.
+        sine: bool,
+    },
     /// The value of a code.
     Table {
         /// Values of the codes 0, 1, ...
@@ -75,6 +91,8 @@ impl Curves {
             | Curve::Bins { .. }
             | Curve::BoxCox(_)
             | Curve::YeoJohnson { .. }
+            | Curve::Within { .. }
+            | Curve::Wave { .. }
             | Curve::Quantile(_) => column.computed(),
         };
         Ok(accepted.into_iter().zip(&self.columns).map(after).collect())
@@ -122,6 +140,14 @@ impl Curve {
             Self::BoxCox(lambda) => box_cox(x, *lambda),
             Self::YeoJohnson { lambda, exact } => yeo_johnson(x, *lambda, *exact),
             Self::Quantile(quantile) => quantile.of(x),
+            Self::Within { least, most } if x < *least || x > *most => return None,
+            Self::Within { .. } => x,
+            Self::Wave { .. } if x < 0.0 => return None,
+            Self::Wave { .. } if x == 0.0 => 0.0,
+            Self::Wave { amplitude, frequency, sine } => {
+                let angle = frequency * x.ln();
+                (amplitude * x).sqrt() * if *sine { angle.sin() } else { angle.cos() }
+            }
             Self::Table { other, .. } => *other,
         })
     }
@@ -233,6 +259,17 @@ mod tests {
         assert_eq!(of(&nudged, 1.999_99), 2.0);
         let table = Curve::Table { values: vec![5.0, 6.0], missing: 7.0, other: 8.0 };
         assert_eq!([0.0, 1.0, 2.0, -1.0, f64::NAN].map(|x| of(&table, x)), [5.0, 6.0, 8.0, 8.0, 7.0]);
+    }
+
+    #[test]
+    fn bounds_and_waves_refuse_what_is_outside() {
+        let within = Curve::Within { least: 0.0, most: 2.0 };
+        assert_eq!([within.of(-0.5), within.of(2.0), within.of(2.5)], [None, Some(2.0), None]);
+        let wave = |sine| Curve::Wave { amplitude: 0.5, frequency: 2.0, sine };
+        assert_eq!([wave(true).of(-1.0), wave(true).of(0.0)], [None, Some(0.0)]);
+        let angle = 2.0 * 8.0_f64.ln();
+        assert_eq!(wave(true).of(8.0), Some(2.0 * angle.sin()));
+        assert_eq!(wave(false).of(8.0), Some(2.0 * angle.cos()));
     }
 
     #[test]

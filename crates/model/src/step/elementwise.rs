@@ -29,6 +29,7 @@ pub enum Function {
     Floor,
     Ceil,
     Rint,
+    Trunc,
     /// `1 / (1 + exp(-x))`.
     Sigmoid,
     /// `ln(x / (1 - x))`.
@@ -89,6 +90,7 @@ impl Function {
             Self::Floor => x.floor(),
             Self::Ceil => x.ceil(),
             Self::Rint => x.round_ties_even(),
+            Self::Trunc => x.trunc(),
             Self::Sigmoid => 1.0 / (1.0 + (-x).exp()),
             Self::Logit => (x / (1.0 - x)).ln(),
             Self::Float32 => f64::from(x as f32),

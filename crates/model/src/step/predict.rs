@@ -61,7 +61,7 @@ impl Predict {
                 head.shape(Method::DecisionFunction).map(|shape| shape.width())
             }
             (Answer::Value, Head::Classification(_) | Head::Pairwise(_))
-            | (_, Head::Outlier(_))
+            | (_, Head::Outlier(_) | Head::Mixture(_))
             | (Answer::Label(_) | Answer::Probability | Answer::Decision, Head::Regression(_)) => None,
         };
         head.check(scores)?;

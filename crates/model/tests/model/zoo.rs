@@ -2,11 +2,12 @@
 
 use foretell_frame::{Cell, Frame, Kind, Labels, Shape};
 use foretell_model::estimator::{
-    Activation, Average, Condition, GaussianNaiveBayes, KernelFunction, KernelSum, KernelTerm, Layer, Leaves,
-    Linear, LinearBooster, LinearTrees, Neural, Nodes, NumberFormat, ObliviousTrees, Test, Trees,
+    Activation, Average, Boolean, Condition, GaussianNaiveBayes, KernelFunction, KernelSum, KernelTerm,
+    LaplaceProcess, Layer, Leaves, Linear, LinearBooster, LinearTrees, Metric, Neighbours, Neural, Nodes,
+    NumberFormat, ObliviousTrees, Reach, Search, Stationary, Targets, Test, Trees,
 };
 use foretell_model::head::{
-    ClassPredict, Classification, LabelRule, Link, LogProbability, Outlier, PairDecision, Pairwise,
+    ClassPredict, Classification, LabelRule, Link, LogProbability, Mixture, Outlier, PairDecision, Pairwise,
     Probability, Regression,
 };
 use foretell_model::step::{
@@ -217,6 +218,7 @@ pub(crate) fn zoo() -> Vec<Named> {
     zoo.extend(ensembles(numbers));
     zoo.extend(oblivious_trees(numbers));
     zoo.extend(kernel_machines(numbers));
+    zoo.extend(neighbours(numbers));
     zoo.extend(others(numbers));
     zoo.extend(compositions(numbers));
     zoo.extend(graphs(numbers));
@@ -455,6 +457,38 @@ fn kernel_sum(function: KernelFunction, outputs: usize, numbers: &mut Numbers) -
     })
 }
 
+fn neighbours(numbers: &mut Numbers) -> Vec<Named> {
+    let mut neighbours = |reach, inverse_distance, targets| {
+        let points = numbers.floats(40 * WIDTH);
+        let search = Search { features: WIDTH, metric: Metric::Manhattan, points, tree: None, later: false };
+        Estimator::Neighbours(Neighbours { search, reach, inverse_distance, targets })
+    };
+    let values = Targets::Values { outputs: 2, values: (0..80).map(f64::from).collect() };
+    let classes =
+        Targets::Classes { counts: vec![3], classes: (0..40).map(|i| i % 3).collect(), alone: Some(vec![1]) };
+    let density = Targets::Density { reach: vec![2.0; 40], density: vec![0.5; 40] };
+    let shares = || many(3, LabelRule::LargestScore, Probability::Scores);
+    let outlier = Head::Outlier(Outlier { offset: -1.5, equal_inlier: true });
+    let kinds = [
+        (neighbours(Reach::Nearest(5), true, values), regression(2, Link::Identity)),
+        (neighbours(Reach::Nearest(7), false, classes.clone()), shares()),
+        (neighbours(Reach::Within(4.0), true, classes), shares()),
+        (neighbours(Reach::Nearest(4), false, density), outlier),
+    ];
+    let named = |(estimator, head)| ("neighbours", model(WIDTH, Vec::new(), fitted(estimator, head)));
+    kinds.into_iter().map(named).collect()
+}
+
+fn composed_kernel() -> KernelFunction {
+    let stationary = |shape, lengths| KernelFunction::Stationary { shape, lengths };
+    let smooth = stationary(Stationary::SquaredExponential, vec![1.0, 2.0, 3.0, 0.5, 1.5]);
+    let rough = stationary(Stationary::Matern32, vec![2.0]);
+    let product = KernelFunction::Product(Box::new([KernelFunction::Constant(2.0), smooth]));
+    let power = KernelFunction::Power(Box::new(rough), 2.0);
+    let noisy = KernelFunction::Sum(Box::new([power, KernelFunction::White(0.1)]));
+    KernelFunction::Sum(Box::new([product, noisy]))
+}
+
 fn kernel_machines(numbers: &mut Numbers) -> Vec<Named> {
     let (gamma, coef0) = (0.3, 0.5);
     let functions = [
@@ -462,8 +496,45 @@ fn kernel_machines(numbers: &mut Numbers) -> Vec<Named> {
         KernelFunction::Polynomial { gamma, coef0, degree: 3.0 },
         KernelFunction::Rbf { gamma },
         KernelFunction::Sigmoid { gamma, coef0 },
+        KernelFunction::Laplacian { gamma },
+        KernelFunction::Cosine,
+        KernelFunction::AdditiveChiSquared,
+        KernelFunction::RationalQuadratic { alpha: 1.5, length: 2.0 },
+        KernelFunction::Periodic { length: 2.0, period: 3.0 },
+        composed_kernel(),
+    ];
+    let metrics = [
+        Metric::Euclidean,
+        Metric::Manhattan,
+        Metric::Chebyshev,
+        Metric::Minkowski { p: 3.0, weights: Some(vec![1.0, 2.0, 0.5, 3.0, 1.0]) },
+        Metric::Standardized(vec![0.5; WIDTH]),
+        Metric::Hamming,
+        Metric::Canberra,
+        Metric::BrayCurtis,
+        Metric::Cosine,
+        Metric::Correlation,
+        Metric::Boolean(Boolean::Jaccard),
     ];
     let mut models = Vec::new();
+    for metric in metrics {
+        let distance = kernel_sum(KernelFunction::Distance(metric.clone()), 2, numbers);
+        models.push(("distance", model(WIDTH, Vec::new(), fitted(distance, regression(2, Link::Identity)))));
+        let square = kernel_sum(KernelFunction::SquaredDistance(metric), 2, numbers);
+        let head = Head::Mixture(Mixture { components: Some(Labels::range(2)) });
+        models.push(("mixture", model(WIDTH, Vec::new(), fitted(square, head))));
+    }
+    let process = LaplaceProcess {
+        features: WIDTH,
+        function: composed_kernel(),
+        points: numbers.floats(2 * WIDTH),
+        residuals: vec![0.25, -0.5],
+        roots: vec![0.4, 0.5],
+        factor: vec![2.0, 0.0, 0.3, 1.5],
+    };
+    let head = classifier(2, LabelRule::Positive, Some(Probability::AfterScores));
+    let process = fitted(Estimator::LaplaceProcess(process), Head::Classification(head));
+    models.push(("gaussian process", model(WIDTH, Vec::new(), process)));
     for function in functions {
         let fitted = fitted(kernel_sum(function, 2, numbers), regression(2, Link::Identity));
         models.push(("kernel sum", model(WIDTH, Vec::new(), fitted)));

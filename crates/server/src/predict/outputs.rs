@@ -34,10 +34,10 @@ pub(crate) struct Outputs {
 
 impl Outputs {
     /// All that a model has. `prediction` is the class of a classifier, whatever its library's own `predict`
-    /// answers, the value of a regression, and the transformed row of a transformer.
+    /// answers, the value of a regression, the transformed row of a transformer, and of a density its score.
     pub(crate) fn available(model: &LiveModel) -> impl Iterator<Item = Output> {
         let methods = model.methods();
-        let prediction = [Method::Label, Method::Predict, Method::Transform];
+        let prediction = [Method::Label, Method::Predict, Method::Transform, Method::ScoreSamples];
         let prediction = prediction.into_iter().find(|method| methods.contains(*method));
         let others = NAMES.into_iter().filter(move |(_, method)| methods.contains(*method));
         prediction
