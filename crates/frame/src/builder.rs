@@ -88,6 +88,14 @@ impl<'a> RowBuilder<'a> {
         }
     }
 
+    /// Sets a feature to what an empty cell of a table is: a missing value, or the empty text where texts are read.
+    pub fn empty(&mut self, feature: usize) {
+        match self.schema.features()[feature].document {
+            true => self.text(feature, ""),
+            false => self.missing(feature),
+        }
+    }
+
     /// Notes that a value cannot be what the feature takes, such as a nested array: `got` says what came.
     pub fn wrong(&mut self, feature: usize, got: &str) {
         match self.claim(feature) {

@@ -42,6 +42,9 @@ pub struct Feature {
     pub name: String,
     /// What values the feature takes.
     pub kind: Kind,
+    /// Whether it is a text in which terms are looked for, and not a category: an empty cell of a table is the empty
+    /// text then, and no missing value.
+    pub document: bool,
     /// Whether the fitted pipeline accepts a missing value here.
     pub nullable: bool,
     /// Whether the fitted pipeline accepts positive and negative infinity here.
@@ -62,6 +65,7 @@ impl Feature {
         Self {
             name: name.into(),
             kind: Kind::Number,
+            document: false,
             nullable: false,
             infinite: false,
             categories: None,

@@ -49,6 +49,7 @@ impl Column {
 struct Known {
     kind: Option<Kind>,
     used: bool,
+    document: bool,
     nullable: bool,
     infinite: bool,
     categories: Option<Vec<Cell>>,
@@ -62,6 +63,7 @@ struct Known {
 pub(crate) struct Facts {
     features: Vec<Known>,
     depth: usize,
+    widest: usize,
 }
 
 impl Facts {
@@ -73,6 +75,7 @@ impl Facts {
         let known = Known {
             kind: None,
             used: false,
+            document: false,
             nullable: true,
             infinite: true,
             categories: None,
@@ -80,7 +83,7 @@ impl Facts {
             range: None,
             example: None,
         };
-        Ok(Self { features: vec![known; features], depth: 0 })
+        Ok(Self { features: vec![known; features], depth: 0, widest: features })
     }
 
     /// The columns that enter the pipeline.
@@ -106,6 +109,23 @@ impl Facts {
     pub(crate) fn look(&mut self, columns: &[Column]) {
         for feature in columns.iter().filter_map(|column| column.kind) {
             self.features[feature].used = true;
+        }
+    }
+
+    /// So many columns stand side by side somewhere.
+    pub(crate) fn wide(&mut self, columns: usize) {
+        self.widest = self.widest.max(columns);
+    }
+
+    /// The largest number of columns that stand side by side.
+    pub(crate) fn widest(&self) -> usize {
+        self.widest
+    }
+
+    /// The column is read as a text in which terms are looked for.
+    pub(crate) fn document(&mut self, column: &Column) {
+        if let Some(feature) = column.raw {
+            self.features[feature].document = true;
         }
     }
 
@@ -218,6 +238,7 @@ impl Known {
         Feature {
             name,
             kind,
+            document: self.document,
             nullable: self.nullable || unused,
             infinite: (self.infinite && kind == Kind::Number) || unused,
             categories: self.categories,

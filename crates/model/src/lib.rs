@@ -15,6 +15,7 @@ mod model;
 mod pipeline;
 mod plan;
 mod predictor;
+mod sparse;
 pub mod step;
 
 pub use error::{ModelError, PredictError, Problem};

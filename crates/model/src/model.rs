@@ -96,6 +96,8 @@ pub struct Model {
     task: Task,
     /// Number of columns that come out of a transformer.
     transformed: Option<usize>,
+    /// Largest number of columns that stand side by side inside the pipeline.
+    widest: usize,
     output_names: Option<Vec<String>>,
     description: Description,
     provenance: Provenance,
@@ -116,11 +118,12 @@ impl Model {
         }
         let mut facts = Facts::new(features).map_err(|error| error.within("input"))?;
         let transformed = pipeline.infer(facts.columns(), &mut facts)?;
+        let widest = facts.widest();
         if let (Some(columns), Some(names)) = (transformed, &output_names) {
             expect_count("names", columns, names.len()).map_err(|error| error.within("output"))?;
         }
         let schema = facts.schema(names)?;
-        Ok(Self { schema, pipeline, task, transformed, output_names, description, provenance })
+        Ok(Self { schema, pipeline, task, transformed, widest, output_names, description, provenance })
     }
 
     /// The same model with other names for its features, for a file that knows none. A model that
@@ -132,6 +135,7 @@ impl Model {
         if self.takes_any_columns() {
             let mut facts = Facts::new(names.len()).map_err(|error| error.within("input"))?;
             self.transformed = self.pipeline.infer(facts.columns(), &mut facts)?;
+            self.widest = facts.widest();
             self.schema = facts.schema(Some(names.to_vec()))?;
         } else {
             self.schema = self.schema.renamed(names)?;
@@ -153,6 +157,11 @@ impl Model {
     /// What it computes.
     pub fn pipeline(&self) -> &Pipeline {
         &self.pipeline
+    }
+
+    /// Largest number of columns that stand side by side inside the pipeline.
+    pub(crate) fn widest(&self) -> usize {
+        self.widest
     }
 
     /// What it is for.
@@ -185,7 +194,8 @@ impl Model {
     /// The shape of a method's output; `None` when it does not answer it.
     pub fn shape(&self, method: Method) -> Option<Shape> {
         if method == Method::Transform {
-            return self.transformed.map(Shape::Matrix);
+            let shape = |columns| if self.pipeline.flat { Shape::Vector } else { Shape::Matrix(columns) };
+            return self.transformed.map(shape);
         }
         self.pipeline.estimator.as_ref().and_then(|fitted| fitted.head.shape(method))
     }

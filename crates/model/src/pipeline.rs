@@ -1,11 +1,14 @@
 //! Steps, estimator and head in order: the data, its check, its compiled form.
 
-use crate::error::{ModelError, Refusal};
+use crate::error::{ModelError, Refusal, expect_count};
 use crate::estimator::Scorer;
 use crate::infer::{Column, Facts};
 use crate::plan::{Block, Layout, Op, Rows, run};
 use crate::predictor::Scratch;
 use crate::{Estimator, Head, Step, step};
+
+/// Largest number of columns that a transformation answers: every row of an answer holds all of them.
+const MOST_TRANSFORMED: usize = 1 << 17;
 
 /// Transformers in order, then, unless the whole is a transformer, an estimator and the head that turns its raw
 /// scores into outputs.
@@ -20,6 +23,8 @@ pub struct Pipeline {
     /// What the estimator does to the columns after `steps` where the library also calls it a transformer, as it
     /// does linear discriminants.
     pub transform: Option<Vec<Step>>,
+    /// Whether a transformation is a vector, as that of labels is; it has one column then.
+    pub flat: bool,
 }
 
 /// A fitted estimator and the meaning of its raw scores.
@@ -45,6 +50,14 @@ impl Pipeline {
         let transformed = step::infer_all(steps, columns, facts);
         let transformed = transformed.map_err(|error| error.within("transform"))?;
         facts.look(&transformed);
+        if transformed.len() > MOST_TRANSFORMED {
+            let most = format!("at most {MOST_TRANSFORMED} columns, or an estimator behind them");
+            return Err(ModelError::mismatch(most, transformed.len()).within("transform"));
+        }
+        if self.flat {
+            expect_count("column of a vector", 1, transformed.len())
+                .map_err(|error| error.within("transform"))?;
+        }
         Ok(Some(transformed.len()))
     }
 

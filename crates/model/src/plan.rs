@@ -1,16 +1,20 @@
 //! Steps compiled for execution: where every column stands is resolved, and what runs is a list of operations
-//! on a dense row-major block of numbers. Text columns are never copied: a [`TextSource`] says which column of
+//! on a block of numbers, dense and row-major or, behind the terms of texts, sparse. Text columns are never copied: a [`TextSource`] says which column of
 //! the frame stands behind one, and what replaces its values.
+
+use std::ops::ControlFlow;
 
 use foretell_frame::{Frame, Kind, Schema, Slot};
 
 use crate::error::{Problem, Refusal};
 use crate::kernel::Dense;
 use crate::predictor::Scratch;
+use crate::sparse::SparseRows;
 use crate::step::{
     Accepts, Arithmetic, BranchPlan, CodesPlan, CombinePlan, CurvesPlan, DataflowPlan, EncodePlan, Function,
-    ImputePlan, MultiplyAddPlan, Normalize, PiecewiseLinear, PredictPlan, Products, Reduce, Rowwise,
-    SplinesPlan, StatisticsPlan, Zip, apply_choice, apply_parallel, apply_piecewise, apply_table,
+    ImputePlan, MultiplyAddPlan, Normalize, PiecewiseLinear, PredictPlan, Products, Reduce, RefinementPlan,
+    Rowwise, SplinesPlan, StatisticsPlan, TermsPlan, Zip, apply_choice, apply_parallel, apply_piecewise,
+    apply_refinements, apply_table,
 };
 
 /// One operation on the block of numbers.
@@ -24,6 +28,7 @@ pub(crate) enum Op {
     Splines(SplinesPlan),
     Guard(Guard),
     Gather(Vec<usize>),
+    Terms(Box<TermsPlan>),
     Impute(ImputePlan),
     Encode(EncodePlan),
     Codes(CodesPlan),
@@ -40,6 +45,7 @@ pub(crate) enum Op {
     Reduce(Reduce),
     Table(Vec<f64>),
     Choose,
+    Refine(Vec<RefinementPlan>),
 }
 
 /// Replaces a text: of a missing value, or of one that equals a marker.
@@ -151,7 +157,7 @@ impl Layout {
 
     /// An operation that refuses what is not accepted.
     pub(crate) fn guard(&self, accepts: Accepts) -> Op {
-        Op::Guard(Guard { accepts, features: self.features() })
+        Op::Guard(Guard::new(accepts, self))
     }
 }
 
@@ -168,12 +174,20 @@ impl Located {
 /// Refuses numbers that the next operation does not accept.
 #[derive(Debug)]
 pub(crate) struct Guard {
-    pub(crate) accepts: Accepts,
-    /// Feature behind each column of the block.
-    pub(crate) features: Vec<Option<usize>>,
+    accepts: Accepts,
+    /// Width of the block.
+    width: usize,
+    /// Feature behind each column of the block; none where all are computed of several.
+    features: Vec<Option<usize>>,
 }
 
 impl Guard {
+    pub(crate) fn new(accepts: Accepts, layout: &Layout) -> Self {
+        let width = layout.width();
+        let computed = layout.columns.iter().all(|column| column.feature.is_none());
+        Self { accepts, width, features: if computed { Vec::new() } else { layout.features() } }
+    }
+
     /// Fails on the first row with a number that is not accepted. `first_row` is the number of the block's first
     /// row, for the message.
     pub(crate) fn check(&self, numbers: &[f64], first_row: usize) -> Result<(), Refusal> {
@@ -181,37 +195,62 @@ impl Guard {
         if all_finite {
             return Ok(());
         }
-        let Accepts { missing, infinite } = self.accepts;
-        let refused = |x: &f64| (x.is_nan() && !missing) || (x.is_infinite() && !infinite);
-        match numbers.iter().position(refused) {
+        match numbers.iter().position(|x| self.refuses(*x)) {
             Some(position) => Err(self.refusal(numbers[position], position, first_row)),
             None => Ok(()),
         }
     }
 
+    /// The same for rows that hold only some of their columns.
+    pub(crate) fn check_sparse(&self, sparse: &SparseRows, first_row: usize) -> Result<(), Refusal> {
+        for (row, (columns, values)) in sparse.rows().enumerate() {
+            if let Some(at) = values.iter().position(|x| self.refuses(*x)) {
+                let position = row * self.width + columns[at] as usize;
+                return Err(self.refusal(values[at], position, first_row));
+            }
+        }
+        Ok(())
+    }
+
+    fn refuses(&self, x: f64) -> bool {
+        let Accepts { missing, infinite } = self.accepts;
+        (x.is_nan() && !missing) || (x.is_infinite() && !infinite)
+    }
+
     /// The refusal of a number at a position of the block.
     pub(crate) fn refusal(&self, number: f64, position: usize, first_row: usize) -> Refusal {
-        let (row, column) = (position / self.features.len(), position % self.features.len());
+        let (row, column) = (position / self.width, position % self.width);
         let problem = if number.is_nan() { Problem::Missing } else { Problem::Infinite };
-        Refusal { row: first_row + row, column, feature: self.features[column], problem }
+        let feature = self.features.get(column).copied().flatten();
+        Refusal { row: first_row + row, column, feature, problem }
     }
 }
 
 /// Buffers that are not in use, kept so that their memory is reused.
 #[derive(Debug, Default)]
-pub(crate) struct Pool(Vec<Vec<f64>>);
+pub(crate) struct Pool {
+    dense: Vec<Vec<f64>>,
+    sparse: Vec<SparseRows>,
+}
 
 impl Pool {
     /// An empty buffer.
     pub(crate) fn take(&mut self) -> Vec<f64> {
-        let mut buffer = self.0.pop().unwrap_or_default();
+        let mut buffer = self.dense.pop().unwrap_or_default();
         buffer.clear();
         buffer
     }
 
     /// Takes a buffer back.
     pub(crate) fn give(&mut self, buffer: Vec<f64>) {
-        self.0.push(buffer);
+        self.dense.push(buffer);
+    }
+
+    /// No rows yet.
+    pub(crate) fn take_sparse(&mut self) -> SparseRows {
+        let mut rows = self.sparse.pop().unwrap_or_default();
+        rows.clear();
+        rows
     }
 }
 
@@ -230,9 +269,10 @@ pub(crate) struct Rows<'a> {
 pub(crate) enum Numbers<'a> {
     Borrowed(&'a [f64]),
     Owned(Vec<f64>),
+    Sparse(SparseRows),
 }
 
-/// A dense row-major block of numbers.
+/// A block of numbers: dense and row-major, or rows that hold only what is not 0.
 #[derive(Debug)]
 pub(crate) struct Block<'a> {
     pub(crate) width: usize,
@@ -248,35 +288,86 @@ impl<'a> Block<'a> {
         Self { width, numbers: Numbers::Owned(numbers) }
     }
 
+    pub(crate) fn sparse(width: usize, rows: SparseRows) -> Self {
+        Self { width, numbers: Numbers::Sparse(rows) }
+    }
+
+    /// The numbers of a dense block; a sparse one has none here.
     pub(crate) fn numbers(&self) -> &[f64] {
         match &self.numbers {
             Numbers::Borrowed(numbers) => numbers,
             Numbers::Owned(numbers) => numbers,
+            Numbers::Sparse(_) => &[],
         }
     }
 
-    /// The numbers of one row.
+    /// The rows of a sparse block.
+    pub(crate) fn sparse_rows(&self) -> Option<&SparseRows> {
+        match &self.numbers {
+            Numbers::Sparse(rows) => Some(rows),
+            Numbers::Borrowed(_) | Numbers::Owned(_) => None,
+        }
+    }
+
+    /// The same block with all its numbers.
+    pub(crate) fn dense(self, pool: &mut Pool) -> Self {
+        let Numbers::Sparse(rows) = &self.numbers else { return self };
+        let mut numbers = pool.take();
+        rows.densify(self.width, &mut numbers);
+        let width = self.width;
+        self.release(pool);
+        Self::owned(width, numbers)
+    }
+
+    /// The numbers of one row of a dense block.
     pub(crate) fn row(&self, row: usize) -> &[f64] {
         &self.numbers()[row * self.width..(row + 1) * self.width]
     }
 
     /// Gives the buffer back to the pool.
     pub(crate) fn release(self, pool: &mut Pool) {
-        if let Numbers::Owned(buffer) = self.numbers {
-            pool.give(buffer);
+        match self.numbers {
+            Numbers::Owned(buffer) => pool.give(buffer),
+            Numbers::Sparse(rows) => pool.sparse.push(rows),
+            Numbers::Borrowed(_) => {}
         }
     }
 
     /// The numbers for changing in place, copied first if they belong to the frame.
     fn in_place(self, pool: &mut Pool) -> (usize, Vec<f64>) {
+        let width = self.width;
         match self.numbers {
-            Numbers::Owned(buffer) => (self.width, buffer),
+            Numbers::Owned(buffer) => (width, buffer),
             Numbers::Borrowed(numbers) => {
                 let mut buffer = pool.take();
                 buffer.extend_from_slice(numbers);
-                (self.width, buffer)
+                (width, buffer)
+            }
+            Numbers::Sparse(rows) => {
+                let mut buffer = pool.take();
+                rows.densify(width, &mut buffer);
+                pool.sparse.push(rows);
+                (width, buffer)
             }
         }
+    }
+
+    /// A copy of a sparse block, of all columns or of some in ascending order; `None` where that cannot stay sparse.
+    pub(crate) fn gather_sparse(
+        &self,
+        positions: Option<&[usize]>,
+        pool: &mut Pool,
+    ) -> Option<Block<'static>> {
+        let rows = self.sparse_rows()?;
+        if positions.is_some_and(|positions| !positions.is_sorted_by(|a, b| a < b)) {
+            return None;
+        }
+        let mut kept = pool.take_sparse();
+        match positions {
+            Some(positions) => rows.select(positions, &mut kept),
+            None => kept.copy_from(rows),
+        }
+        Some(Block::sparse(positions.map_or(self.width, <[usize]>::len), kept))
     }
 
     /// Some columns of the rows, in this order.
@@ -310,6 +401,10 @@ impl Op {
         rows: &Rows<'_>,
         scratch: &mut Scratch,
     ) -> Result<Block<'a>, Refusal> {
+        let block = match self.apply_sparse(block, rows, scratch)? {
+            ControlFlow::Break(done) => return Ok(done),
+            ControlFlow::Continue(block) => block.dense(&mut scratch.pool),
+        };
         let pool = &mut scratch.pool;
         let replaced = match self {
             Self::Guard(guard) => {
@@ -356,7 +451,12 @@ impl Op {
                 apply_table(table, &mut numbers, width, rows)?;
                 return Ok(Block::owned(width, numbers));
             }
+            Self::Refine(refinements) => {
+                let (width, numbers) = block.in_place(pool);
+                return apply_refinements(refinements, width, numbers, rows, scratch);
+            }
             Self::Gather(positions) => block.gather(positions, rows, pool),
+            Self::Terms(terms) => terms.apply(rows, scratch)?,
             Self::Impute(impute) => impute.apply(&block, rows, pool)?,
             Self::Products(products) => products.apply(&block, rows, pool),
             Self::Splines(splines) => splines.apply(&block, rows, pool)?,
@@ -395,5 +495,65 @@ impl Op {
         };
         block.release(&mut scratch.pool);
         Ok(replaced)
+    }
+    /// Works on a sparse block where that gives the numbers of the dense one; a block that has to be dense comes back.
+    fn apply_sparse<'a>(
+        &self,
+        mut block: Block<'a>,
+        rows: &Rows<'_>,
+        scratch: &mut Scratch,
+    ) -> Result<ControlFlow<Block<'a>, Block<'a>>, Refusal> {
+        let Numbers::Sparse(sparse) = &mut block.numbers else { return Ok(ControlFlow::Continue(block)) };
+        let replaced = match self {
+            Self::Guard(guard) => {
+                guard.check_sparse(sparse, rows.start)?;
+                return Ok(ControlFlow::Break(block));
+            }
+            Self::Scale(operations) if operations.iter().all(Arithmetic::keeps_zero) => {
+                operations.iter().for_each(|operation| operation.apply_sparse(sparse));
+                return Ok(ControlFlow::Break(block));
+            }
+            Self::Normalize(normalize) => {
+                sparse.each_row(|row| normalize.apply(row, row.len()));
+                return Ok(ControlFlow::Break(block));
+            }
+            Self::Elementwise(functions) if functions.iter().all(|function| function.keeps_zero()) => {
+                sparse.each_row(|row| functions.iter().for_each(|function| function.apply(row)));
+                return Ok(ControlFlow::Break(block));
+            }
+            Self::Gather(positions) => match block.gather_sparse(Some(positions), &mut scratch.pool) {
+                Some(gathered) => gathered,
+                None => return Ok(ControlFlow::Continue(block)),
+            },
+            Self::Parallel(branches) => apply_parallel(branches, &block, rows, scratch)?,
+            Self::Predict(predict) => predict.apply(&block, rows, scratch)?,
+            Self::Project(dense) => {
+                let mut sums = scratch.pool.take();
+                dense.apply_sparse(sparse, &mut sums);
+                Block::owned(dense.outputs(), sums)
+            }
+            Self::Scale(_)
+            | Self::Elementwise(_)
+            | Self::Curves(_)
+            | Self::Products(_)
+            | Self::Splines(_)
+            | Self::Terms(_)
+            | Self::Impute(_)
+            | Self::Encode(_)
+            | Self::Codes(_)
+            | Self::Rowwise(_)
+            | Self::Interpolate(_)
+            | Self::Refine(_)
+            | Self::MultiplyAdd(_)
+            | Self::Dataflow(_)
+            | Self::Zip(_)
+            | Self::Reduce(_)
+            | Self::Table(_)
+            | Self::Choose
+            | Self::Statistics(_)
+            | Self::Combine(_) => return Ok(ControlFlow::Continue(block)),
+        };
+        block.release(&mut scratch.pool);
+        Ok(ControlFlow::Break(replaced))
     }
 }

@@ -11,9 +11,12 @@ use crate::head::Wanted;
 use crate::kernel::{ForestBuffers, ObliviousBuffers};
 use crate::pipeline::PipelinePlan;
 use crate::plan::{Block, Layout, Located, Place, Pool, Rows};
+use crate::step::TextBuffers;
 
 /// Rows that go through the pipeline together: few enough that what lies between two steps stays in the cache.
 const CHUNK: usize = 256;
+/// Numbers in a block of them, which bounds memory where there are a million columns.
+const CELLS: usize = 1 << 22;
 /// Transformed rows alone.
 const TRANSFORM: MethodSet = MethodSet::EMPTY.with(Method::Transform);
 
@@ -27,6 +30,9 @@ pub struct Scratch {
     pub(crate) leaves: Vec<f64>,
     pub(crate) oblivious: ObliviousBuffers,
     pub(crate) neural: NeuralBuffers,
+    pub(crate) text: TextBuffers,
+    /// The terms of one text by their columns, and what they count.
+    pub(crate) terms: Vec<(u32, f64)>,
 }
 
 /// A model compiled for serving: columns resolved, categories hashed, trees packed. It can be used by any number
@@ -41,6 +47,8 @@ pub struct Predictor {
     methods: MethodSet,
     /// Whether a transformer's output has text columns.
     has_texts: bool,
+    /// Rows that go through the pipeline together.
+    chunk: usize,
 }
 
 impl Predictor {
@@ -50,7 +58,8 @@ impl Predictor {
         let columns = plan.transformed().map_or(&[][..], |layout| &layout.columns);
         let has_texts = columns.iter().any(|column| column.kind() == Kind::Text);
         let methods = model.methods();
-        Self { model, plan, methods, has_texts }
+        let chunk = (CELLS / model.widest().max(1)).clamp(1, CHUNK);
+        Self { model, plan, methods, has_texts, chunk }
     }
 
     /// The model.
@@ -89,7 +98,7 @@ impl Predictor {
         }
         let mut start = 0;
         while start < frame.rows() {
-            let count = CHUNK.min(frame.rows() - start);
+            let count = self.chunk.min(frame.rows() - start);
             let rows = Rows { frame, start, count };
             self.predict_rows(&rows, methods, scratch, out).map_err(|refusal| self.refused(refusal))?;
             start += count;
@@ -124,6 +133,7 @@ impl Predictor {
         let numbers = &rows.frame.numbers()[rows.start * width..(rows.start + rows.count) * width];
         if methods.contains(Method::Transform) {
             let block = self.plan.transform(Block::borrowed(width, numbers), rows, scratch)?;
+            let block = block.dense(&mut scratch.pool);
             self.transformed(&block, rows, out);
             block.release(&mut scratch.pool);
         }

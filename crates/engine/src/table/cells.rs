@@ -47,10 +47,11 @@ fn is_exact(text: &str, value: f64) -> bool {
     format!("{:.0}", value.abs()) == digits.trim_start_matches('0')
 }
 
-/// Sets a feature from the text of a CSV cell: an empty cell is a missing value and nothing else is.
+/// Sets a feature from the text of a CSV cell: an empty cell is a missing value and nothing else is, except that it is
+/// the empty text where terms are looked for.
 pub(super) fn set_text_cell(builder: &mut RowBuilder<'_>, feature: usize, text: &str) {
     if text.is_empty() {
-        return builder.missing(feature);
+        return builder.empty(feature);
     }
     match builder.schema().features()[feature].kind {
         Kind::Text => builder.text(feature, text),

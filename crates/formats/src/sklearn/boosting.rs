@@ -100,8 +100,8 @@ impl Loss {
 /// The trees of all stages, `outputs` in each, their values multiplied by the learning rate.
 fn stages(value: &Value<'_>, outputs: usize) -> Result<Trees> {
     let features = count(&value.field("n_features_in_")?)?;
-    let leaf_values =
-        LeafValues { widths: vec![1], normalize: false, factor: value.field("learning_rate")?.float()? };
+    let factor = value.field("learning_rate")?.float()?;
+    let leaf_values = LeafValues::Stored { widths: vec![1], normalize: false, factor };
     let mut trees = no_trees(features, outputs);
     trees.average = Average::SumFromBase;
     let members = value.field("estimators_")?;

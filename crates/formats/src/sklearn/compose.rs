@@ -28,6 +28,7 @@ pub(super) fn pipeline(value: &Value<'_>, input: Input) -> Result<Lowered> {
         whole.part.parts.push(lowered.part_named(name));
         namings.push(lowered.naming.clone());
         if position + 1 == entries.len() {
+            whole.pipeline.scoring = lowered.pipeline.scoring;
             whole.pipeline.estimator = lowered.pipeline.estimator;
             whole.pipeline.transform = lowered.pipeline.transform;
             whole.pipeline.steps.extend(lowered.pipeline.steps);
@@ -80,6 +81,7 @@ pub(super) fn recursive_elimination(value: &Value<'_>, input: Input) -> Result<L
         scoring: [steps, scoring].concat(),
         estimator,
         transform: Some(Vec::new()),
+        flat: false,
     };
     let inner = std::mem::take(&mut lowered.part);
     lowered.part.class = value.class().map_or_else(String::new, |class| class.name().to_owned());

@@ -232,7 +232,7 @@ pub(super) fn category_texts(column: &Value<'_>) -> Result<Vec<String>> {
 }
 
 /// The categories of a column. NaN and `None` are both missing values.
-fn cells(column: &Value<'_>) -> Result<Vec<Cell>> {
+pub(super) fn cells(column: &Value<'_>) -> Result<Vec<Cell>> {
     let array: Array<'_> = column.array()?;
     array.expect_shape(&[None])?;
     let cells: Vec<Cell> = match array.dtype().kind() {

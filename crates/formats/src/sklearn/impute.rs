@@ -1,11 +1,11 @@
-//! `SimpleImputer` and `MissingIndicator`.
+//! `SimpleImputer`, `IterativeImputer` and `MissingIndicator`.
 
 use foretell_frame::Cell;
-use foretell_model::step::{Impute, Step};
+use foretell_model::step::{Answer, Branch, Impute, Refinement, Step};
 
 use super::encode::{cell, number};
 use super::naming::After;
-use super::{Input, Lowered, Naming, Result, count, present};
+use super::{Input, Lowered, Naming, Result, count, lower, present};
 use crate::pickle::{Kind, Value};
 
 /// `SimpleImputer`.
@@ -50,6 +50,68 @@ pub(super) fn missing_indicator(value: &Value<'_>, input: Input) -> Result<Lower
     let names = indicator_names(&indicators).collect();
     let step = Step::Impute(Impute { marker: marker(value)?, fill, indicators, refuse_missing });
     Ok(Lowered::transformer(columns, vec![step], sparse).naming(Naming::After(names)))
+}
+
+/// `IterativeImputer`: constants first, then estimators over the other columns, in the rounds of the fit.
+///
+/// Where every number of a request is missing scikit-learn leaves the constants; here a row's answer does not depend on
+/// the rows beside it, and such a row goes through the rounds as it does among others.
+pub(super) fn iterative_imputer(value: &Value<'_>, input: Input) -> Result<Lowered> {
+    if value.field("sample_posterior")?.bool()? {
+        return Err(value.unsupported_option("sample_posterior", "True", "False, as it draws at random"));
+    }
+    let initial = value.field("initial_imputer_")?;
+    let filled = simple_imputer(&initial, input)?;
+    let statistics = statistics(&initial.field("statistics_")?)?;
+    let columns = statistics.len();
+    let kept: Vec<usize> = (0..columns).filter(|&column| statistics[column] != Cell::Missing).collect();
+    if let Some(empty) = present(value, "_is_empty_feature")?
+        && value.field("keep_empty_features")?.bool()?
+        && empty.bool_vector(columns)?.contains(&true)
+    {
+        let supported = "False where a column was empty in training";
+        return Err(value.unsupported_option("keep_empty_features", "True", supported));
+    }
+    let told = match present(value, "indicator_")? {
+        Some(indicator) if value.field("add_indicator")?.bool()? => indicated(&indicator, columns)?,
+        Some(_) | None => Vec::new(),
+    };
+    let masks = |indicators: &[usize]| -> Result<Branch> {
+        let (marker, fill, indicators) = (marker(value)?, vec![None; columns], indicators.to_vec());
+        let step = Step::Impute(Impute { marker, fill, indicators, refuse_missing: Vec::new() });
+        Ok(Branch { columns: (0..columns).collect(), steps: vec![step], weight: None })
+    };
+    // Columns: the numbers, for each of them whether it was missing, and the indicators that are asked for.
+    let steps = filled.into_steps(&initial)?;
+    let numbers = Branch { columns: (0..columns).collect(), steps, weight: None };
+    let mut steps = vec![Step::Parallel(vec![numbers, masks(&kept)?, masks(&told)?])];
+    if value.field("n_iter_")?.size()? > 0 {
+        steps.push(Step::Refine(refinements(value, kept.len())?));
+    }
+    steps.push(Step::Select((0..kept.len()).chain(2 * kept.len()..2 * kept.len() + told.len()).collect()));
+    let names = kept.iter().map(|&input| After { input, prefix: "", suffix: String::new() });
+    let names = names.chain(indicator_names(&told)).collect();
+    Ok(Lowered::transformer(columns, steps, false).naming(Naming::After(names)))
+}
+
+/// What the estimators of all rounds replace, of `columns` columns with their masks behind them.
+fn refinements(value: &Value<'_>, columns: usize) -> Result<Vec<Refinement>> {
+    let low = value.field("_min_value")?.f64_vector(columns)?;
+    let high = value.field("_max_value")?.f64_vector(columns)?;
+    let position = |value: &Value<'_>, column: i64| {
+        let column = usize::try_from(column).ok().filter(|&column| column < columns);
+        column.ok_or_else(|| value.mismatch(format_args!("a column of {columns}"), value.describe()))
+    };
+    let refinement = |triplet: &Value<'_>| {
+        let parts = triplet.args()?;
+        let (target, neighbours, estimator) = (parts.at(0)?, parts.at(1)?, parts.at(2)?);
+        let column = position(&target, target.int()?)?;
+        let inputs = neighbours.i64_vector(None)?.into_iter().map(|column| position(&neighbours, column));
+        let inputs = inputs.collect::<Result<Vec<_>>>()?;
+        let steps = lower(&estimator, Input::default())?.answering(&estimator, Answer::Value)?;
+        Ok(Refinement { column, mask: columns + column, inputs, steps, low: low[column], high: high[column] })
+    };
+    value.field("imputation_sequence_")?.items()?.iter().map(refinement).collect()
 }
 
 fn indicator_names(indicators: &[usize]) -> impl Iterator<Item = After> {

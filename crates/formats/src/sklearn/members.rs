@@ -498,6 +498,10 @@ pub(super) fn calibrated(value: &Value<'_>, input: Input) -> Result<Lowered> {
 fn calibrated_member(member: &Member<'_>, item: &Value<'_>, classes: usize) -> Result<Vec<Step>> {
     // A member that has not seen every class would leave some without a calibrator.
     member.expect_classes(classes)?;
+    let method = item.field("method")?;
+    if method.text()? == "temperature" {
+        return tempered_member(member, item, classes);
+    }
     let mut steps = if member.has_decision() {
         member.answering(Answer::Decision)?
     } else {
@@ -515,7 +519,7 @@ fn calibrated_member(member: &Member<'_>, item: &Value<'_>, classes: usize) -> R
     if calibrators.len() != scores {
         return Err(list.mismatch(format_args!("{scores} calibrators"), calibrators.len()));
     }
-    match item.field("method")?.text()? {
+    match method.text()? {
         "sigmoid" => {
             let all = |name: &'static str| {
                 calibrators
@@ -530,16 +534,48 @@ fn calibrated_member(member: &Member<'_>, item: &Value<'_>, classes: usize) -> R
             let functions = calibrators.iter().map(isotonic).collect::<Result<_>>()?;
             steps.push(Step::Interpolate(functions));
         }
-        other => return Err(item.unsupported_option("method", other, "`sigmoid` or `isotonic`")),
+        other => {
+            return Err(item.unsupported_option("method", other, "`sigmoid`, `isotonic` or `temperature`"));
+        }
     }
     if classes == 2 {
-        let both = Linear { features: 1, coefficients: vec![-1.0, 1.0], intercept: vec![1.0, 0.0] };
-        steps.push(Step::Project(both));
+        steps.push(Step::Project(both_classes()));
     } else {
         steps.push(Step::Rowwise(Rowwise::Proportions));
     }
     steps.push(scale(vec![Arithmetic::Clip { low: f64::NEG_INFINITY, high: 1.0 }]));
     Ok(steps)
+}
+
+/// One classifier and its temperature: the softmax of its logits, all multiplied by one factor.
+fn tempered_member(member: &Member<'_>, item: &Value<'_>, classes: usize) -> Result<Vec<Step>> {
+    /// What keeps the logarithm of a probability finite.
+    const LEAST: f64 = 1e-12;
+    let list = item.field("calibrators")?;
+    let factor = list.at(0)?.field("beta_")?.float()?;
+    let mut steps = if member.has_decision() {
+        let mut steps = member.answering(Answer::Decision)?;
+        let signs = Linear { features: 1, coefficients: vec![-1.0, 1.0], intercept: vec![0.0, 0.0] };
+        steps.extend((classes == 2).then_some(Step::Project(signs)));
+        steps
+    } else {
+        let mut steps = member.answering(Answer::Probability)?;
+        if classes == 2 {
+            steps.extend([Step::Select(vec![1]), Step::Project(both_classes())]);
+        }
+        steps.push(scale(vec![Arithmetic::Add(vec![LEAST; classes])]));
+        steps.push(Step::Elementwise(vec![Function::Log]));
+        steps
+    };
+    steps.push(scale(vec![Arithmetic::Multiply(vec![factor; classes])]));
+    steps.push(Step::Rowwise(Rowwise::Softmax));
+    steps.push(scale(vec![Arithmetic::Clip { low: f64::NEG_INFINITY, high: 1.0 }]));
+    Ok(steps)
+}
+
+/// The probabilities of both classes from that of the second.
+fn both_classes() -> Linear {
+    Linear { features: 1, coefficients: vec![-1.0, 1.0], intercept: vec![1.0, 0.0] }
 }
 
 /// The function of an `IsotonicRegression`.

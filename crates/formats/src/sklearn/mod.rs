@@ -22,23 +22,28 @@ mod encode;
 mod expand;
 mod gaussian_process;
 mod hist_boosting;
+mod importance;
 mod impute;
+mod isolation;
 mod kernels;
 mod linear;
 mod matrices;
 mod members;
+mod multiclass;
 mod naive_bayes;
 mod naming;
 mod neighbours;
 mod neural;
 mod partial_least_squares;
 mod quadratic;
+mod records;
 mod scale;
 mod select;
 mod special;
 mod svm;
 mod table;
 mod targets;
+mod text;
 mod trees;
 
 #[cfg(test)]

@@ -22,6 +22,8 @@ pub enum Naming {
         /// How many columns.
         count: usize,
     },
+    /// These, whatever the input columns are.
+    Listed(Vec<String>),
     /// By one transformer after another.
     Chain(Vec<Naming>),
     /// By transformers side by side.
@@ -71,6 +73,7 @@ impl Naming {
             Self::Numbered { word, count } => {
                 (0..*count).map(|number| joined(word, &number.to_string(), "", left)).collect()
             }
+            Self::Listed(names) => names.iter().map(|name| joined("", name, "", left)).collect(),
             Self::Chain(steps) => {
                 steps.iter().try_fold(inputs.to_vec(), |names, step| step.within(&names, left))
             }

@@ -3,6 +3,7 @@
 use foretell_model::step::{Accepts, Step};
 
 use super::compose::is_word;
+use super::importance::{Importance, importance, numpy_sum};
 use super::naming::After;
 use super::{Input, Lowered, Naming, Result, Version, count, present};
 use crate::pickle::Value;
@@ -139,28 +140,18 @@ fn p_values(value: &Value<'_>) -> Result<Vec<f64>> {
     value.field("pvalues_")?.f64_vector(None)
 }
 
-/// `SelectFromModel` of an estimator with coefficients.
+/// `SelectFromModel`: by the coefficients or importances of an estimator.
 pub(super) fn select_from_model(value: &Value<'_>, input: Input) -> Result<Lowered> {
     // A model that was fitted before is not copied.
     let estimator = match present(value, "estimator_")? {
         Some(estimator) => estimator,
         None => value.field("estimator")?,
     };
-    if let Some(getter) = present(value, "importance_getter")?
-        && !is_word(&getter, "auto")
-    {
-        return Err(value.unsupported_option("importance_getter", getter.describe(), "`auto`"));
-    }
-    let Some(coefficients) = present(&estimator, "coef_")? else {
-        return Err(value.unsupported_option(
-            "estimator",
-            estimator.describe(),
-            "an estimator with coefficients (`coef_`); or put the columns that `get_support()` tells into a \
-             `ColumnTransformer`",
-        ));
+    let getter = present(value, "importance_getter")?;
+    let importances = match importance(&estimator, getter.as_ref())? {
+        Importance::Coefficients(coefficients) => norms(&coefficients, value.field("norm_order")?.float()?)?,
+        Importance::OfColumns(importances) => importances.into_iter().map(f64::abs).collect(),
     };
-    let norm = value.field("norm_order")?.float()?;
-    let importances = importances(&coefficients, norm)?;
     let threshold = threshold(value, &estimator, &importances)?;
     let mut mask = vec![true; importances.len()];
     let most = match present(value, "max_features_")? {
@@ -179,7 +170,7 @@ pub(super) fn select_from_model(value: &Value<'_>, input: Input) -> Result<Lower
 }
 
 /// Norms of the coefficients of each column over the outputs.
-fn importances(coefficients: &Value<'_>, norm: f64) -> Result<Vec<f64>> {
+fn norms(coefficients: &Value<'_>, norm: f64) -> Result<Vec<f64>> {
     if let Ok(vector) = coefficients.f64_vector(None) {
         return Ok(vector.into_iter().map(f64::abs).collect());
     }
@@ -202,7 +193,7 @@ fn importances(coefficients: &Value<'_>, norm: f64) -> Result<Vec<f64>> {
 /// The least importance that is kept.
 fn threshold(value: &Value<'_>, estimator: &Value<'_>, importances: &[f64]) -> Result<f64> {
     let setting = value.field("threshold")?;
-    let mean = || importances.iter().sum::<f64>() / importances.len() as f64;
+    let mean = || numpy_sum(importances) / importances.len() as f64;
     if setting.is_none() {
         let class = estimator.class().map_or("", |class| class.name());
         let penalty = present(estimator, "penalty")?;

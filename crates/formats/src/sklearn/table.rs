@@ -2,8 +2,8 @@
 
 use super::{
     Lowering, boosting, cluster, columns, compose, decompose, dummy, encode, expand, gaussian_process,
-    hist_boosting, impute, kernels, linear, members, naive_bayes, neighbours, neural, partial_least_squares,
-    quadratic, scale, select, svm, targets, trees,
+    hist_boosting, impute, isolation, kernels, linear, members, multiclass, naive_bayes, neighbours, neural,
+    partial_least_squares, quadratic, records, scale, select, svm, targets, text, trees,
 };
 use crate::pickle::Class;
 use crate::{catboost, lightgbm, xgboost};
@@ -39,6 +39,7 @@ fn of_scikit_learn(class: &str) -> Option<Lowering> {
         "OneHotEncoder" => encode::one_hot,
         "OrdinalEncoder" => encode::ordinal,
         "SimpleImputer" => impute::simple_imputer,
+        "IterativeImputer" => impute::iterative_imputer,
         "MissingIndicator" => impute::missing_indicator,
         "PCA" => decompose::pca,
         "IncrementalPCA" => decompose::incremental_pca,
@@ -63,6 +64,14 @@ fn of_scikit_learn(class: &str) -> Option<Lowering> {
         "PolynomialFeatures" => expand::polynomial_features,
         "SplineTransformer" => expand::spline_transformer,
         "TargetEncoder" => expand::target_encoder,
+
+        "LabelEncoder" => records::label_encoder,
+        "LabelBinarizer" => records::label_binarizer,
+        "DictVectorizer" => records::dict_vectorizer,
+        "CountVectorizer" => text::count_vectorizer,
+        "TfidfVectorizer" => text::tfidf_vectorizer,
+        "TfidfTransformer" => text::tfidf_transformer,
+        "HashingVectorizer" => text::hashing_vectorizer,
 
         "VarianceThreshold" => select::variance_threshold,
         "SelectKBest" => select::select_k_best,
@@ -97,6 +106,8 @@ fn of_scikit_learn(class: &str) -> Option<Lowering> {
         "DecisionTreeRegressor" | "ExtraTreeRegressor" => trees::tree_regressor,
         "RandomForestClassifier" | "ExtraTreesClassifier" => trees::forest_classifier,
         "RandomForestRegressor" | "ExtraTreesRegressor" => trees::forest_regressor,
+        "IsolationForest" => isolation::isolation_forest,
+        "RandomTreesEmbedding" => isolation::random_trees_embedding,
         "GradientBoostingClassifier" => boosting::classifier,
         "GradientBoostingRegressor" => boosting::regression,
         "HistGradientBoostingClassifier" => hist_boosting::classifier,
@@ -115,6 +126,10 @@ fn of_scikit_learn(class: &str) -> Option<Lowering> {
         "MultiOutputRegressor" => targets::multi_output_regressor,
         "MultiOutputClassifier" => targets::multi_output_classifier,
         "OneVsRestClassifier" => targets::one_versus_rest,
+        "OneVsOneClassifier" => multiclass::one_versus_one,
+        "OutputCodeClassifier" => multiclass::output_code,
+        "FixedThresholdClassifier" => multiclass::fixed_threshold,
+        "TunedThresholdClassifierCV" => multiclass::tuned_threshold,
         "_ConstantPredictor" => targets::constant_predictor,
         "RegressorChain" => targets::regressor_chain,
         "ClassifierChain" => targets::classifier_chain,

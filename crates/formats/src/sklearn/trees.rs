@@ -38,7 +38,7 @@ fn classifier(value: &Value<'_>, members: &[Value<'_>], missing: bool) -> Result
     let targets = count(&value.field("n_outputs_")?)?;
     let classes = labels_of_targets(&value.field("classes_")?, targets)?;
     let counts: Vec<usize> = classes.iter().map(Labels::len).collect();
-    let leaves = LeafValues {
+    let leaves = LeafValues::Stored {
         widths: counts.clone(),
         // Up to 1.3 leaves hold weighted counts, from 1.4 fractions that are not divided again.
         normalize: Version::of(value)? < Version(1, 4),
@@ -50,7 +50,7 @@ fn classifier(value: &Value<'_>, members: &[Value<'_>], missing: bool) -> Result
 
 fn regression(value: &Value<'_>, members: &[Value<'_>], missing: bool) -> Result<Lowered> {
     let targets = count(&value.field("n_outputs_")?)?;
-    let leaves = LeafValues { widths: vec![1; targets], normalize: false, factor: 1.0 };
+    let leaves = LeafValues::Stored { widths: vec![1; targets], normalize: false, factor: 1.0 };
     let trees = mean(value, members, &leaves, missing)?;
     let shape = if targets == 1 { Shape::Vector } else { Shape::Matrix(targets) };
     Ok(Lowered::estimator(trees.features, Estimator::Trees(trees), regressor(shape)))
@@ -91,10 +91,11 @@ fn mean(value: &Value<'_>, members: &[Value<'_>], leaves: &LeafValues, missing: 
         Some(features) => count(&features)?,
         None => count(&value.field("n_features_")?)?,
     };
-    if leaves.widths.is_empty() || leaves.widths.contains(&0) {
-        return Err(value.invalid(format_args!("the outputs have {:?} values each", leaves.widths)));
+    let widths = leaves.widths();
+    if widths.is_empty() || widths.contains(&0) {
+        return Err(value.invalid(format_args!("the outputs have {widths:?} values each")));
     }
-    let outputs = leaves.widths.iter().sum();
+    let outputs = widths.iter().sum();
     let mut trees = no_trees(features, outputs);
     trees.leaves.width = outputs;
     trees.missing = missing;
@@ -127,24 +128,63 @@ pub(super) fn no_trees(features: usize, outputs: usize) -> Trees {
     }
 }
 
-/// How the values of a node become those of a leaf.
-pub(super) struct LeafValues {
-    /// Number of values of each target: its classes, or 1.
-    pub(super) widths: Vec<usize>,
-    /// Whether the values of a target are divided by their sum.
-    pub(super) normalize: bool,
-    /// What every value is multiplied by.
-    pub(super) factor: f64,
+/// What the leaves of an ensemble hold.
+pub(super) enum LeafValues {
+    /// The values of their nodes.
+    Stored {
+        /// Number of values of each target: its classes, or 1.
+        widths: Vec<usize>,
+        /// Whether the values of a target are divided by their sum.
+        normalize: bool,
+        /// What every value is multiplied by.
+        factor: f64,
+    },
+    /// The numbers of their nodes in the tree.
+    Numbers,
+    /// The lengths of the paths that isolate a row: the splits on the way, and the expected number of those that would
+    /// part the training rows that ended in the leaf.
+    PathLengths,
 }
 
 impl LeafValues {
-    /// Appends the values of one leaf; `values` holds `widest` numbers per target.
-    fn push(&self, leaves: &mut Vec<f64>, values: &[f64], widest: usize) {
-        for (target, &width) in self.widths.iter().enumerate() {
-            let values = &values[target * widest..][..width];
-            let total: f64 = if self.normalize { values.iter().sum() } else { 1.0 };
-            let divisor = if total == 0.0 { 1.0 } else { total };
-            leaves.extend(values.iter().map(|value| value / divisor * self.factor));
+    /// Number of values of each target in the nodes.
+    fn widths(&self) -> &[usize] {
+        match self {
+            Self::Stored { widths, .. } => widths,
+            Self::Numbers | Self::PathLengths => &[1],
+        }
+    }
+
+    /// Appends what the leaf at `node` holds; `values` are those of the node, `widest` numbers per target.
+    fn push(&self, leaves: &mut Vec<f64>, nodes: &NodeColumns, node: usize, values: &[f64]) {
+        match self {
+            Self::Stored { widths, normalize, factor } => {
+                let widest = values.len() / widths.len();
+                for (target, &width) in widths.iter().enumerate() {
+                    let values = &values[target * widest..][..width];
+                    let total: f64 = if *normalize { values.iter().sum() } else { 1.0 };
+                    let divisor = if total == 0.0 { 1.0 } else { total };
+                    leaves.extend(values.iter().map(|value| value / divisor * factor));
+                }
+            }
+            Self::Numbers => leaves.push(node as f64),
+            Self::PathLengths => {
+                leaves.push(nodes.depths[node] as f64 + average_path_length(nodes.samples[node]) - 1.0);
+            }
+        }
+    }
+}
+
+/// The average number of splits that isolate one of `samples` rows (`sklearn.ensemble._iforest._average_path_length`).
+pub(super) fn average_path_length(samples: i64) -> f64 {
+    /// The Euler-Mascheroni constant, `numpy.euler_gamma`.
+    const EULER_GAMMA: f64 = 0.577_215_664_901_532_9;
+    match samples {
+        ..=1 => 0.0,
+        2 => 1.0,
+        _ => {
+            let others = samples as f64 - 1.0;
+            2.0 * (others.ln() + EULER_GAMMA) - 2.0 * others / samples as f64
         }
     }
 }
@@ -166,9 +206,9 @@ const NODE_FIELDS: [&str; 8] = [
 pub(super) fn append(trees: &mut Trees, tree: &Value<'_>, leaf_values: &LeafValues) -> Result<()> {
     check_sizes(trees, tree, leaf_values)?;
     let table = tree.field("nodes")?;
-    let nodes = NodeColumns::read(&table)?;
-    let widest = leaf_values.widths.iter().copied().max().unwrap_or(0);
-    let shape = [nodes.left.len(), leaf_values.widths.len(), widest];
+    let nodes = NodeColumns::read(&table, matches!(leaf_values, LeafValues::PathLengths))?;
+    let widest = leaf_values.widths().iter().copied().max().unwrap_or(0);
+    let shape = [nodes.left.len(), leaf_values.widths().len(), widest];
     let values = tree.field("values")?.array()?;
     values.expect_shape(&shape.map(Some))?;
     let values = values.f64s()?;
@@ -188,7 +228,7 @@ pub(super) fn append(trees: &mut Trees, tree: &Value<'_>, leaf_values: &LeafValu
             }
             None => {
                 let leaf = (trees.leaves.values.len() / trees.leaves.width) as u32;
-                leaf_values.push(&mut trees.leaves.values, values, widest);
+                leaf_values.push(&mut trees.leaves.values, &nodes, node, values);
                 trees.nodes.feature.push(0);
                 trees.nodes.threshold.push(0.0);
                 trees.nodes.left.push(leaf);
@@ -214,21 +254,15 @@ fn check_sizes(trees: &Trees, tree: &Value<'_>, leaf_values: &LeafValues) -> Res
     if features.size()? != trees.features {
         return Err(features.mismatch(format_args!("{} features", trees.features), features.describe()));
     }
-    if targets.size()? != leaf_values.widths.len() {
-        return Err(
-            targets.mismatch(format_args!("{} outputs", leaf_values.widths.len()), targets.describe())
-        );
+    let expected = leaf_values.widths();
+    if targets.size()? != expected.len() {
+        return Err(targets.mismatch(format_args!("{} outputs", expected.len()), targets.describe()));
     }
     let widths = sizes.at(1)?;
-    if widths
-        .i64_vector(leaf_values.widths.len())?
-        .iter()
-        .zip(&leaf_values.widths)
-        .all(|(&a, &b)| a == b as i64)
-    {
+    if widths.i64_vector(expected.len())?.iter().zip(expected).all(|(&a, &b)| a == b as i64) {
         return Ok(());
     }
-    Err(widths.mismatch(format_args!("the class counts {:?}", leaf_values.widths), widths.describe()))
+    Err(widths.mismatch(format_args!("the class counts {expected:?}"), widths.describe()))
 }
 
 /// The node table, column by column.
@@ -239,6 +273,10 @@ struct NodeColumns {
     threshold: Vec<f64>,
     /// Since 1.3.
     missing_left: Option<Vec<bool>>,
+    /// Number of nodes on the way from the root, where that is asked.
+    depths: Vec<u32>,
+    /// Number of training rows, where that is asked.
+    samples: Vec<i64>,
 }
 
 /// A node that is not a leaf; children are counted within the tree.
@@ -264,17 +302,36 @@ pub(super) fn node_table<'p>(value: &Value<'p>, known: &[&str]) -> Result<Array<
 }
 
 impl NodeColumns {
-    fn read(value: &Value<'_>) -> Result<Self> {
+    fn read(value: &Value<'_>, paths: bool) -> Result<Self> {
         let table = node_table(value, &NODE_FIELDS)?;
         let missing_left =
             table.column("missing_go_to_left").map(|_| table.column_bool("missing_go_to_left"));
-        Ok(Self {
+        let mut nodes = Self {
             left: table.column_i64("left_child")?,
             right: table.column_i64("right_child")?,
             feature: table.column_i64("feature")?,
             threshold: table.column_f64("threshold")?,
             missing_left: missing_left.transpose()?,
-        })
+            depths: Vec::new(),
+            samples: Vec::new(),
+        };
+        if paths {
+            nodes.samples = table.column_i64("n_node_samples")?;
+            nodes.depths = nodes.depths().ok_or_else(|| value.invalid("a node stands before its parent"))?;
+        }
+        Ok(nodes)
+    }
+
+    /// The number of nodes on the way from the root to each, where children stand behind their parents.
+    fn depths(&self) -> Option<Vec<u32>> {
+        let mut depths = vec![1; self.left.len()];
+        for (node, children) in self.left.iter().zip(&self.right).enumerate() {
+            for &child in [children.0, children.1].into_iter().filter(|child| **child != -1) {
+                let child = usize::try_from(child).ok().filter(|&child| child > node)?;
+                *depths.get_mut(child)? = depths[node] + 1;
+            }
+        }
+        Some(depths)
     }
 
     /// The split at a node, `None` for a leaf. `value` is where the table stands, for errors.

@@ -138,7 +138,7 @@ impl Estimator {
     /// The compiled form, for columns in this layout.
     pub(crate) fn compile(&self, layout: &Layout) -> Scorer {
         let accepts = self.accepts();
-        let guard = Guard { accepts, features: layout.features() };
+        let guard = Guard::new(accepts, layout);
         let kind = match self {
             Self::Linear(linear) => ScorerKind::Linear(linear.compile()),
             Self::LinearBooster(booster) => ScorerKind::LinearBooster(booster.clone()),
@@ -199,6 +199,19 @@ impl Scorer {
         scratch: &mut Scratch,
         raw: &mut Vec<f64>,
     ) -> Result<(), Refusal> {
+        if let Some(sparse) = block.sparse_rows() {
+            if let ScorerKind::Linear(dense) = &self.kind {
+                self.guard.check_sparse(sparse, rows.start)?;
+                dense.apply_sparse(sparse, raw);
+                return Ok(());
+            }
+            let mut numbers = scratch.pool.take();
+            sparse.densify(block.width, &mut numbers);
+            let whole = Block::owned(block.width, numbers);
+            let result = self.scores(&whole, rows, scratch, raw);
+            whole.release(&mut scratch.pool);
+            return result;
+        }
         let numbers = block.numbers();
         match &self.kind {
             // Trees round to their own precision first, and what is refused is what comes of that.

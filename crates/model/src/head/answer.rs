@@ -123,8 +123,12 @@ impl Classification {
             | LabelRule::Above(_)
             | LabelRule::NotNegative
             | LabelRule::EachPositive
-            | LabelRule::Index => false,
-            LabelRule::LargestProbability | LabelRule::AboveHalf | LabelRule::EachAboveHalf => true,
+            | LabelRule::Index
+            | LabelRule::ScoreAtLeast { .. } => false,
+            LabelRule::LargestProbability
+            | LabelRule::AboveHalf
+            | LabelRule::EachAboveHalf
+            | LabelRule::ProbabilityAtLeast { .. } => true,
         };
         match method {
             Method::PredictProba => true,
@@ -207,6 +211,15 @@ impl Classification {
             }
             LabelRule::EachAboveHalf if self.probability.is_some_and(Probability::of_labels) => {
                 values.extend(probabilities.iter().map(|p| index(*p > 0.5)));
+            }
+            LabelRule::ProbabilityAtLeast { class, least } => {
+                let at_least = |of_row: &[f64]| index((of_row[class] >= least) == (class == 1));
+                values.extend(probabilities.chunks_exact(2).map(at_least));
+            }
+            LabelRule::ScoreAtLeast { class, least } => {
+                let of_class = |x: &f64| if class == 1 { *x } else { -*x };
+                let scores = self.scores(wanted).flatten();
+                values.extend(scores.map(|x| index((of_class(x) >= least) == (class == 1))));
             }
             LabelRule::AboveHalf | LabelRule::EachAboveHalf => {
                 values.extend(probabilities.chunks_exact(2).map(|of_target| index(of_target[1] > 0.5)));

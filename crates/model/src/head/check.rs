@@ -3,7 +3,7 @@
 use foretell_frame::{Labels, Shape};
 
 use super::{ClassPredict, Classification, Head, LabelRule, Link, LogProbability, Probability, Regression};
-use crate::error::{ModelError, expect_count};
+use crate::error::{ModelError, expect_count, expect_index};
 
 impl Head {
     /// Checks the head against the number of raw scores.
@@ -131,6 +131,18 @@ impl Classification {
             LabelRule::LargestProbability => Ok(()),
             LabelRule::AboveHalf | LabelRule::EachAboveHalf if self.probability.is_none() => {
                 needs_probability("the class above 1/2")
+            }
+            LabelRule::ProbabilityAtLeast { .. } if self.probability.is_none_or(Probability::of_labels) => {
+                needs_probability("the class above a threshold")
+            }
+            LabelRule::ProbabilityAtLeast { class, .. } => {
+                expect_index("a class", class, 2)?;
+                expect_count("target", 1, self.two_classes_each()?)
+            }
+            LabelRule::ScoreAtLeast { class, .. } => {
+                expect_index("a class", class, 2)?;
+                expect_count("target", 1, self.two_classes_each()?)?;
+                expect_count("raw score", 1, outputs)
             }
             LabelRule::AboveHalf => expect_count("target", 1, self.two_classes_each()?),
             LabelRule::EachAboveHalf => self.two_classes_each().map(|_| ()),

@@ -126,6 +126,21 @@ pub enum LabelRule {
     EachPositive,
     /// The one raw score is the index of the class.
     Index,
+    /// Two classes: this one when its probability is `least` or more, else the other.
+    ProbabilityAtLeast {
+        /// Index of the class.
+        class: usize,
+        /// The least probability.
+        least: f64,
+    },
+    /// Two classes and one raw score: this class when the score, with its sign changed for the first class, is `least`
+    /// or more, else the other.
+    ScoreAtLeast {
+        /// Index of the class.
+        class: usize,
+        /// The least score.
+        least: f64,
+    },
 }
 
 /// How raw scores become probabilities.

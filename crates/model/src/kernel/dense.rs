@@ -1,6 +1,7 @@
 //! Products of rows with a weight matrix.
 
 use super::Real;
+use crate::sparse::SparseRows;
 
 /// Outputs that are computed together: their accumulators stay in registers.
 const PANEL: usize = 16;
@@ -58,6 +59,28 @@ impl<T: Real> Dense<T> {
             self.dots(rows, x, y);
         } else {
             self.panels(rows, x, y);
+        }
+    }
+
+    /// Appends the outputs of sparse rows, each summed over the columns that are held, in order.
+    pub(crate) fn apply_sparse(&self, rows: &SparseRows, y: &mut Vec<T>) {
+        for (columns, values) in rows.rows() {
+            let start = y.len();
+            y.resize(start + self.outputs, T::default());
+            let sums = &mut y[start..];
+            for (column, value) in columns.iter().zip(values) {
+                let (column, value) = (*column as usize, T::of(*value));
+                if self.outputs <= FEW {
+                    let weights = self.weights[column..].iter().step_by(self.inputs);
+                    sums.iter_mut().zip(weights).for_each(|(sum, weight)| *sum += value * *weight);
+                } else {
+                    for (panel, sums) in sums.chunks_mut(PANEL).enumerate() {
+                        let weights = &self.weights[(panel * self.inputs + column) * PANEL..][..PANEL];
+                        sums.iter_mut().zip(weights).for_each(|(sum, weight)| *sum += value * *weight);
+                    }
+                }
+            }
+            sums.iter_mut().zip(&self.bias).for_each(|(sum, bias)| *sum += *bias);
         }
     }
 

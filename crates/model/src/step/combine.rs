@@ -33,6 +33,13 @@ pub enum Rule {
         /// Factor of the weight where a member chose another class.
         against: f64,
     },
+    /// Two members with one column per pair of classes (0, 1), (0, 2), ..., (1, 2), ... each: how sure the classifier of
+    /// the pair is of its second class, and its choice, 0 or 1. For each class its votes and, well below one vote, the
+    /// sum of how sure its classifiers are (`sklearn.utils.multiclass._ovr_decision_function`).
+    Pairs {
+        /// Number of classes.
+        classes: usize,
+    },
     /// Each member has one column: the smallest number up to which lies half of the weight.
     WeightedMedian(Vec<f64>),
 }
@@ -46,6 +53,11 @@ impl Combine {
         }
         match &self.rule {
             Rule::Sum | Rule::Mean => {}
+            Rule::Pairs { classes } => {
+                let pairs = classes.saturating_mul(classes.saturating_sub(1)) / 2;
+                expect_count("members", 2, self.members)?;
+                expect_count("columns", pairs.saturating_mul(2), columns.len())?;
+            }
             Rule::Weighted(weights) => expect_count("weights", self.members, weights.len())?,
             Rule::Votes { weights, .. } | Rule::WeightedMedian(weights) => {
                 expect_count("weights", self.members, weights.len())?;
@@ -58,7 +70,7 @@ impl Combine {
     fn width(&self, columns: usize) -> usize {
         match &self.rule {
             Rule::Sum | Rule::Mean | Rule::Weighted(_) => columns / self.members,
-            Rule::Votes { classes, .. } => *classes,
+            Rule::Votes { classes, .. } | Rule::Pairs { classes } => *classes,
             Rule::WeightedMedian(_) => 1,
         }
     }
@@ -109,6 +121,7 @@ impl CombinePlan {
                         }
                     }
                 }
+                Rule::Pairs { classes } => votes_of_pairs(row, *classes, order, out),
                 Rule::WeightedMedian(weights) => out.push(weighted_median(row, weights, order)),
             }
         }
@@ -122,6 +135,25 @@ impl CombinePlan {
             let weight = weight(member);
             out[start..].iter_mut().zip(columns).for_each(|(sum, x)| *sum += weight * x);
         }
+    }
+}
+
+/// Appends the votes of each class, and well below one vote the sum of how sure the classifiers of its pairs are.
+/// `sums` is a buffer.
+fn votes_of_pairs(row: &[f64], classes: usize, sums: &mut Vec<f64>, out: &mut Vec<f64>) {
+    let start = out.len();
+    out.resize(start + classes, 0.0);
+    sums.clear();
+    sums.resize(classes, 0.0);
+    let (sure, choices) = row.split_at(row.len() / 2);
+    let pairs = (0..classes).flat_map(|first| (first + 1..classes).map(move |second| (first, second)));
+    for ((first, second), (sure, choice)) in pairs.zip(sure.iter().zip(choices)) {
+        sums[first] -= sure;
+        sums[second] += sure;
+        out[start + if *choice == 1.0 { second } else { first }] += 1.0;
+    }
+    for (votes, sum) in out[start..].iter_mut().zip(sums) {
+        *votes += *sum / (3.0 * (sum.abs() + 1.0));
     }
 }
 
@@ -172,6 +204,8 @@ mod tests {
         assert_eq!(median([1.0, 1.0, 1.0]), [3.0]);
         assert_eq!(median([1.0, 3.0, 1.0]), [1.0]);
         assert_eq!(median([9.0, 3.0, 1.0]), [5.0]);
+        let pairs = combined(Rule::Pairs { classes: 3 }, 2, &[1.0, -1.0, 3.0, 1.0, 0.0, 1.0]);
+        assert_eq!(pairs, [1.0, 1.0 - 2.0 / 9.0, 1.0 + 2.0 / 9.0]);
     }
 
     #[test]
@@ -186,5 +220,6 @@ mod tests {
         assert_eq!(refusal(Rule::Weighted(vec![1.0]), 2, 4), "it: expected 2 weights, got 1");
         let median = Rule::WeightedMedian(vec![1.0; 2]);
         assert_eq!(refusal(median, 2, 4), "it: expected 2 columns, got 4");
+        assert_eq!(refusal(Rule::Pairs { classes: 3 }, 2, 4), "it: expected 6 columns, got 4");
     }
 }

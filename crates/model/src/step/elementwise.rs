@@ -50,6 +50,8 @@ pub enum Function {
     Not,
     /// The number where it is a whole one, else -1; what is missing stays missing.
     Whole,
+    /// `1 + ln(x)`, and 0 for 0: the sublinear scaling of term frequencies.
+    LogFrequency,
 }
 
 impl Function {
@@ -63,6 +65,11 @@ impl Function {
         for x in numbers {
             *x = self.of(*x);
         }
+    }
+
+    /// Whether 0 stays 0.
+    pub(crate) fn keeps_zero(self) -> bool {
+        self.of(0.0) == 0.0
     }
 
     fn of(self, x: f64) -> f64 {
@@ -103,6 +110,8 @@ impl Function {
             Self::Not => f64::from(u8::from(x == 0.0)),
             Self::Whole if x.is_nan() || x.fract() == 0.0 => x,
             Self::Whole => -1.0,
+            Self::LogFrequency if x == 0.0 => 0.0,
+            Self::LogFrequency => x.ln() + 1.0,
         }
     }
 }

@@ -22,10 +22,12 @@ mod predict;
 mod product;
 mod project;
 mod reduce;
+mod refine;
 mod rowwise;
 mod scale;
 mod spline;
 mod statistics;
+mod terms;
 mod zip;
 
 pub use codes::Codes;
@@ -41,10 +43,12 @@ pub use parallel::Branch;
 pub use predict::{Answer, Predict};
 pub use product::Products;
 pub use reduce::{Reduce, Reduction};
+pub use refine::Refinement;
 pub use rowwise::Rowwise;
 pub use scale::{Arithmetic, Scale};
 pub use spline::{Extrapolation, Spline, Splines};
 pub use statistics::{Part, Positions, Statistic, Table, TargetStatistics};
+pub use terms::{Accents, Analysis, PatternError, TermIndex, Terms, TokenPattern, Units};
 pub use zip::{Operands, Pairing, Zip};
 
 pub(crate) use codes::CodesPlan;
@@ -58,8 +62,10 @@ pub(crate) use lookup::{apply_choice, apply_table};
 pub(crate) use multiply_add::MultiplyAddPlan;
 pub(crate) use parallel::{BranchPlan, apply as apply_parallel};
 pub(crate) use predict::PredictPlan;
+pub(crate) use refine::{RefinementPlan, apply as apply_refinements};
 pub(crate) use spline::SplinesPlan;
 pub(crate) use statistics::StatisticsPlan;
+pub(crate) use terms::{TermsPlan, TextBuffers};
 
 use crate::error::{ModelError, expect_index};
 use crate::estimator::Linear;
@@ -82,6 +88,8 @@ pub enum Step {
     Products(Products),
     /// Columns expanded into splines.
     Splines(Splines),
+    /// Counts of the terms of a text.
+    Terms(Terms),
     /// Changes nothing and refuses numbers that are not accepted.
     Require(Accepts),
     /// Replaces missing values by constants, optionally drops columns and appends missing indicators.
@@ -104,6 +112,8 @@ pub enum Step {
     Rowwise(Rowwise),
     /// One piecewise linear function per column.
     Interpolate(Vec<PiecewiseLinear>),
+    /// Columns filled in by estimators over the others, one after another.
+    Refine(Vec<Refinement>),
     /// Keeps some columns, in this order.
     Select(Vec<usize>),
     /// Weighted sums of the columns in place of them: projections onto discriminants.
@@ -149,6 +159,7 @@ impl Step {
             Self::Curves(_) => "function of each column",
             Self::Products(_) => "products",
             Self::Splines(_) => "splines",
+            Self::Terms(_) => "terms",
             Self::Require(_) => "require",
             Self::Impute(_) => "impute",
             Self::OneHot(_) => "one-hot",
@@ -160,6 +171,7 @@ impl Step {
             Self::Combine(_) => "combine",
             Self::Rowwise(_) => "rows",
             Self::Interpolate(_) => "interpolate",
+            Self::Refine(_) => "refine",
             Self::Select(_) => "select",
             Self::Project(_) => "project",
             Self::MultiplyAdd(_) => "multiply and add",
@@ -182,6 +194,7 @@ impl Step {
             Self::Curves(curves) => curves.infer(columns, facts),
             Self::Products(products) => products.infer(columns, facts),
             Self::Splines(splines) => splines.infer(columns, facts),
+            Self::Terms(terms) => terms.infer(columns, facts),
             Self::Require(accepts) => facts.numbers(columns, *accepts),
             Self::Impute(impute) => impute.infer(columns, facts),
             Self::OneHot(one_hot) => one_hot.infer(columns, facts),
@@ -193,6 +206,7 @@ impl Step {
             Self::Combine(combine) => combine.infer(columns, facts),
             Self::Rowwise(function) => function.infer(columns, facts),
             Self::Interpolate(functions) => interpolate::infer(functions, columns, facts),
+            Self::Refine(refinements) => refine::infer(refinements, columns, facts),
             Self::Select(positions) => select(positions, columns),
             Self::Project(linear) => project::infer(linear, columns, facts),
             Self::MultiplyAdd(linear) => multiply_add::infer(linear, columns, facts),
@@ -214,6 +228,7 @@ impl Step {
             Self::Curves(curves) => curves.compile(layout),
             Self::Products(products) => products.compile(layout),
             Self::Splines(splines) => splines.compile(layout),
+            Self::Terms(terms) => terms.compile(layout),
             Self::Require(accepts) => (vec![layout.guard(*accepts)], layout.clone()),
             Self::Impute(impute) => impute.compile(layout),
             Self::OneHot(one_hot) => one_hot.compile(layout),
@@ -228,6 +243,7 @@ impl Step {
                 (vec![Op::Gather(positions), Op::Rowwise(*function)], after)
             }
             Self::Interpolate(functions) => interpolate::compile(functions, layout),
+            Self::Refine(refinements) => refine::compile(refinements, layout),
             Self::Select(positions) => {
                 let (gather, layout) = layout.gather(positions);
                 (vec![Op::Gather(gather)], layout)
@@ -270,6 +286,7 @@ pub(crate) fn infer_all(
                 Err(ModelError::mismatch(format_args!("at most {most} columns"), columns.len()))
             })
             .map_err(|error| error.within(format_args!("step {} ({})", number + 1, step.name())))?;
+        facts.wide(columns.len());
     }
     Ok(columns)
 }

@@ -82,6 +82,42 @@ pub(super) fn compile(branches: &[Branch], layout: &Layout) -> (Vec<Op>, Layout)
     (vec![Op::Parallel(plans)], Layout { columns })
 }
 
+impl BranchPlan {
+    /// Whether its output may be sparse although its input is not.
+    fn makes_sparse(&self) -> bool {
+        self.ops.iter().any(|op| {
+            let inside = matches!(op, Op::Parallel(branches) if branches.iter().any(Self::makes_sparse));
+            inside || matches!(op, Op::Terms(_))
+        })
+    }
+
+    /// Its numbers, not yet weighted.
+    fn apply<'a>(
+        &self,
+        block: &'a Block<'_>,
+        rows: &Rows<'_>,
+        scratch: &mut Scratch,
+    ) -> Result<Block<'a>, Refusal> {
+        let gather = self.gather.as_deref();
+        let seen = match (block.sparse_rows(), gather) {
+            (Some(sparse), _) => match block.gather_sparse(gather, &mut scratch.pool) {
+                Some(seen) => seen,
+                None => {
+                    let mut numbers = scratch.pool.take();
+                    sparse.densify(block.width, &mut numbers);
+                    let whole = Block::owned(block.width, numbers);
+                    let seen = whole.gather(gather.unwrap_or_default(), rows, &mut scratch.pool);
+                    whole.release(&mut scratch.pool);
+                    seen
+                }
+            },
+            (None, Some(positions)) => block.gather(positions, rows, &mut scratch.pool),
+            (None, None) => Block::borrowed(block.width, block.numbers()),
+        };
+        run(&self.ops, seen, rows, scratch)
+    }
+}
+
 /// Runs every branch and lays their numbers side by side.
 pub(crate) fn apply(
     branches: &[BranchPlan],
@@ -90,15 +126,14 @@ pub(crate) fn apply(
     scratch: &mut Scratch,
 ) -> Result<Block<'static>, Refusal> {
     let width = branches.iter().map(|branch| branch.width).sum();
+    if block.sparse_rows().is_some() || branches.iter().any(BranchPlan::makes_sparse) {
+        return apply_sparse(branches, width, block, rows, scratch);
+    }
     let mut output = scratch.pool.take();
     output.resize(rows.count * width, 0.0);
     let mut offset = 0;
     for branch in branches {
-        let seen = match &branch.gather {
-            Some(positions) => block.gather(positions, rows, &mut scratch.pool),
-            None => Block::borrowed(block.width, block.numbers()),
-        };
-        let after = run(&branch.ops, seen, rows, scratch)?;
+        let after = branch.apply(block, rows, scratch)?;
         let weight = branch.weight.unwrap_or(1.0);
         for row in 0..rows.count {
             let target = &mut output[row * width + offset..][..branch.width];
@@ -110,4 +145,43 @@ pub(crate) fn apply(
         offset += branch.width;
     }
     Ok(Block::owned(width, output))
+}
+
+/// The same where some branches see or make sparse rows: each branch in turn appends to the rows of those before it.
+fn apply_sparse(
+    branches: &[BranchPlan],
+    width: usize,
+    block: &Block<'_>,
+    rows: &Rows<'_>,
+    scratch: &mut Scratch,
+) -> Result<Block<'static>, Refusal> {
+    let mut whole = scratch.pool.take_sparse();
+    (0..rows.count).for_each(|_| whole.end_row());
+    let mut offset = 0;
+    for branch in branches {
+        let after = branch.apply(block, rows, scratch)?;
+        let weight = branch.weight.unwrap_or(1.0);
+        let mut wider = scratch.pool.take_sparse();
+        for row in 0..rows.count {
+            let (columns, values) = whole.row(row);
+            columns.iter().zip(values).for_each(|(column, value)| wider.push(*column, *value));
+            match after.sparse_rows() {
+                Some(sparse) => {
+                    let (columns, values) = sparse.row(row);
+                    let cells = columns.iter().zip(values);
+                    cells.for_each(|(column, value)| wider.push(offset + *column, value * weight));
+                }
+                None => {
+                    let cells = (offset..).zip(after.row(row));
+                    let cells = cells.filter(|(_, value)| value.to_bits() != 0);
+                    cells.for_each(|(column, value)| wider.push(column, value * weight));
+                }
+            }
+            wider.end_row();
+        }
+        after.release(&mut scratch.pool);
+        Block::sparse(width, std::mem::replace(&mut whole, wider)).release(&mut scratch.pool);
+        offset += branch.width as u32;
+    }
+    Ok(Block::sparse(width, whole))
 }

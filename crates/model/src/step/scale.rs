@@ -4,6 +4,7 @@ use super::Accepts;
 use crate::error::ModelError;
 use crate::infer::{Column, Facts, one_each};
 use crate::plan::{Layout, Op};
+use crate::sparse::SparseRows;
 
 const ACCEPTS: Accepts = Accepts { missing: true, infinite: false };
 
@@ -73,6 +74,26 @@ impl Scale {
 }
 
 impl Arithmetic {
+    /// Whether 0 stays 0 in every column.
+    pub(crate) fn keeps_zero(&self) -> bool {
+        match self {
+            Self::Multiply(c) => c.iter().all(|c| c.is_finite()),
+            Self::Divide(c) => c.iter().all(|c| *c != 0.0 && !c.is_nan()),
+            Self::Clip { low, high } => *low <= 0.0 && *high >= 0.0,
+            Self::Subtract(_) | Self::Add(_) => false,
+        }
+    }
+
+    /// Applies an operation that [keeps zeros](Self::keeps_zero), in place.
+    pub(crate) fn apply_sparse(&self, rows: &mut SparseRows) {
+        match self {
+            Self::Multiply(c) => rows.cells_mut().for_each(|(column, x)| *x *= c[column]),
+            Self::Divide(c) => rows.cells_mut().for_each(|(column, x)| *x /= c[column]),
+            Self::Clip { .. } => rows.each_row(|row| self.apply(row, row.len())),
+            Self::Subtract(_) | Self::Add(_) => {}
+        }
+    }
+
     /// Applies the operation to rows of `width` numbers, in place.
     pub(crate) fn apply(&self, numbers: &mut [f64], width: usize) {
         match self {

@@ -11,10 +11,11 @@ use foretell_model::head::{
     Probability, Regression,
 };
 use foretell_model::step::{
-    Accepts, Answer, Arithmetic, Branch, Categories, Codes, Combine, Curve, Curves, Dataflow, Extrapolation,
-    Function, Impute, Norm, Normalize, OneHot, Operands, Ordinal, Pairing, Part, PiecewiseLinear, Positions,
-    Predict, Products, Quantile, Reduce, Reduction, Rowwise, Rule, Scale, Spline, Splines, Statistic, Step,
-    Table, TargetStatistics, Unknown, Zip,
+    Accents, Accepts, Analysis, Answer, Arithmetic, Branch, Categories, Codes, Combine, Curve, Curves,
+    Dataflow, Extrapolation, Function, Impute, Norm, Normalize, OneHot, Operands, Ordinal, Pairing, Part,
+    PiecewiseLinear, Positions, Predict, Products, Quantile, Reduce, Reduction, Refinement, Rowwise, Rule,
+    Scale, Spline, Splines, Statistic, Step, Table, TargetStatistics, TermIndex, Terms, TokenPattern, Units,
+    Unknown, Zip,
 };
 use foretell_model::{Estimator, Fitted, Head, Model, ModelParts, Pipeline, Provenance, Task};
 
@@ -206,6 +207,25 @@ fn mixed() -> Vec<Step> {
     ])]
 }
 
+/// Columns filled in from each other.
+fn refined(numbers: &mut Numbers) -> Vec<Step> {
+    let impute = |fill, indicators: &[usize]| {
+        let indicators = indicators.to_vec();
+        Step::Impute(Impute { marker: Cell::Missing, fill, indicators, refuse_missing: Vec::new() })
+    };
+    let branch = |step| Branch { columns: (0..4).collect(), steps: vec![step], weight: None };
+    let filled = branch(impute(vec![Some(Cell::Number(0.5)); 4], &[]));
+    let masks = branch(impute(vec![None; 4], &[0, 1, 2, 3]));
+    let refinement = |column: usize| {
+        let fitted = Fitted { estimator: linear(2, 1, numbers), head: regression(1, Link::Identity) };
+        let steps = vec![Step::Predict(Box::new(Predict { fitted, answer: Answer::Value }))];
+        let inputs = vec![(column + 1) % 4, (column + 2) % 4];
+        Refinement { column, mask: 4 + column, inputs, steps, low: -1.0, high: 1.5 }
+    };
+    let refinements = [0, 1, 3, 0, 1, 3].map(refinement).into();
+    vec![Step::Parallel(vec![filled, masks]), Step::Refine(refinements), Step::Select(vec![0, 1, 2, 3])]
+}
+
 /// A model and its name for messages.
 type Named = (&'static str, Model);
 
@@ -213,6 +233,8 @@ type Named = (&'static str, Model);
 pub(crate) fn zoo() -> Vec<Named> {
     let numbers = &mut Numbers(7);
     let mut zoo = transformers(numbers);
+    zoo.push(("refined columns", model(4, refined(numbers), None)));
+    zoo.extend(of_texts(numbers));
     zoo.extend(linear_models(numbers));
     zoo.extend(networks(numbers));
     zoo.extend(ensembles(numbers));
@@ -725,17 +747,87 @@ fn graphs(numbers: &mut Numbers) -> Vec<Named> {
     ]
 }
 
+/// Texts as sparse columns, and what is done to them.
+fn of_texts(numbers: &mut Numbers) -> Vec<Named> {
+    let counts = |units, index, binary| {
+        let analysis =
+            Analysis { lowercase: true, accents: Accents::Unicode, units, shortest: 1, longest: 2 };
+        Step::Terms(Terms { analysis, index, binary })
+    };
+    let words = |pattern| {
+        let pattern = TokenPattern::parse(pattern).unwrap();
+        Units::Words { pattern, stop_words: vec!["purple".into()] }
+    };
+    let vocabulary =
+        || TermIndex::Vocabulary(["red", "green", "fox", "red red", "red fox"].map(str::to_owned).into());
+    let hashed = |columns| TermIndex::Hashed { columns, signed: true };
+    let word = || counts(words(r"(?u)\b\w\w+\b"), vocabulary(), false);
+    let weigh = |numbers: &mut Numbers| {
+        let operations = vec![Arithmetic::Multiply(numbers.floats(5)), Arithmetic::Divide(vec![2.0; 5])];
+        vec![
+            Step::Elementwise(vec![Function::LogFrequency]),
+            Step::Scale(Scale { operations, ..Scale::default() }),
+            Step::Normalize(Normalize { norm: Norm::L2, smallest: 0.0 }),
+        ]
+    };
+    let fitted = |estimator, outputs| Some(Fitted { estimator, head: regression(outputs, Link::Identity) });
+    let branch = |columns: Vec<usize>, steps| Branch { columns, steps, weight: Some(0.5) };
+    let mut models = Vec::new();
+    for outputs in [1, 3, 6, 20] {
+        let steps = [vec![word()], weigh(numbers)].concat();
+        models.push(("weighed words", model(1, steps, fitted(linear(5, outputs, numbers), outputs))));
+    }
+    let patterned = counts(words(r"[a-z]+(?:-[a-z]+)?|\w"), vocabulary(), true);
+    models.push(("words of a pattern", model(1, vec![patterned], None)));
+    let characters = counts(Units::Characters, hashed(16), false);
+    let within = counts(Units::CharactersInWords, hashed(64), false);
+    let kept = vec![characters.clone(), Step::Select(vec![0, 3, 9])];
+    models.push(("hashed characters", model(1, kept, fitted(linear(3, 2, numbers), 2))));
+    let many = counts(Units::Characters, hashed(1 << 13), false);
+    models.push(("many columns", model(1, vec![many], fitted(linear(1 << 13, 1, numbers), 1))));
+    let side_by_side = Step::Parallel(vec![
+        branch(vec![0], vec![word()]),
+        branch(vec![1, 2], Vec::new()),
+        branch(
+            vec![0],
+            vec![
+                within,
+                Step::Project(Linear {
+                    features: 64,
+                    coefficients: numbers.floats(128),
+                    intercept: vec![0.5; 2],
+                }),
+            ],
+        ),
+    ]);
+    models.push(("texts and numbers", model(3, vec![side_by_side.clone()], None)));
+    let trees = Estimator::Trees(forest(9, 3, 2, 1, false, numbers));
+    models.push(("trees over texts", model(3, vec![side_by_side], fitted(trees, 1))));
+    let members = [(0..5).collect(), vec![1, 3], vec![4, 0]].map(|columns: Vec<usize>| {
+        let fitted = fitted(linear(columns.len(), 1, numbers), 1).unwrap();
+        branch(columns, vec![Step::Predict(Box::new(Predict { fitted, answer: Answer::Value }))])
+    });
+    let mean = Step::Combine(Combine { members: 3, rule: Rule::Mean });
+    let steps = vec![word(), Step::Parallel(members.into()), mean];
+    models.push(("members over texts", model(1, steps, fitted(Estimator::Columns, 1))));
+    models
+}
+
 /// Rows that a model takes, with missing values where it accepts them.
 pub(crate) fn frame(model: &Model, rows: usize, seed: u64) -> Frame {
     let mut numbers = Numbers(seed);
     let schema = model.schema();
     let mut frame = Frame::new(schema);
     let texts = schema.features().iter().filter(|feature| feature.kind == Kind::Text);
-    for (text, nullable) in texts.map(|feature| feature.nullable).enumerate() {
+    for (text, feature) in texts.enumerate() {
+        let values = if feature.document {
+            [Some("Red fox, red!"), Some("green red-fox RED green"), Some(""), Some("purple")]
+        } else {
+            [Some("red"), Some("green"), Some("purple"), None]
+        };
+        let kinds = 3 + u64::from(feature.document || feature.nullable);
         for _ in 0..rows {
-            let kinds = 3 + u64::from(nullable);
-            let value = [Some("red"), Some("green"), Some("purple"), None][(numbers.next() % kinds) as usize];
-            frame.text_mut(text).push(value);
+            frame.text_mut(text).push(values[(numbers.next() % kinds) as usize]);
         }
     }
     frame.set_rows(rows);
