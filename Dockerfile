@@ -6,13 +6,18 @@ COPY . .
 RUN target="$(rustc --print host-tuple)" \
     && RUSTFLAGS="-C target-feature=+crt-static" \
        cargo build --locked --profile dist --package foretell-cli --target "$target" \
-    && cp "target/$target/dist/foretell" /foretell
+    && cp "target/$target/dist/foretell" /foretell \
+    && mkdir /data
 
 FROM scratch
 COPY --from=build /foretell /foretell
+# The registry and the keys: mount a volume here to keep them.
+COPY --from=build --chown=65532:65532 /data /data
+VOLUME /data
 USER 65532:65532
 # Inside a container the loopback address could not be reached from outside.
-ENV FORETELL_SERVER__HOST=0.0.0.0
+# Callers then need a key: `foretell keys create`, or FORETELL_SERVER__AUTH=none.
+ENV FORETELL_SERVER__HOST=0.0.0.0 FORETELL_DATA=/data
 EXPOSE 8080
 ENTRYPOINT ["/foretell"]
 CMD ["serve"]

@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
-use std::sync::{LazyLock, mpsc};
+use std::sync::{Arc, LazyLock, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 /// Far longer than anything takes, so that a slow machine does not fail a test.
@@ -40,6 +40,7 @@ fn build() -> PathBuf {
 pub struct Service {
     process: Child,
     address: String,
+    log: Arc<Mutex<String>>,
 }
 
 impl Service {
@@ -58,11 +59,12 @@ impl Service {
             .spawn()
             .expect("foretell starts");
         let stderr = process.stderr.take().expect("stderr is piped");
-        let address = address(stderr).unwrap_or_else(|log| {
+        let log = Arc::default();
+        let address = address(stderr, Arc::clone(&log)).unwrap_or_else(|log| {
             process.kill().ok();
             panic!("foretell did not say where it listens:\n{log}")
         });
-        let service = Self { process, address };
+        let service = Self { process, address, log };
         service.await_ready();
         service
     }
@@ -70,6 +72,14 @@ impl Service {
     /// The service's root, such as `http://127.0.0.1:43210`, without a slash at the end.
     pub fn url(&self) -> &str {
         &self.address
+    }
+
+    /// What it has written to its log so far.
+    ///
+    /// # Panics
+    /// If the thread that reads the log did.
+    pub fn log(&self) -> String {
+        self.log.lock().expect("the log is read").clone()
     }
 
     /// `GET`s a path.
@@ -159,19 +169,19 @@ impl Drop for Service {
 
 /// Reads the log until it names an address; the log goes on being read, so that the service never waits for us.
 /// `Err` has the log without an address.
-fn address(stderr: ChildStderr) -> Result<String, String> {
+fn address(stderr: ChildStderr, log: Arc<Mutex<String>>) -> Result<String, String> {
     let (found, address) = mpsc::channel();
     std::thread::spawn(move || {
-        let mut log = String::new();
         for line in BufReader::new(stderr).lines().map_while(Result::ok) {
             if let Some((_, url)) = line.split_once("http://") {
                 let end = url.find(|c: char| !c.is_ascii_alphanumeric() && !":.[]-".contains(c));
                 found.send(Ok(format!("http://{}", &url[..end.unwrap_or(url.len())]))).ok();
             }
+            let mut log = log.lock().expect("nobody panics with the log");
             log.push_str(&line);
             log.push('\n');
         }
-        found.send(Err(log)).ok();
+        found.send(Err(log.lock().expect("nobody panics with the log").clone())).ok();
     });
     address.recv_timeout(PATIENCE).unwrap_or_else(|_| Err("nothing".to_owned()))
 }
@@ -182,13 +192,13 @@ pub struct Request {
     method: String,
     path: String,
     headers: Vec<(String, String)>,
-    body: String,
+    body: Vec<u8>,
 }
 
 impl Request {
     /// A request without headers and body.
     pub fn new(method: &str, path: &str) -> Self {
-        Self { method: method.to_owned(), path: path.to_owned(), headers: Vec::new(), body: String::new() }
+        Self { method: method.to_owned(), path: path.to_owned(), headers: Vec::new(), body: Vec::new() }
     }
 
     /// The same request with one more header.
@@ -198,8 +208,13 @@ impl Request {
     }
 
     /// The same request with this body.
-    pub fn body(mut self, body: &str) -> Self {
-        body.clone_into(&mut self.body);
+    pub fn body(self, body: &str) -> Self {
+        self.bytes(body.into())
+    }
+
+    /// The same request with this body, which need not be a text.
+    pub fn bytes(mut self, body: Vec<u8>) -> Self {
+        self.body = body;
         self
     }
 }

@@ -61,7 +61,10 @@ pub(crate) fn load(arguments: &ServeArguments) -> Result<Config, Failure> {
         let paths = config.model.iter_mut().filter_map(|model| model.path.as_mut());
         let paths = paths.chain(config.dataset.iter_mut().map(|dataset| &mut dataset.path));
         let paths = paths.chain(&mut config.store.data).chain(&mut config.store.database_password_file);
-        paths.for_each(|path| *path = folder.join(&*path));
+        let files = config.server.tls.iter_mut().flat_map(|tls| {
+            [Some(&mut tls.cert), Some(&mut tls.key), tls.client_ca.as_mut()].into_iter().flatten()
+        });
+        paths.chain(files).for_each(|path| *path = folder.join(&*path));
     }
     config.store = arguments.store.over(&config.store);
     Ok(config)

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use foretell_engine::{LiveModel, LoadError, Naming, OpenError, OpenLimits, open};
+use foretell_server::config::LimitsConfig;
 
 use crate::args::{LimitArguments, ModelArguments};
 use crate::failure::{Failure, io_text};
@@ -29,11 +30,8 @@ pub(crate) fn load_for(
 
 /// The limits that were asked for, the defaults otherwise.
 pub(crate) fn limits(asked: &LimitArguments) -> OpenLimits {
-    let mut limits = OpenLimits::default();
-    limits.max_file_bytes = asked.max_file_bytes.unwrap_or(limits.max_file_bytes);
-    limits.loader.max_inflated_bytes = asked.max_inflated_bytes.unwrap_or(limits.loader.max_inflated_bytes);
-    limits.loader.max_model_bytes = asked.max_model_bytes.unwrap_or(limits.loader.max_model_bytes);
-    limits
+    let LimitArguments { max_file_bytes, max_inflated_bytes, max_model_bytes } = *asked;
+    LimitsConfig { max_file_bytes, max_inflated_bytes, max_model_bytes }.open_limits()
 }
 
 /// Why a model file was not opened, in the words of the command line.

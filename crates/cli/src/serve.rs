@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::io::{self, IsTerminal};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -11,12 +12,12 @@ use foretell_engine::Naming;
 use foretell_engine::control::{Control, ControlRuntime};
 use foretell_engine::fleet::{FileSource, Fleet, FleetError, PRODUCTION, Source, Which};
 use foretell_server::Parts;
-use foretell_server::config::{Config, LimitsConfig, ModelConfig, StoreConfig};
+use foretell_server::config::{Config, ModelConfig, StoreConfig};
 use foretell_server::log::Log;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
-use crate::args::{LimitArguments, ServeArguments};
+use crate::args::ServeArguments;
 use crate::failure::{Failure, io_text};
 use crate::{config, model, store};
 
@@ -36,11 +37,10 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<(), Failure> {
             .then(|| "stop what listens there, or choose another port with `--port`".to_owned());
         Failure::new(error.to_string()).detail(io_text(&error.source)).hint(hint)
     })?;
-    let LimitsConfig { max_file_bytes, max_inflated_bytes, max_model_bytes } = config.limits;
-    let limits = model::limits(&LimitArguments { max_file_bytes, max_inflated_bytes, max_model_bytes });
+    let limits = config.limits.open_limits();
     let runtime = ControlRuntime::start()
         .map_err(|error| Failure::new("cannot start the control thread").because(&error))?;
-    let control = if needs_store(&config, &sources) {
+    let control = if needs_store(&config, &sources, listeners.address().ip()) {
         Some(Control::new(runtime.handle().clone(), store::options(&config.store)?))
     } else {
         None
@@ -61,9 +61,10 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<(), Failure> {
 
 /// Whether anything that is asked for needs the registry, keys or the record of predictions. Without, nothing of the
 /// kind is made or opened.
-fn needs_store(config: &Config, sources: &[Source]) -> bool {
+fn needs_store(config: &Config, sources: &[Source], address: IpAddr) -> bool {
     let registered = |source: &Source| !matches!(source, Source::File(_));
-    sources.iter().any(registered) || config.store != StoreConfig::default()
+    let keys = config.server.needs_keys(address);
+    keys || sources.iter().any(registered) || config.store != StoreConfig::default()
 }
 
 /// A model of the command line: `PATH`, or `NAME=PATH`. What is no file may be `name@alias` of the registry.

@@ -2,12 +2,18 @@
 //!
 //! A key that is not listed here is an error, so that a slip of the pen stops the start.
 
-mod units;
+mod security;
+pub(crate) mod units;
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use foretell_engine::OpenLimits;
 use serde::Deserialize;
+
+use crate::auth::is_local;
+pub use security::{Auth, ClientAuth, Network, Rate, RateLimitConfig, TlsConfig};
 
 /// A whole `foretell.toml`.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -39,6 +45,14 @@ pub struct ServerConfig {
     pub port: u16,
     /// Default `development`.
     pub mode: Mode,
+    /// Who needs an API key to ask for predictions. Default `auto`.
+    pub auth: Auth,
+    /// HTTPS in the place of HTTP.
+    pub tls: Option<TlsConfig>,
+    /// How often a caller may ask.
+    pub rate_limit: RateLimitConfig,
+    /// The proxies whose `X-Forwarded-For` is believed: addresses and networks. Default: none.
+    pub trusted_proxies: Vec<Network>,
     /// Whether the documentation page is served. Default: in development only.
     pub docs: Option<bool>,
     /// Which other origins a browser lets call the service: `"off"`, `"any"` or a list. Default `"off"`.
@@ -49,12 +63,18 @@ pub struct ServerConfig {
     pub max_connections: usize,
     /// Requests under way at once; more are answered 503. Default 1024.
     pub max_requests: usize,
+    /// Time that a request may wait for its thread; one that has waited longer is answered 503 before its body is read.
+    /// Default 3 ms.
+    #[serde(with = "units")]
+    pub max_wait: Duration,
     /// Bytes of a request's head. Default 16 KiB.
     pub max_head_bytes: usize,
     /// Bytes of a request's body, also after it is inflated. Default 16 MiB.
     pub max_body_bytes: usize,
     /// Bytes of all bodies together that are being read; more requests are answered 503. Default 512 MiB.
     pub max_buffered_bytes: usize,
+    /// Bytes of a model file that an administrator sends. Default 256 MiB.
+    pub max_upload_bytes: usize,
     /// Rows of a request. Default 100000.
     pub max_rows: usize,
     /// Time in which a request is answered once it has been read, or else gets 504. Default 30 s.
@@ -79,14 +99,20 @@ impl Default for ServerConfig {
             host: "127.0.0.1".into(),
             port: 8080,
             mode: Mode::default(),
+            auth: Auth::default(),
+            tls: None,
+            rate_limit: RateLimitConfig::default(),
+            trusted_proxies: Vec::new(),
             docs: None,
             cors: Cors::default(),
             workers: 0,
             max_connections: 10_000,
             max_requests: 1024,
+            max_wait: Duration::from_millis(3),
             max_head_bytes: 16 << 10,
             max_body_bytes: 16 << 20,
             max_buffered_bytes: 512 << 20,
+            max_upload_bytes: 256 << 20,
             max_rows: 100_000,
             deadline: Duration::from_secs(30),
             body_timeout: Duration::from_secs(15),
@@ -103,6 +129,15 @@ impl ServerConfig {
         self.docs.unwrap_or(self.mode == Mode::Development)
     }
 
+    /// Whether predictions need an API key when the service listens at this address.
+    pub fn needs_keys(&self, address: IpAddr) -> bool {
+        match self.auth {
+            Auth::Auto => self.mode == Mode::Production || !is_local(address),
+            Auth::Keys => true,
+            Auth::None => false,
+        }
+    }
+
     /// The number of I/O threads.
     pub fn worker_count(&self) -> usize {
         match self.workers {
@@ -116,10 +151,10 @@ impl ServerConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
-    /// Documentation is on and versions are shown.
+    /// Documentation is on, versions are shown, and this machine needs no API key.
     #[default]
     Development,
-    /// Documentation is off unless asked for, and `/health` hides versions.
+    /// Documentation is off unless asked for, `/health` hides versions, and everyone needs an API key.
     Production,
 }
 
@@ -234,6 +269,18 @@ pub struct LimitsConfig {
     pub max_inflated_bytes: Option<usize>,
     /// Bytes of the model that is made of a file.
     pub max_model_bytes: Option<usize>,
+}
+
+impl LimitsConfig {
+    /// The limits that were asked for, the defaults otherwise.
+    pub fn open_limits(&self) -> OpenLimits {
+        let mut limits = OpenLimits::default();
+        limits.max_file_bytes = self.max_file_bytes.unwrap_or(limits.max_file_bytes);
+        limits.loader.max_inflated_bytes =
+            self.max_inflated_bytes.unwrap_or(limits.loader.max_inflated_bytes);
+        limits.loader.max_model_bytes = self.max_model_bytes.unwrap_or(limits.loader.max_model_bytes);
+        limits
+    }
 }
 
 /// `[store]`: where the registry, the keys and the record of predictions are.

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
+use std::net::IpAddr;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -13,13 +14,16 @@ use std::time::{Duration, Instant, SystemTime};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
+use crate::auth::KeyShelf;
 use crate::metrics::Recorder;
 use crate::predict::{Desk, Shelf};
 use crate::service;
 use crate::state::{State, UnderWay};
+use crate::turn::Turn;
 
 /// How often idle connections are looked at: the resolution of their timeout.
 const TICK: Duration = Duration::from_millis(250);
@@ -36,10 +40,14 @@ pub(crate) struct Worker {
     pub(crate) desk: RefCell<Desk>,
     /// What the thread counts its requests with.
     pub(crate) recorder: Recorder,
+    /// How long requests wait for this thread.
+    pub(crate) turn: Turn,
     /// Requests of this thread that are under way.
     pub(crate) requests: Arc<UnderWay>,
     /// What the thread knows of the models.
     pub(crate) shelf: RefCell<Shelf>,
+    /// What the thread knows of the keys.
+    pub(crate) keys: KeyShelf,
     /// The time as of the last tick.
     pub(crate) now: Cell<Instant>,
     /// The time of day as of the last tick.
@@ -61,8 +69,10 @@ impl Worker {
             state,
             desk: RefCell::default(),
             recorder: Recorder::default(),
+            turn: Turn::default(),
             requests,
             shelf: RefCell::default(),
+            keys: KeyShelf::default(),
             now: Cell::new(Instant::now()),
             date: Cell::new(SystemTime::now()),
             wake: Notify::new(),
@@ -133,8 +143,8 @@ impl Drop for Open {
     }
 }
 
-/// Serves a connection on this thread. One too many is closed at once.
-pub(crate) fn open(stream: TcpStream, worker: &Rc<Worker>) {
+/// Serves a connection with a peer on this thread. One too many is closed at once.
+pub(crate) fn open(stream: TcpStream, peer: IpAddr, worker: &Rc<Worker>) {
     let Some(open) = Open::new(worker) else {
         tracing::debug!("a connection was closed: there are as many as allowed");
         return;
@@ -143,7 +153,19 @@ pub(crate) fn open(stream: TcpStream, worker: &Rc<Worker>) {
     let _ = stream.set_nodelay(true);
     #[cfg(target_os = "linux")]
     let _ = socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(UNREAD));
-    tokio::task::spawn_local(drive(stream, open));
+    if worker.state.tls.is_some() {
+        tokio::task::spawn_local(drive_tls(stream, peer, open));
+    } else {
+        tokio::task::spawn_local(drive(stream, peer, open));
+    }
+}
+
+async fn drive_tls(stream: TcpStream, peer: IpAddr, open: Open) {
+    let state = Arc::clone(&open.0.state);
+    let Some(tls) = &state.tls else { return };
+    if let Some(stream) = tls.accept(stream).await {
+        drive(stream, peer, open).await;
+    }
 }
 
 /// What a connection is doing.
@@ -154,13 +176,13 @@ struct Activity {
     since: Cell<Instant>,
 }
 
-async fn drive(stream: TcpStream, open: Open) {
+async fn drive(stream: impl AsyncRead + AsyncWrite + Unpin, peer: IpAddr, open: Open) {
     let worker = &*open.0;
     let config = &worker.state.config.server;
     let activity = &Activity { requests: Cell::new(0), since: Cell::new(worker.now.get()) };
     let service = service_fn(|request| async move {
         activity.requests.update(|count| count + 1);
-        let response = service::serve(worker, request).await;
+        let response = service::serve(worker, peer, request).await;
         activity.requests.update(|count| count - 1);
         activity.since.set(worker.now.get());
         Ok::<_, Infallible>(response)

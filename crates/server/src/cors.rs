@@ -13,8 +13,9 @@ use crate::state::StartError;
 
 /// A day: browsers remember a preflight for less anyway.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("86400");
-const REQUEST_HEADERS: HeaderValue =
-    HeaderValue::from_static("content-type, content-encoding, accept, authorization, x-request-id");
+const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static(
+    "content-type, content-encoding, accept, authorization, x-api-key, x-request-id",
+);
 const EXPOSED: HeaderValue = HeaderValue::from_static("x-request-id, retry-after");
 
 /// Which origins may call, ready to be compared and sent.

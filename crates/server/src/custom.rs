@@ -21,8 +21,8 @@ use crate::reply::Reply;
 use crate::request::Call;
 
 /// The first parts of the paths that are the service's own.
-const RESERVED: [&str; 8] =
-    ["", "datasets", "docs", "favicon.ico", "health", "metrics", "models", "openapi.json"];
+const RESERVED: [&str; 9] =
+    ["", "admin", "datasets", "docs", "favicon.ico", "health", "metrics", "models", "openapi.json"];
 
 /// All configured endpoints.
 #[derive(Debug, Default)]

@@ -292,13 +292,16 @@ pub(crate) fn find<'s>(state: &'s State, name: &str) -> Result<&'s ServedDataset
 /// Answers a request to a dataset in the native form.
 ///
 /// # Errors
-/// No such row, a model that cannot answer, or an answer that takes too long.
+/// No such row, a model that cannot answer or that the caller's key is not for, or an answer that takes too long.
 pub(crate) async fn answer(
     call: &Call<'_>,
     dataset: &ServedDataset,
     answer: DatasetAnswer,
     number: &str,
 ) -> Result<Reply, Problem> {
+    if answer != DatasetAnswer::Line {
+        dataset.models.iter().try_for_each(|model| call.check_model(model))?;
+    }
     let limit = call.state().config.server.deadline;
     let catalog = Arc::clone(&call.state().catalog.snapshot());
     let answered = timeout(limit, dataset.answer(answer, &decode(number), &catalog)).await;

@@ -12,7 +12,7 @@ use crate::config::DatasetAnswer;
 use crate::custom::{CustomRoute, CustomRoutes, Source, Sources};
 use crate::datasets::ServedDataset;
 use crate::models;
-use crate::openapi::{self, Api, DatasetApi, DatasetRouteApi, ModelApi, Output, RouteApi};
+use crate::openapi::{self, Api, DatasetApi, DatasetRouteApi, ModelApi, Output, RouteApi, Security};
 use crate::pages::{Card, Landing};
 use crate::path::percent_encode;
 use crate::predict::{self, Outputs};
@@ -28,6 +28,8 @@ pub(crate) struct Service<'a> {
     pub(crate) custom: &'a CustomRoutes,
     /// The datasets.
     pub(crate) datasets: &'a [ServedDataset],
+    /// Who may ask, and how often.
+    pub(crate) security: Security,
 }
 
 /// The OpenAPI document of the catalog that it was last asked for.
@@ -90,6 +92,7 @@ impl Service<'_> {
             routes: routes.collect(),
             datasets: datasets.collect(),
             dataset_routes: dataset_routes.collect(),
+            security: self.security,
         }
         .document()
     }

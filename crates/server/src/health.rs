@@ -1,5 +1,6 @@
 //! `GET /health`, `/health/live` and `/health/ready`: whether the service lives, and whether it takes requests.
 
+use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use foretell_engine::fleet::{Failure, FleetHandle, FleetStatus};
@@ -11,13 +12,16 @@ use serde_json::{Value, json};
 use crate::config::Mode;
 use crate::reply::Reply;
 use crate::state::State;
+use crate::tls::Tls;
 
 /// The answer of `/health` and `/health/ready`: 200 when requests are taken, or else 503.
 pub(crate) fn answer(state: &State) -> Reply {
     let (ready, draining, mode) = (state.ready(), state.draining(), state.config.server.mode);
     let updates = state.fleet.as_ref().map(FleetHandle::status);
     let database = state.control.as_ref().map(|control| control.opened().is_some());
-    let health = Health { ready, draining, mode, catalog: &state.catalog.snapshot(), updates, database };
+    let certificate = state.tls.as_ref().map(Tls::problem);
+    let catalog = &state.catalog.snapshot();
+    let health = Health { ready, draining, mode, catalog, updates, database, certificate };
     let document = health.document();
     let mut reply =
         Reply::json(document.to_string()).with(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -29,7 +33,7 @@ pub(crate) fn answer(state: &State) -> Reply {
 }
 
 /// What a health answer is made from.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Health<'a> {
     /// Whether predictions can be asked for.
     pub ready: bool,
@@ -43,6 +47,8 @@ pub(crate) struct Health<'a> {
     pub updates: Option<&'a FleetStatus>,
     /// Whether the database has been reached since the start; `None` for a service without one.
     pub database: Option<bool>,
+    /// Where the service speaks TLS: why a changed certificate is not served, if that is so.
+    pub certificate: Option<Option<Arc<String>>>,
 }
 
 impl Health<'_> {
@@ -69,6 +75,14 @@ impl Health<'_> {
         }
         if let Some(failure) = self.updates.and_then(FleetStatus::registry_failure) {
             document["registry"] = self.failure(&failure);
+        }
+        if let Some(problem) = &self.certificate {
+            document["certificate"] = match (problem, self.mode) {
+                (None, _) => json!({"status": "current"}),
+                // The problem names files, which is nobody's business.
+                (Some(_), Mode::Production) => json!({"status": "outdated"}),
+                (Some(problem), Mode::Development) => json!({"status": "outdated", "error": **problem}),
+            };
         }
         if self.mode == Mode::Development {
             document["version"] = json!(env!("CARGO_PKG_VERSION"));

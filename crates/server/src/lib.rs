@@ -10,8 +10,12 @@
 //! * `predict`: the native prediction API.
 //! * `custom`, `datasets`: the endpoints and tables of the configuration.
 //! * `health`, `models`, `metrics`, `openapi`, `pages`: what the service says of itself; `describe` gathers it.
+//! * `admin`: the registry and the keys over HTTP.
+//! * `tls`, `rate`, `auth`, `turn`: who gets as far as to ask.
 //! * `serve`, `connection`: sockets, threads, timeouts, the end of the service.
 
+mod admin;
+mod auth;
 mod body;
 mod compress;
 pub mod config;
@@ -30,15 +34,19 @@ mod pages;
 mod path;
 mod predict;
 mod problem;
+mod rate;
 mod reply;
 mod request;
 mod router;
 mod serve;
 mod service;
 mod state;
+mod tls;
+mod turn;
 
 pub use config::Config;
 pub use custom::RouteError;
 pub use datasets::DatasetStartError;
 pub use path::PatternError;
 pub use serve::{BindError, Listeners, Parts, RunError, bind, run};
+pub use tls::TlsError;

@@ -5,14 +5,18 @@ use foretell_frame::{Cell, Feature, Labels};
 use serde_json::{Map, Value, json};
 
 use crate::predict::Outputs;
+use crate::request::Call;
 
-/// The models, each with the facts by which one is chosen.
-pub(crate) fn list(catalog: &Catalog) -> Value {
-    let models = catalog.models().iter().enumerate().map(|(position, model)| {
-        let mut facts = summary(model);
-        facts.insert("default".into(), json!(position == 0));
-        Value::Object(facts)
-    });
+/// The models that the caller may use, each with the facts by which one is chosen.
+pub(crate) fn list(call: &Call<'_>) -> Value {
+    let catalog = call.state().catalog.snapshot();
+    let models = catalog.models().iter().enumerate();
+    let models =
+        models.filter(|(_, model)| call.check_model(model.name()).is_ok()).map(|(position, model)| {
+            let mut facts = summary(model);
+            facts.insert("default".into(), json!(position == 0));
+            Value::Object(facts)
+        });
     json!({"models": models.collect::<Vec<_>>()})
 }
 

@@ -6,6 +6,8 @@ use std::time::Duration;
 use hyper::StatusCode;
 use serde::Serialize;
 
+use crate::auth::KeyFault;
+
 /// How many errors of one request are listed.
 pub(crate) const MAX_ERRORS: usize = 100;
 
@@ -123,10 +125,34 @@ pub(crate) enum Problem {
         /// What is wrong; never empty.
         faults: Vec<Fault>,
     },
+    /// A key is needed, and none came that is valid.
+    Unauthorized {
+        /// What is wrong with it.
+        fault: KeyFault,
+    },
+    /// The key is valid, and not for this.
+    Forbidden {
+        /// What it lacks.
+        detail: String,
+    },
+    /// What is asked for stands against something that is there.
+    Conflict {
+        /// What, and what to do first.
+        detail: String,
+    },
+    /// The caller asks more often than it may.
+    TooManyRequests {
+        /// Whose limit it is.
+        whose: &'static str,
+        /// When the next request may come.
+        wait: Duration,
+    },
     /// As many requests as allowed are under way.
     Overloaded,
     /// The models are not loaded yet, or the service is about to stop.
     NotReady,
+    /// The database does not answer.
+    NoDatabase,
     /// The answer was not ready in time.
     Deadline {
         /// The time allowed.
@@ -143,7 +169,7 @@ pub(crate) struct Kind {
     pub(crate) name: &'static str,
     pub(crate) title: &'static str,
     /// Seconds after which the same request may succeed.
-    pub(crate) retry_after: Option<&'static str>,
+    pub(crate) retry_after: Option<u64>,
 }
 
 impl Problem {
@@ -188,13 +214,30 @@ impl Problem {
             Self::Invalid { .. } => {
                 kind(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "The request is not what the model takes")
             }
+            Self::Unauthorized { .. } => {
+                kind(StatusCode::UNAUTHORIZED, "unauthorized", "A valid API key is needed")
+            }
+            Self::Forbidden { .. } => {
+                kind(StatusCode::FORBIDDEN, "forbidden", "The API key does not allow this")
+            }
+            Self::Conflict { .. } => {
+                kind(StatusCode::CONFLICT, "conflict", "The state of the registry forbids it")
+            }
+            Self::TooManyRequests { wait, .. } => Kind {
+                retry_after: Some(wait.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX)),
+                ..kind(StatusCode::TOO_MANY_REQUESTS, "too-many-requests", "Too many requests came")
+            },
             Self::Overloaded => Kind {
-                retry_after: Some("1"),
+                retry_after: Some(1),
                 ..kind(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "The service is overloaded")
             },
             Self::NotReady => Kind {
-                retry_after: Some("1"),
+                retry_after: Some(1),
                 ..kind(StatusCode::SERVICE_UNAVAILABLE, "not-ready", "The service is not ready")
+            },
+            Self::NoDatabase => Kind {
+                retry_after: Some(1),
+                ..kind(StatusCode::SERVICE_UNAVAILABLE, "no-database", "The database is not available")
             },
             Self::Deadline { .. } => {
                 kind(StatusCode::GATEWAY_TIMEOUT, "deadline", "The answer was not ready in time")
@@ -202,6 +245,19 @@ impl Problem {
             Self::Internal => {
                 kind(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The service failed on this request")
             }
+        }
+    }
+
+    /// What the caller is to show instead, as in the `WWW-Authenticate` header (RFC 6750, section 3).
+    pub(crate) fn challenge(&self) -> Option<&'static str> {
+        let missing = matches!(self, Self::Unauthorized { fault: KeyFault::Missing });
+        let unauthorized = matches!(self, Self::Unauthorized { .. });
+        let forbidden = matches!(self, Self::Forbidden { .. });
+        match (missing, unauthorized, forbidden) {
+            (true, ..) => Some("Bearer realm=\"foretell\""),
+            (_, true, _) => Some("Bearer realm=\"foretell\", error=\"invalid_token\""),
+            (.., true) => Some("Bearer realm=\"foretell\", error=\"insufficient_scope\""),
+            (false, false, false) => None,
         }
     }
 
@@ -226,6 +282,11 @@ impl Problem {
             | Self::TooManyRows { .. }
             | Self::WrongContentType { .. }
             | Self::WrongContentEncoding { .. }
+            | Self::Unauthorized { .. }
+            | Self::Forbidden { .. }
+            | Self::Conflict { .. }
+            | Self::NoDatabase
+            | Self::TooManyRequests { .. }
             | Self::Overloaded
             | Self::NotReady
             | Self::Deadline { .. }
@@ -238,7 +299,10 @@ impl Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::BadRequest { detail } | Self::NotThere { detail } => f.write_str(detail),
+            Self::BadRequest { detail }
+            | Self::NotThere { detail }
+            | Self::Forbidden { detail }
+            | Self::Conflict { detail } => f.write_str(detail),
             Self::NotJson { line, column, reason } => {
                 write!(f, "line {line}, column {column}: {reason}")
             }
@@ -269,10 +333,15 @@ impl fmt::Display for Problem {
             }
             Self::Invalid { faults } if faults.len() == 1 => f.write_str(&faults[0].msg),
             Self::Invalid { faults } => write!(f, "{} errors; the first: {}", faults.len(), faults[0].msg),
+            Self::Unauthorized { fault } => write!(f, "{fault}"),
+            Self::TooManyRequests { whose, wait } => {
+                write!(f, "{whose} has sent as many requests as it may; the next may come in {wait:.1?}")
+            }
             Self::Overloaded => f.write_str("too many requests are under way; try again later"),
             Self::NotReady => {
                 f.write_str("the models are not loaded, or the service is about to stop; try again later")
             }
+            Self::NoDatabase => f.write_str("the database does not answer; try again later"),
             Self::Deadline { limit } => {
                 write!(f, "the answer took longer than {limit:?}; send fewer rows a request")
             }
@@ -336,7 +405,7 @@ mod tests {
 
     #[test]
     fn overload_says_when_to_come_back() {
-        assert_eq!(Problem::Overloaded.kind().retry_after, Some("1"));
+        assert_eq!(Problem::Overloaded.kind().retry_after, Some(1));
         assert_eq!(Problem::NotReady.kind().status, StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(Problem::Internal.kind().retry_after, None);
     }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use hyper::StatusCode;
-use hyper::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER};
+use hyper::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 
 use crate::problem::Problem;
 use crate::request::RequestId;
@@ -47,8 +47,11 @@ impl Reply {
         if let Problem::WrongMethod { allow, .. } = problem {
             reply = reply.with(ALLOW, HeaderValue::from_static(allow));
         }
+        if let Some(challenge) = problem.challenge() {
+            reply = reply.with(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
         if let Some(seconds) = kind.retry_after {
-            reply = reply.with(RETRY_AFTER, HeaderValue::from_static(seconds));
+            reply = reply.with(RETRY_AFTER, HeaderValue::from(seconds));
         }
         reply
     }

@@ -1,18 +1,22 @@
 //! A request as handlers see it.
 
 use std::borrow::Cow;
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::{Instant, SystemTime};
 
-use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::http::request::Parts;
+use hyper::{HeaderMap, Method};
 use percent_encoding::percent_decode_str;
 use ulid::Ulid;
 
+use crate::auth::{Access, Caller};
 use crate::connection::Worker;
 use crate::predict::Served;
+use crate::problem::Problem;
+use crate::rate;
 use crate::state::State;
 
 /// The header that carries a request's id, both ways.
@@ -65,12 +69,16 @@ impl RequestId {
 pub(crate) struct Call<'a> {
     /// The thread's part of the service.
     pub(crate) worker: &'a Worker,
+    /// The other end of the connection.
+    pub(crate) peer: IpAddr,
     /// Method, path, headers.
     pub(crate) head: &'a Parts,
     /// Its id.
     pub(crate) id: &'a RequestId,
     /// When its head was there.
     pub(crate) started: Instant,
+    /// Whose key came with it, once that is checked.
+    pub(crate) caller: OnceCell<Caller>,
     /// What the log and the metrics say about the prediction, once a handler knows.
     pub(crate) about: Cell<Option<About>>,
     /// The path pattern of its endpoint, once that is known.
@@ -90,6 +98,49 @@ impl Call<'_> {
     /// What all threads share.
     pub(crate) fn state(&self) -> &State {
         &self.worker.state
+    }
+
+    /// Counts the request against the limit of its address.
+    ///
+    /// # Errors
+    /// [`Problem::TooManyRequests`].
+    pub(crate) fn limit_address(&self) -> Result<(), Problem> {
+        let Some(limit) = &self.state().address_limit else { return Ok(()) };
+        let proxies = &self.state().config.server.trusted_proxies;
+        limit.check(rate::caller(self.peer, &self.head.headers, proxies))
+    }
+
+    /// Refuses a request to predict that has waited too long for its thread.
+    ///
+    /// # Errors
+    /// [`Problem::Overloaded`].
+    pub(crate) fn check_wait(&self) -> Result<(), Problem> {
+        let late = self.worker.turn.is_late(self.started, self.state().config.server.max_wait);
+        if late && self.head.method == Method::POST { Err(Problem::Overloaded) } else { Ok(()) }
+    }
+
+    /// Lets the caller use an endpoint.
+    ///
+    /// # Errors
+    /// The caller has no key, or not one for this, or asks too often.
+    pub(crate) fn authorize(&self, access: Access) -> Result<(), Problem> {
+        if let Some(caller) = self.state().gate.admit(self, access)? {
+            self.caller.get_or_init(|| caller);
+        }
+        Ok(())
+    }
+
+    /// Checks that the caller may use a model.
+    ///
+    /// # Errors
+    /// [`Problem::Forbidden`].
+    pub(crate) fn check_model(&self, model: &str) -> Result<(), Problem> {
+        self.state().gate.check_model(self.caller.get(), model)
+    }
+
+    /// The id of the caller's key.
+    pub(crate) fn key_id(&self) -> Option<&str> {
+        self.caller.get().map(Caller::id)
     }
 
     /// The value of a parameter of the query, the last one if it is given more than once.

@@ -4,12 +4,15 @@
 //! [`Route::answer`] that calls a plain function of the request.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::Method;
 use serde_json::Value;
 
-use crate::config::DatasetAnswer;
+use crate::admin::{self, Admin};
+use crate::auth::{Access, Scope};
+use crate::config::{DatasetAnswer, ServerConfig};
 use crate::custom::{self, Source};
 use crate::pages::{self, Asset, asset};
 use crate::predict::{self, Target};
@@ -34,6 +37,8 @@ pub(crate) enum Route<'p> {
     Models,
     /// One model.
     Model(Cow<'p, str>),
+    /// What administrators do.
+    Admin(Admin<'p>),
     /// Status of the service and its models.
     Health,
     /// Whether the process lives.
@@ -59,6 +64,10 @@ pub(crate) enum Methods {
     Post,
     /// It may be sent a body.
     GetOrPost,
+    /// It is deleted.
+    Delete,
+    /// It is read or deleted.
+    GetOrDelete,
 }
 
 impl Methods {
@@ -68,14 +77,20 @@ impl Methods {
             Self::Get => "GET, HEAD, OPTIONS",
             Self::Post => "POST, OPTIONS",
             Self::GetOrPost => "GET, HEAD, POST, OPTIONS",
+            Self::Delete => "DELETE, OPTIONS",
+            Self::GetOrDelete => "GET, HEAD, DELETE, OPTIONS",
         }
     }
 
     fn contain(self, method: &Method) -> bool {
+        let (get, post) = (method == Method::GET || method == Method::HEAD, method == Method::POST);
+        let delete = method == Method::DELETE;
         match self {
-            Self::Get => method == Method::GET || method == Method::HEAD,
-            Self::Post => method == Method::POST,
-            Self::GetOrPost => method == Method::GET || method == Method::HEAD || method == Method::POST,
+            Self::Get => get,
+            Self::Post => post,
+            Self::GetOrPost => get || post,
+            Self::Delete => delete,
+            Self::GetOrDelete => get || delete,
         }
     }
 }
@@ -114,6 +129,9 @@ impl<'p> Route<'p> {
     }
 
     fn find_in_parts(path: &'p str) -> Option<Self> {
+        if let Some(path) = path.strip_prefix("/admin/") {
+            return Admin::find(path).map(Self::Admin);
+        }
         let mut parts = path.strip_prefix('/')?.split('/');
         let mut next = || parts.next();
         let route = match (next()?, next(), next(), next(), next()) {
@@ -146,6 +164,7 @@ impl<'p> Route<'p> {
                 Source::Dataset { .. } => Methods::GetOrPost,
             },
             Self::DatasetAnswer(..) => Methods::GetOrPost,
+            Self::Admin(admin) => admin.methods(),
             Self::Dataset(_)
             | Self::Models
             | Self::Model(_)
@@ -170,6 +189,7 @@ impl<'p> Route<'p> {
             Self::DatasetAnswer(_, DatasetAnswer::Line, _) => "/datasets/{name}/rows/{n}",
             Self::DatasetAnswer(_, DatasetAnswer::Prediction, _) => "/datasets/{name}/predictions/{n}",
             Self::DatasetAnswer(_, DatasetAnswer::Score, _) => "/datasets/{name}/score",
+            Self::Admin(admin) => admin.pattern(),
             Self::Models => "/models",
             Self::Model(_) => "/models/{name}",
             Self::Health => "/health",
@@ -180,6 +200,40 @@ impl<'p> Route<'p> {
             Self::Landing => "/",
             Self::Asset(_) => "/docs",
         }
+    }
+
+    /// Who may use it.
+    pub(crate) fn access(&self, state: &State) -> Access {
+        match self {
+            Self::Predict(_)
+            | Self::Custom(..)
+            | Self::Dataset(_)
+            | Self::DatasetAnswer(..)
+            | Self::Models
+            | Self::Model(_) => Access::Key(Scope::Predict),
+            Self::Admin(_) => Access::Key(Scope::Admin),
+            // Where the pages are off, what they show is not for everyone.
+            Self::OpenApi if !state.config.server.docs_enabled() => Access::AnyKey,
+            Self::Metrics => Access::AnyKey,
+            Self::OpenApi | Self::Health | Self::Live | Self::Ready | Self::Landing | Self::Asset(_) => {
+                Access::Everyone
+            }
+        }
+    }
+
+    /// Whether it is asked by what watches over the service, and so answered always and everyone.
+    pub(crate) fn is_probe(&self) -> bool {
+        matches!(self, Self::Health | Self::Live | Self::Ready)
+    }
+
+    /// Bytes of a body, and the time in which they must arrive.
+    pub(crate) fn body_bounds(&self, config: &ServerConfig) -> (usize, Duration) {
+        if let Self::Admin(admin) = self
+            && admin.takes_file()
+        {
+            return (config.max_upload_bytes, admin::UPLOAD_TIME);
+        }
+        (config.max_body_bytes, config.body_timeout)
     }
 
     /// Fails when the path does not take a method.
@@ -206,11 +260,12 @@ impl<'p> Route<'p> {
             Self::DatasetAnswer(name, answer, number) => {
                 Box::pin(datasets::answer(call, datasets::find(call.state(), name)?, *answer, number)).await
             }
-            Self::Models => Ok(json(&models::list(&call.state().catalog.snapshot()))),
+            Self::Models => Ok(json(&models::list(call))),
             Self::Model(name) => {
                 let model = predict::find(call, &Target::Name(Cow::Borrowed(name)))?;
                 Ok(json(&models::detail(&model.live, &call.state().catalog.snapshot())))
             }
+            Self::Admin(admin) => Box::pin(admin::answer(call, admin, body)).await,
             Self::Health | Self::Ready => Ok(health::answer(call.state())),
             Self::Live => Ok(json(&serde_json::json!({"status": "alive"}))),
             Self::Metrics => Ok(Reply::ok(metrics::CONTENT_TYPE, call.state().metrics())),

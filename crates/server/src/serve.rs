@@ -15,11 +15,14 @@ use foretell_engine::fleet::FleetHandle;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
+use crate::auth;
 use crate::config::{Config, ServerConfig};
 use crate::connection::{self, Worker};
 use crate::state::{Phase, StartError, State};
+use crate::turn;
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 1024;
@@ -137,8 +140,10 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 pub fn run(parts: Parts, listeners: Listeners, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
     allow_connections(parts.config.server.max_connections);
     let (phase, phases) = watch::channel(Phase::Serving);
-    let state = Arc::new(State::new(parts, phases.clone())?);
-    tracing::info!("listening on http://{}", listeners.address);
+    let state = Arc::new(State::new(parts, listeners.address, phases.clone())?);
+    let following = follow(&state);
+    let scheme = if state.tls.is_some() { "https" } else { "http" };
+    tracing::info!("listening on {scheme}://{}", listeners.address);
     let runtime = Builder::new_current_thread().enable_all().build().map_err(thread_error)?;
     let mut workers = Vec::new();
     for (number, socket) in listeners.sockets.into_iter().enumerate() {
@@ -150,13 +155,25 @@ pub fn run(parts: Parts, listeners: Listeners, shutdown: impl Future<Output = ()
         workers.push(worker);
     }
     runtime.block_on(async {
-        shutdown.await;
+        match &state.tls {
+            Some(tls) => tokio::select! { () = shutdown => {}, () = tls.watch() => {} },
+            None => shutdown.await,
+        }
         phase.send_replace(Phase::Draining);
     });
+    if let Some(following) = following {
+        following.abort();
+    }
     for worker in workers {
         worker.join().map_err(|_| RunError::Panicked)??;
     }
     Ok(())
+}
+
+/// Reads the API keys, and goes on reading them when they change.
+fn follow(state: &Arc<State>) -> Option<JoinHandle<()>> {
+    let control = state.control.clone()?;
+    Some(control.handle().spawn(auth::follow(Arc::clone(state), control.clone())))
 }
 
 /// Raises the number of files that the process may have open, as far as the system lets it.
@@ -185,6 +202,7 @@ fn work(state: &Arc<State>, socket: TcpListener, mut phases: watch::Receiver<Pha
         let listener = tokio::net::TcpListener::from_std(socket).map_err(thread_error)?;
         let worker = Rc::new(Worker::new(Arc::clone(state)));
         tokio::task::spawn_local(connection::tick(Rc::clone(&worker)));
+        tokio::task::spawn_local(turn::turns(Rc::clone(&worker)));
         tokio::select! {
             // The sender lives until all workers have ended.
             _ = phases.wait_for(|phase| *phase == Phase::Draining) => {}
@@ -211,7 +229,7 @@ fn work(state: &Arc<State>, socket: TcpListener, mut phases: watch::Receiver<Pha
 async fn accept(listener: &tokio::net::TcpListener, worker: &Rc<Worker>) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => connection::open(stream, worker),
+            Ok((stream, peer)) => connection::open(stream, peer.ip(), worker),
             Err(error) if is_about_the_connection(&error) => {}
             Err(error) => {
                 tracing::error!(%error, "cannot accept connections");

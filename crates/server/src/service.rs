@@ -1,8 +1,9 @@
 //! What happens to every request, whatever its path.
 
 use std::any::Any;
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::future::{Future, poll_fn};
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::task::Poll;
@@ -26,13 +27,25 @@ use crate::request::{About, Call, RequestId, X_REQUEST_ID};
 use crate::router::Route;
 use crate::state::Admitted;
 
-/// Answers one request. Never fails: whatever goes wrong is an answer too.
-pub(crate) async fn serve(worker: &Worker, request: Request<Incoming>) -> Response<Full<Bytes>> {
+/// Answers one request of a peer. Never fails: whatever goes wrong is an answer too.
+pub(crate) async fn serve(
+    worker: &Worker,
+    peer: IpAddr,
+    request: Request<Incoming>,
+) -> Response<Full<Bytes>> {
     let started = Instant::now();
     let (head, body) = request.into_parts();
     let id = RequestId::of(&head.headers, worker.date(started));
-    let call =
-        Call { worker, head: &head, id: &id, started, about: Cell::new(None), pattern: Cell::new(None) };
+    let call = Call {
+        worker,
+        peer,
+        head: &head,
+        id: &id,
+        started,
+        caller: OnceCell::new(),
+        about: Cell::new(None),
+        pattern: Cell::new(None),
+    };
     let reply = match catch(pin!(answer(&call, body))).await {
         Ok(Ok(reply)) => reply,
         Ok(Err(problem)) => {
@@ -70,13 +83,8 @@ async fn answer(call: &Call<'_>, body: Incoming) -> Result<Reply, Problem> {
         return route.answer(call, Bytes::new()).await;
     }
     let config = &state.config.server;
-    let bounds = Bounds {
-        bytes: config.max_body_bytes,
-        time: config.body_timeout,
-        start: call.started,
-        clock: &call.worker.now,
-        budget: &state.bodies,
-    };
+    let (bytes, time) = route.body_bounds(config);
+    let bounds = Bounds { bytes, time, start: call.started, clock: &call.worker.now, budget: &state.bodies };
     let (body, _memory) = body::read(&head.headers, body, bounds).await?;
     route.answer(call, body).await
 }
@@ -84,10 +92,18 @@ async fn answer(call: &Call<'_>, body: Incoming) -> Result<Reply, Problem> {
 /// What can be said of a request by its head: its route, and whether it is taken now.
 fn accept<'a>(call: &Call<'a>) -> Result<(Route<'a>, Option<Admitted<'a>>), Problem> {
     let (state, method) = (&*call.worker.state, &call.head.method);
-    let route = Route::find(state, call.head.uri.path())?;
+    let route = Route::find(state, call.head.uri.path());
+    if !route.as_ref().is_ok_and(Route::is_probe) {
+        call.limit_address()?;
+    }
+    let route = route?;
     call.pattern.set(Some(route.pattern(state)));
     if *method != Method::OPTIONS {
         route.check(state, method)?;
+        if !matches!(route, Route::Admin(_)) {
+            call.check_wait()?;
+        }
+        call.authorize(route.access(state))?;
     }
     let admitted = (*method == Method::POST).then(|| state.admit(&call.worker.requests)).transpose()?;
     Ok((route, admitted))
@@ -175,6 +191,7 @@ fn note(call: &Call<'_>, about: Option<&About>, reply: &Reply) {
         model,
         version,
         rows,
+        key = call.key_id().unwrap_or_default(),
         latency_us = u64::try_from(call.started.elapsed().as_micros()).unwrap_or(u64::MAX),
         "request"
     );

@@ -1,5 +1,6 @@
 //! What all threads of a service share.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -9,17 +10,21 @@ use foretell_engine::fleet::{FleetHandle, FleetStatus};
 use foretell_engine::{Catalog, LiveCatalog, Pool, PoolOptions};
 use tokio::sync::watch;
 
+use crate::auth::{Access, Gate, Scope};
 use crate::body::Budget;
-use crate::config::Config;
+use crate::config::{Config, RateLimitConfig};
 use crate::cors::CorsPolicy;
 use crate::custom::{CustomRoutes, RouteError, Sources};
 use crate::datasets::{DatasetStartError, ServedDataset};
 use crate::describe::{OpenApi, Service};
 use crate::metrics::{Gauges, Metrics, ModelInfo, Updates};
 use crate::models;
+use crate::openapi::Security;
 use crate::predict::Shadows;
 use crate::problem::Problem;
+use crate::rate::AddressLimit;
 use crate::serve::Parts;
+use crate::tls::{Tls, TlsError};
 
 /// Where a service is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +44,9 @@ pub enum StartError {
         /// The origin.
         origin: String,
     },
+    /// There is no certificate to serve with.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// A `[[route]]` cannot be served.
     #[error(transparent)]
     Route(#[from] RouteError),
@@ -58,6 +66,12 @@ pub(crate) struct State {
     /// Where large batches are computed.
     pub(crate) pool: Pool,
     pub(crate) cors: CorsPolicy,
+    /// Who may do what.
+    pub(crate) gate: Gate,
+    /// `[server.tls]`
+    pub(crate) tls: Option<Tls>,
+    /// `[server.rate_limit]`, of addresses.
+    pub(crate) address_limit: Option<AddressLimit>,
     /// `[[dataset]]`, in order.
     pub(crate) datasets: Vec<ServedDataset>,
     /// `[[route]]`
@@ -93,14 +107,19 @@ impl Drop for Admitted<'_> {
 }
 
 impl State {
-    /// Checks a configuration against the models.
+    /// Checks a configuration of a service at an address against the models.
     ///
     /// # Errors
     /// The configuration asks for what is not there.
-    pub(crate) fn new(parts: Parts, phases: watch::Receiver<Phase>) -> Result<Self, StartError> {
+    pub(crate) fn new(
+        parts: Parts,
+        address: SocketAddr,
+        phases: watch::Receiver<Phase>,
+    ) -> Result<Self, StartError> {
         let Parts { config, catalog, fleet, control } = parts;
         let threads = config.server.worker_count().max(1);
         let cors = CorsPolicy::new(&config.server.cors)?;
+        let tls = config.server.tls.as_ref().map(Tls::new).transpose()?;
         let models = catalog.snapshot();
         let datasets = config.dataset.iter().map(|dataset| ServedDataset::load(dataset, &models));
         let datasets: Vec<_> = datasets.collect::<Result<_, _>>()?;
@@ -108,6 +127,9 @@ impl State {
         drop(models);
         Ok(Self {
             bodies: Budget::new(config.server.max_buffered_bytes),
+            gate: Gate::new(&config.server, address.ip()),
+            tls,
+            address_limit: AddressLimit::new(&config.server.rate_limit),
             config,
             catalog,
             fleet,
@@ -126,9 +148,9 @@ impl State {
         })
     }
 
-    /// Whether predictions can be asked for: the models are loaded, and the service is not about to stop.
+    /// Whether predictions can be asked for: the models are loaded, also the keys where they are needed, and the service is not about to stop.
     pub(crate) fn ready(&self) -> bool {
-        !self.draining() && self.catalog.snapshot().default_model().is_some()
+        !self.draining() && self.gate.ready() && self.catalog.snapshot().default_model().is_some()
     }
 
     /// Whether the service is about to stop.
@@ -144,7 +166,13 @@ impl State {
 
     /// The service as it describes itself, with these models.
     pub(crate) fn described<'a>(&'a self, catalog: &'a Arc<Catalog>) -> Service<'a> {
-        Service { catalog, custom: &self.custom, datasets: &self.datasets }
+        let security = Security {
+            predictions: self.gate.needs_key(Access::Key(Scope::Predict)),
+            metrics: self.gate.needs_key(Access::AnyKey),
+            admin: self.control.is_some(),
+            limited: self.config.server.rate_limit != RateLimitConfig::default(),
+        };
+        Service { catalog, custom: &self.custom, datasets: &self.datasets, security }
     }
 
     /// The metrics as text.
@@ -163,6 +191,7 @@ impl State {
             models: models.collect(),
             shadows: self.shadows.agreements(),
             updates: self.fleet.as_ref().map(|fleet| updates(fleet.status())),
+            tls: self.tls.as_ref().map(Tls::counts),
         })
     }
 

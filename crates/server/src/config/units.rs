@@ -1,4 +1,4 @@
-//! Durations as people write them: `"250ms"`, `"30s"`, `"5m"`, `"1h"`, or a number of seconds.
+//! Durations as people write them: `"250ms"`, `"30s"`, `"5m"`, `"1h"`, `"90d"`, or a number of seconds.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ enum Text {
     WithUnit(String),
 }
 
-pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let text = Text::deserialize(deserializer)?;
     let duration = match &text {
         Text::Seconds(seconds) => Duration::try_from_secs_f64(*seconds).ok(),
@@ -34,6 +34,7 @@ fn parse(text: &str) -> Option<Duration> {
         "s" | "" => 1.0,
         "m" | "min" => 60.0,
         "h" => 3600.0,
+        "d" => 86_400.0,
         _ => return None,
     };
     Duration::try_from_secs_f64(number.trim().parse::<f64>().ok()? * seconds).ok()

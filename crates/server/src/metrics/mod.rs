@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use crate::predict::Agreement;
 use crate::problem::Problem;
+use crate::tls::TlsCounts;
 pub(crate) use recorder::{Answered, Recorder};
 pub(crate) use render::CONTENT_TYPE;
 
@@ -25,7 +26,8 @@ const BOUNDS: [f64; 17] = [
     5.0, 10.0,
 ];
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
-const REASONS: [Rejection; 3] = [Rejection::Overloaded, Rejection::Deadline, Rejection::NotReady];
+const REASONS: [Rejection; 4] =
+    [Rejection::Overloaded, Rejection::Deadline, Rejection::NotReady, Rejection::RateLimited];
 /// More shards than cores buy nothing, and a scrape adds them all up.
 const MOST_SHARDS: usize = 16;
 
@@ -38,6 +40,8 @@ enum Rejection {
     Deadline,
     /// The service was about to stop, or not ready yet.
     NotReady,
+    /// Its caller asks more often than it may.
+    RateLimited,
 }
 
 impl Rejection {
@@ -46,6 +50,7 @@ impl Rejection {
             (matches!(problem, Problem::Overloaded), Self::Overloaded),
             (matches!(problem, Problem::Deadline { .. }), Self::Deadline),
             (matches!(problem, Problem::NotReady), Self::NotReady),
+            (matches!(problem, Problem::TooManyRequests { .. }), Self::RateLimited),
         ];
         reasons.into_iter().find_map(|(is, reason)| is.then_some(reason))
     }
@@ -55,6 +60,7 @@ impl Rejection {
             Self::Overloaded => "overloaded",
             Self::Deadline => "deadline",
             Self::NotReady => "not_ready",
+            Self::RateLimited => "rate_limited",
         }
     }
 }
@@ -168,6 +174,8 @@ pub(crate) struct Gauges {
     pub shadows: (Vec<Agreement>, u64),
     /// How updates of the models went; `None` where there are none.
     pub updates: Option<Updates>,
+    /// What became of certificates and handshakes, where the service speaks TLS.
+    pub tls: Option<TlsCounts>,
 }
 
 /// How updates of the models went.

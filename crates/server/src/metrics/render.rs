@@ -1,7 +1,8 @@
 //! The text format of Prometheus, version 0.0.4: <https://prometheus.io/docs/instrumenting/exposition_formats/>.
 
 use super::{
-    Agreement, BOUNDS, CLASSES, Gauges, Labels, Metrics, ModelInfo, REASONS, Totals, Updates, process,
+    Agreement, BOUNDS, CLASSES, Gauges, Labels, Metrics, ModelInfo, REASONS, TlsCounts, Totals, Updates,
+    process,
 };
 use std::fmt::Write as _;
 use std::sync::atomic::Ordering::Relaxed;
@@ -24,6 +25,9 @@ impl Metrics {
         render_shadows(&mut text, &gauges.shadows);
         if let Some(updates) = &gauges.updates {
             render_updates(&mut text, updates);
+        }
+        if let Some(tls) = &gauges.tls {
+            render_tls(&mut text, tls);
         }
         text.0
     }
@@ -145,6 +149,19 @@ fn render_updates(text: &mut Text, updates: &Updates) {
     text.sample("foretell_registry_reachable", &none, u8::from(updates.reachable));
 }
 
+fn render_tls(text: &mut Text, tls: &TlsCounts) {
+    let none = Pairs::default();
+    let outdated = "foretell_tls_certificate_outdated";
+    text.family(outdated, "gauge", "1 when the certificate files have changed and cannot be served.");
+    text.sample(outdated, &none, u8::from(tls.outdated));
+    let reloads = "foretell_tls_reloads_total";
+    text.family(reloads, "counter", "Changed certificates that were taken into service.");
+    text.sample(reloads, &none, tls.reloads);
+    let failed = "foretell_tls_failed_handshakes_total";
+    text.family(failed, "counter", "Handshakes that failed, took too long or were too many.");
+    text.sample(failed, &none, tls.failed_handshakes);
+}
+
 fn histogram(text: &mut Text, name: &str, labels: &Pairs, totals: &Totals) {
     let mut count = 0;
     for (bucket, bound) in totals.buckets.iter().zip(BOUNDS) {
@@ -235,6 +252,7 @@ mod tests {
             models: Vec::new(),
             shadows: (Vec::new(), 0),
             updates: None,
+            tls: None,
         });
         let labels = r#"route="/models/{name}/predict",model="a \"b\"\\\n""#;
         for line in [

@@ -2,6 +2,7 @@
 //!
 //! Every path is written out with the model's name in it, because each model takes and answers something else.
 
+mod admin;
 mod bounds;
 mod input;
 mod output;
@@ -31,6 +32,21 @@ pub(crate) struct Api<'a> {
     pub datasets: Vec<DatasetApi<'a>>,
     /// The configured endpoints of datasets.
     pub dataset_routes: Vec<DatasetRouteApi<'a>>,
+    /// Who may ask, and how often.
+    pub security: Security,
+}
+
+/// Who may ask, and how often.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Security {
+    /// Whether predictions need a key.
+    pub predictions: bool,
+    /// Whether the metrics do.
+    pub metrics: bool,
+    /// Whether callers may ask only so often.
+    pub limited: bool,
+    /// Whether there is a registry to administer.
+    pub admin: bool,
 }
 
 /// One model.
@@ -129,10 +145,18 @@ impl Api<'_> {
                 {"name": "predict", "description": "Send rows, get predictions."},
                 {"name": "datasets", "description": "Tables served beside the models."},
                 {"name": "models", "description": "What is served, what it takes and what it gives."},
+                {"name": "admin", "description": "The registry and the keys."},
                 {"name": "service", "description": "Health and metrics."}
             ],
             "paths": paths,
-            "components": {"schemas": components.schemas, "responses": paths::problems()}
+            "components": {
+                "schemas": components.schemas,
+                "responses": paths::problems(),
+                "securitySchemes": {
+                    "bearer": {"type": "http", "scheme": "bearer", "description": "An API key."},
+                    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API key."}
+                }
+            }
         })
     }
 }
@@ -249,6 +273,7 @@ mod tests {
                 answer: DatasetAnswer::Line,
                 expression: None,
             }],
+            security: Security { predictions: true, ..Security::default() },
         };
         api.document()
     }
@@ -298,6 +323,17 @@ mod tests {
         let ids: BTreeSet<_> =
             operations.iter().map(|operation| operation["operationId"].as_str().unwrap()).collect();
         assert_eq!(ids.len(), operations.len());
+    }
+
+    #[test]
+    fn what_needs_a_key_says_so() {
+        let document = document(&["iris"]);
+        let operation = &document["paths"]["/predict"]["post"];
+        assert_eq!(operation["security"], json!([{"bearer": []}, {"key": []}]));
+        assert!(operation["responses"]["401"].is_object());
+        for open in ["/health", "/metrics", "/openapi.json"] {
+            assert!(document["paths"][open]["get"]["security"].is_null(), "{open}");
+        }
     }
 
     #[test]

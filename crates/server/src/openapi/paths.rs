@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::{Api, DatasetApi, DatasetRouteApi, Described, ModelApi, RouteApi, output};
+use super::{Api, DatasetApi, DatasetRouteApi, Described, ModelApi, RouteApi, Security, admin, output};
+use crate::auth::KeyFault;
 use crate::config::DatasetAnswer;
 use crate::path::percent_encode;
 use crate::predict::EXAMPLE_ID;
@@ -24,7 +25,20 @@ pub(super) fn problems() -> Value {
     let not_json = Problem::NotJson { line: 1, column: 14, reason: "expected value".into() };
     let examples = [
         ("The body is not JSON, or the request is malformed.", not_json),
+        ("There is no API key, or not a valid one.", Problem::Unauthorized { fault: KeyFault::Missing }),
+        (
+            "The API key is not for this.",
+            Problem::Forbidden { detail: "the API key does not have the scope `predict`".into() },
+        ),
+        (
+            "The caller asks more often than it may.",
+            Problem::TooManyRequests { whose: "this address", wait: Duration::from_secs(1) },
+        ),
         ("There is no such row.", Problem::NotThere { detail: number }),
+        (
+            "It stands against something that is there.",
+            Problem::Conflict { detail: "version 1 of `iris` has the alias `production`".into() },
+        ),
         ("The body did not arrive in time.", Problem::SlowBody { waited: limit }),
         ("The body is too large, or has too many rows.", Problem::TooManyRows { limit: 100_000 }),
         (
@@ -78,8 +92,37 @@ pub(super) fn paths(api: &Api<'_>, models: &[Described]) -> Value {
         dataset_paths(&mut paths, api, dataset);
     }
     service_paths(&mut paths);
+    if api.security.admin {
+        paths.extend(admin::paths());
+    }
+    secure(&mut paths, api.security);
     make_ids_unique(&mut paths);
     Value::Object(paths)
+}
+
+/// Adds to each operation the key that it needs, and what happens without.
+fn secure(paths: &mut Map<String, Value>, security: Security) {
+    for (path, operations) in paths {
+        let operations = operations.as_object_mut().into_iter().flat_map(Map::values_mut);
+        for operation in operations {
+            let keyed = match operation["tags"][0].as_str() {
+                Some("service") => security.metrics && path == "/metrics",
+                Some("admin") => true,
+                Some(_) | None => security.predictions,
+            };
+            if keyed {
+                operation["security"] = json!([{"bearer": []}, {"key": []}]);
+            }
+            let limited = security.limited && !path.starts_with("/health");
+            for status in ["401", "403", "429"] {
+                let may_happen = if status == "429" { limited } else { keyed };
+                if may_happen {
+                    operation["responses"][status] =
+                        json!({"$ref": format!("#/components/responses/{status}")});
+                }
+            }
+        }
+    }
 }
 
 fn model_paths(paths: &mut Map<String, Value>, model: &ModelApi<'_>, described: &Described) {

@@ -19,10 +19,11 @@ use bytes::Bytes;
 use foretell_engine::{Done, Job, LiveModel, Pool, PredictError, Sticky, Worker as Predicting};
 use foretell_frame::{Frame, Predictions, Schema};
 use hyper::HeaderMap;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use crate::auth::X_API_KEY;
 use crate::problem::Problem;
 use crate::reply::Reply;
 use crate::request::{About, Call};
@@ -198,7 +199,7 @@ async fn elsewhere(call: &Call<'_>, wanted: Wanted<'_>, body: Bytes) -> Result<B
         let answer =
             Answer { model: &model, envelope: &envelope, outputs: &outputs, one, request_id: id.as_str() };
         let answer = answer.encode(&predictions, &mut Vec::new());
-        Ok((answer, predictions, frame.rows()))
+        Ok::<_, Problem>((answer, predictions, frame.rows()))
     });
     let (answer, predictions, rows) = match timeout(left, working).await {
         Ok(Ok(done)) => done?,
@@ -212,7 +213,7 @@ async fn elsewhere(call: &Call<'_>, wanted: Wanted<'_>, body: Bytes) -> Result<B
 }
 
 /// The time in which a request is to be answered, and what is left of it.
-fn time_left(call: &Call<'_>) -> Result<(Duration, Duration), Problem> {
+pub(crate) fn time_left(call: &Call<'_>) -> Result<(Duration, Duration), Problem> {
     let limit = call.state().config.server.deadline;
     let left = limit.checked_sub(call.started.elapsed()).ok_or(Problem::Deadline { limit })?;
     Ok((limit, left))
@@ -241,7 +242,7 @@ async fn compute(call: &Call<'_>, job: Job, decoded: &Decoded) -> Result<Predict
 /// The model that a path names.
 ///
 /// # Errors
-/// There is no such model.
+/// There is no such model, or the caller's key is not for it.
 pub(crate) fn find(call: &Call<'_>, target: &Target<'_>) -> Result<Rc<Served>, Problem> {
     let catalog = call.state().catalog.snapshot();
     let mut shelf = call.worker.shelf.borrow_mut();
@@ -249,15 +250,16 @@ pub(crate) fn find(call: &Call<'_>, target: &Target<'_>) -> Result<Rc<Served>, P
     let named = |name: &str| models.iter().find(|model| model.live.name() == name);
     let found = match target {
         Target::Default => models.first().ok_or(Problem::NotReady)?,
-        Target::Name(name) => named(name).ok_or_else(|| no_such_model(name, models))?,
+        Target::Name(name) => named(name).ok_or_else(|| no_such_model(call, name, models))?,
         Target::Version(name, version) => {
             let same = |model: &&Rc<Served>| model.live.name() == name && model.live.version() == version;
             models.iter().find(same).ok_or_else(|| match named(name) {
                 Some(_) => Problem::NoSuchVersion { name: shown(name), version: shown(version) },
-                None => no_such_model(name, models),
+                None => no_such_model(call, name, models),
             })?
         }
     };
+    call.check_model(found.live.name())?;
     call.about.set(Some(About { model: Rc::clone(found), rows: 0 }));
     Ok(Rc::clone(found))
 }
@@ -277,13 +279,13 @@ pub(crate) async fn choose(call: &Call<'_>, target: &Target<'_>) -> Result<Rc<Se
         return Ok(found);
     };
     let headers = &call.head.headers;
-    let value = match &canary.sticky {
+    let text_of = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let text = match &canary.sticky {
         Sticky::Request => None,
         // Also where something in front of the service checks keys.
-        Sticky::Key => headers.get(AUTHORIZATION).or_else(|| headers.get("x-api-key")),
-        Sticky::Header(name) => headers.get(name.as_str()),
+        Sticky::Key => call.key_id().or_else(|| text_of(&AUTHORIZATION)).or_else(|| text_of(&X_API_KEY)),
+        Sticky::Header(name) => headers.get(name.as_str()).and_then(|value| value.to_str().ok()),
     };
-    let text = value.and_then(|value| value.to_str().ok());
     // A caller that cannot be told from others is drawn anew each time.
     if !canary.answers(text.unwrap_or_else(|| call.id.as_str())) {
         return Ok(found);
@@ -308,8 +310,9 @@ async fn load(call: &Call<'_>, target: &Target<'_>) -> Result<bool, Problem> {
     timeout(left, fleet.pin(name, version)).await.map_err(|_| Problem::Deadline { limit })
 }
 
-fn no_such_model(name: &str, models: &[Rc<Served>]) -> Problem {
-    let mut known: Vec<_> = models.iter().map(|model| model.live.name().to_owned()).collect();
+fn no_such_model(call: &Call<'_>, name: &str, models: &[Rc<Served>]) -> Problem {
+    let names = models.iter().map(|model| model.live.name()).filter(|name| call.check_model(name).is_ok());
+    let mut known: Vec<_> = names.map(str::to_owned).collect();
     known.dedup();
     Problem::NoSuchModel { name: shown(name), known }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use foretell_engine::control::Control;
 use foretell_engine::{Catalog, LiveCatalog, LiveModel, Naming, OpenLimits, open};
 use foretell_server::{Config, Parts, RunError, bind, run};
 use serde_json::Value;
@@ -44,13 +45,18 @@ impl Service {
 
     /// Serves a catalog that the caller may replace.
     pub(crate) fn of(config: &str, catalog: Arc<LiveCatalog>) -> Self {
+        Self::with(config, catalog, None)
+    }
+
+    /// Serves a catalog beside a store.
+    pub(crate) fn with(config: &str, catalog: Arc<LiveCatalog>, control: Option<Control>) -> Self {
         let mut config: Config = toml::from_str(config).expect("a configuration");
         config.server.port = 0;
         let listeners = bind(&config.server).expect("there is a free port");
         let address = listeners.address();
         let (stop, stopped) = oneshot::channel();
         let shutdown = async move { drop(stopped.await) };
-        let parts = Parts { config, catalog, fleet: None, control: None };
+        let parts = Parts { config, catalog, fleet: None, control };
         let thread = thread::spawn(move || run(parts, listeners, shutdown));
         Self { address, stop: Some(stop), thread: Some(thread) }
     }

@@ -169,3 +169,30 @@ fn heads_are_bounded() {
     assert_eq!(client.call(&head, BODY).status, 431);
     assert_eq!(service.predict(BODY).status, 200);
 }
+
+#[test]
+fn an_address_may_ask_so_often() {
+    let config = "[server]\nrate_limit = { per_address = '3/h' }\ntrusted_proxies = ['127.0.0.1']";
+    let service = Service::start(config, vec![example("iris")]);
+    let ask = |headers: &str| service.client().call(&format!("POST /predict HTTP/1.1{headers}"), BODY);
+    (0..3).for_each(|_| assert_eq!(ask("").status, 200));
+    let refused = ask("");
+    let detail = refused.problem(429, "too-many-requests");
+    assert!(detail.starts_with("this address has sent as many requests as it may"), "{detail}");
+    let seconds: u64 = refused.header("retry-after").expect("when to come back").parse().unwrap();
+    assert!(seconds > 1000 && seconds <= 1200, "{seconds}");
+    // Paths that are not there count too; what watches over the service does not.
+    assert_eq!(service.client().call("GET /nothing HTTP/1.1", "").status, 429);
+    (0..5).for_each(|_| assert_eq!(service.client().call("GET /health/live HTTP/1.1", "").status, 200));
+    assert_eq!(ask("\r\nx-forwarded-for: 203.0.113.7").status, 200);
+}
+
+#[test]
+fn nobody_chooses_an_address() {
+    let service = Service::start("[server]\nrate_limit = { per_address = '1/h' }", vec![example("iris")]);
+    let ask = |address: &str| {
+        let head = format!("POST /predict HTTP/1.1\r\nx-forwarded-for: {address}");
+        service.client().call(&head, BODY).status
+    };
+    assert_eq!([ask("203.0.113.7"), ask("203.0.113.8")], [200, 429]);
+}

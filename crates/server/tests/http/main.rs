@@ -6,5 +6,7 @@ mod connections;
 mod exchange;
 mod faults;
 mod hostile;
+mod keys;
 mod limits;
 mod rollouts;
+mod tls;

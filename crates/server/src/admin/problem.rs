@@ -1,0 +1,69 @@
+//! How what the engine and the store refuse is answered.
+
+use std::error::Error;
+
+use foretell_engine::control::ControlError;
+use foretell_engine::registry::RegistryError;
+use foretell_engine::store::StoreError;
+
+use crate::problem::Problem;
+
+impl From<ControlError> for Problem {
+    fn from(error: ControlError) -> Self {
+        match error {
+            ControlError::Store(error) => error.into(),
+            ControlError::Unfinished => Self::Internal,
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound { .. } => Self::NotThere { detail: format!("there is {error}") },
+            StoreError::Conflict { reason } => Self::Conflict { detail: reason },
+            StoreError::Invalid { .. } => Self::invalid(Vec::new(), "invalid_value", error.to_string()),
+            StoreError::Unavailable { .. } => {
+                tracing::warn!(error = chain(&error), "the database is not available");
+                Self::NoDatabase
+            }
+            // What is wrong with the database is for whoever runs the service.
+            StoreError::Database { .. }
+            | StoreError::Url { .. }
+            | StoreError::Folder { .. }
+            | StoreError::NewerSchema { .. }
+            | StoreError::Malformed { .. }
+            | StoreError::Artifact { .. }
+            | StoreError::Storage { .. }
+            | StoreError::Random { .. } => {
+                tracing::error!(error = chain(&error), "the store failed");
+                Self::Internal
+            }
+        }
+    }
+}
+
+impl From<RegistryError> for Problem {
+    fn from(error: RegistryError) -> Self {
+        let mut detail = chain(&error);
+        if let Some(hint) = error.hint() {
+            detail = format!("{detail}; {hint}");
+        }
+        match error {
+            RegistryError::Store(error) => error.into(),
+            RegistryError::Unfinished(_) => Self::Internal,
+            RegistryError::Open(_) | RegistryError::Load(_) | RegistryError::Check(_) => {
+                Self::invalid(Vec::new(), "refused", detail)
+            }
+            RegistryError::Version(_) | RegistryError::Verify(_) | RegistryError::Breaks { .. } => {
+                Self::Conflict { detail }
+            }
+        }
+    }
+}
+
+/// An error and what caused it.
+fn chain(error: &dyn Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause: &&dyn Error| (*cause).source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
