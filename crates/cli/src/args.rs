@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::keys::KeysArguments;
+use crate::models::ModelsArguments;
 use crate::store::StoreArguments;
 
 /// Serves trained tabular models (scikit-learn, XGBoost) without Python.
@@ -37,12 +39,16 @@ pub(crate) enum Command {
     /// Measure how fast a model predicts on this machine
     #[command(after_help = "Example:\n  foretell bench model.joblib rows.csv")]
     Bench(BenchArguments),
+    /// Register, list, promote and roll back models
+    Models(ModelsArguments),
+    /// Make, list and revoke API keys
+    Keys(KeysArguments),
 }
 
 /// Which model, and what it may cost to open it.
 #[derive(Debug, Args)]
 pub(crate) struct ModelArguments {
-    /// Model file: a scikit-learn pickle or joblib file, or a model of XGBoost or LightGBM
+    /// Model file (a scikit-learn pickle or joblib file, or a model of XGBoost or LightGBM), or name@alias or name@version of the registry
     #[arg(value_name = "MODEL")]
     pub(crate) model: PathBuf,
     /// Names of the model's features, where the file knows none
@@ -50,6 +56,8 @@ pub(crate) struct ModelArguments {
     pub(crate) features: Option<Vec<String>>,
     #[command(flatten)]
     pub(crate) limits: LimitArguments,
+    #[command(flatten)]
+    pub(crate) store: StoreArguments,
 }
 
 /// What opening a model file may cost.

@@ -7,6 +7,7 @@ use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 use foretell_engine::table::nearest;
 use foretell_server::Config;
+use foretell_server::config::StoreConfig;
 use serde::Serialize;
 use serde_json::json;
 use toml::de::{DeTable, DeValue};
@@ -68,6 +69,16 @@ pub(crate) fn load(arguments: &ServeArguments) -> Result<Config, Failure> {
     }
     config.store = arguments.store.over(&config.store);
     Ok(config)
+}
+
+/// `[store]` of the environment, for commands that read no configuration file.
+pub(crate) fn store() -> Result<StoreConfig, Failure> {
+    refuse_single_underscores()?;
+    let layers = Figment::new().merge(environment());
+    if !layers.contains("store") {
+        return Ok(StoreConfig::default());
+    }
+    layers.extract_inner("store").map_err(|error| explain(&error, None))
 }
 
 /// The file to read: the one named, or the default one when no model is named.

@@ -34,6 +34,7 @@ pub(crate) fn run(arguments: &InspectArguments) -> Result<(), Failure> {
 /// What `inspect --json` prints.
 #[derive(Serialize)]
 struct Summary<'m> {
+    /// The file's path, or `name@version` of the registry.
     file: String,
     format: &'m str,
     library: &'m str,
@@ -75,7 +76,10 @@ impl<'m> Summary<'m> {
         let (provenance, facts) = (model.provenance(), model.facts());
         let methods = model.methods().iter().filter(|method| *method != Method::Label);
         Self {
-            file: facts.path.as_ref().map(|path| path.display().to_string()).unwrap_or_default(),
+            file: facts.path.as_ref().map_or_else(
+                || format!("{}@{}", model.name(), model.version()),
+                |path| path.display().to_string(),
+            ),
             format: &provenance.format,
             library: &provenance.library,
             library_version: provenance.library_version.as_deref(),

@@ -5,13 +5,16 @@ mod bench;
 mod config;
 mod failure;
 mod inspect;
+mod keys;
 mod model;
+mod models;
 mod output;
 mod predict;
 mod score;
 mod serve;
 mod store;
 mod table;
+mod text;
 
 use std::process::ExitCode;
 
@@ -38,5 +41,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Serve(command) => serve::run(&command),
         Command::Score(command) => score::run(&command),
         Command::Bench(command) => bench::run(&command),
+        Command::Models(command) => models::run(&command),
+        Command::Keys(command) => keys::run(&command),
     }
 }

@@ -50,6 +50,13 @@ impl Output {
         Ok(Self::Replace { file: BufWriter::new(file), path })
     }
 
+    /// Writes a text to stdout.
+    pub(crate) fn print(text: &str) -> Result<(), Failure> {
+        let mut output = Self::open(None)?;
+        output.write_all(text.as_bytes()).map_err(|error| Failure::output(&error))?;
+        output.finish()
+    }
+
     /// Writes what is left and puts the file in its place.
     pub(crate) fn finish(self) -> Result<(), Failure> {
         match self {

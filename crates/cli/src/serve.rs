@@ -11,6 +11,7 @@ use std::thread;
 use foretell_engine::Naming;
 use foretell_engine::control::{Control, ControlRuntime};
 use foretell_engine::fleet::{FileSource, Fleet, FleetError, PRODUCTION, Source, Which};
+use foretell_engine::store::is_name;
 use foretell_server::Parts;
 use foretell_server::config::{Config, ModelConfig, StoreConfig};
 use foretell_server::log::Log;
@@ -156,11 +157,6 @@ fn nothing_to_serve(control: Option<&Control>) -> Failure {
          model.joblib --name NAME --alias production`"
             .to_owned(),
     )
-}
-
-fn is_name(name: &str) -> bool {
-    let good = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-');
-    name.starts_with(|letter: char| letter.is_ascii_alphanumeric()) && name.chars().all(good)
 }
 
 /// The name of a file without its extensions, `-` in place of what cannot stand in a URL.

@@ -1,11 +1,15 @@
 //! Where the registry, the keys and the record of predictions are: flags, environment, configuration and defaults.
 
+use std::error::Error;
+use std::future::Future;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use foretell_engine::store::{ArtifactsUrl, DatabaseUrl, SecretText, StoreOptions};
+use foretell_engine::store::{Actor, ArtifactsUrl, DatabaseUrl, SecretText, Store, StoreError, StoreOptions};
 use foretell_server::config::StoreConfig;
+use tokio::runtime::{Builder, Runtime};
 
+use crate::config;
 use crate::failure::{Failure, io_text};
 
 /// The file of the database in the data folder.
@@ -59,6 +63,53 @@ impl StoreArguments {
     }
 }
 
+/// The store, opened for one command.
+pub(crate) struct Session {
+    runtime: Runtime,
+    store: Store,
+}
+
+impl Session {
+    /// Opens the store that arguments and environment name.
+    pub(crate) fn open(arguments: &StoreArguments) -> Result<Self, Failure> {
+        let options = options(&arguments.over(&config::store()?))?;
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::new("cannot start").because(&error))?;
+        let store = runtime.block_on(Store::open(&options)).map_err(|error| {
+            Failure::new(format!("cannot open the registry `{}`", options.database)).because(&error)
+        })?;
+        Ok(Self { runtime, store })
+    }
+
+    /// The store.
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Waits for work with the store.
+    pub(crate) fn run<F: Future>(&self, work: F) -> F::Output {
+        self.runtime.block_on(work)
+    }
+
+    /// Who acts: the user of the system.
+    pub(crate) fn actor(&self) -> Actor {
+        let user = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var_os(name));
+        Actor::cli(&user.map_or_else(|| "unknown".into(), |user| user.to_string_lossy().into_owned()))
+    }
+
+    /// Why the store did not do it, in the words of the command line.
+    pub(crate) fn failed(error: &StoreError) -> Failure {
+        let failure = Failure::new(error.to_string());
+        match error.source() {
+            Some(source) => failure.because(source),
+            None => failure,
+        }
+    }
+}
+
 /// The data folder: the one that was asked for, or this user's.
 pub(crate) fn data_folder(config: &StoreConfig) -> Result<PathBuf, Failure> {
     if let Some(folder) = &config.data {
@@ -79,17 +130,16 @@ pub(crate) fn data_folder(config: &StoreConfig) -> Result<PathBuf, Failure> {
 /// How the store is reached.
 pub(crate) fn options(config: &StoreConfig) -> Result<StoreOptions, Failure> {
     let folder = data_folder(config)?;
-    let unusable =
-        |error: &(dyn std::error::Error + 'static)| Failure::usage("cannot use the registry").because(error);
+    let unusable = |error: &(dyn Error + 'static)| Failure::usage("cannot use the registry").because(error);
     let mut database = match &config.database {
-        Some(url) => url.parse().map_err(|error: foretell_engine::store::StoreError| unusable(&error))?,
+        Some(url) => url.parse().map_err(|error: StoreError| unusable(&error))?,
         None => DatabaseUrl::file(folder.join(DATABASE)),
     };
     if let Some(file) = &config.database_password_file {
         database = database.with_password(&secret(file)?);
     }
     let artifacts = match &config.artifacts {
-        Some(place) => place.parse().map_err(|error: foretell_engine::store::StoreError| unusable(&error))?,
+        Some(place) => place.parse().map_err(|error: StoreError| unusable(&error))?,
         None => ArtifactsUrl::Folder(folder.join(ARTIFACTS)),
     };
     let mut options = StoreOptions::new(database, artifacts);
