@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::keys::KeysArguments;
 use crate::models::ModelsArguments;
+use crate::log::Time;
 use crate::store::StoreArguments;
 
 /// Serves trained tabular models (scikit-learn, XGBoost) without Python.
@@ -43,6 +44,9 @@ pub(crate) enum Command {
     Models(ModelsArguments),
     /// Make, list and revoke API keys
     Keys(KeysArguments),
+    /// Read the record of predictions, or say what really happened
+    #[command(subcommand)]
+    Log(LogCommand),
 }
 
 /// Which model, and what it may cost to open it.
@@ -194,4 +198,67 @@ pub(crate) struct BenchArguments {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) table: TableArguments,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LogCommand {
+    /// Write recorded predictions as a table that a model can be trained on
+    #[command(
+        disable_version_flag = true,
+        after_help = "Examples:\n  foretell log export --model iris --since 7d -o iris.parquet\n  foretell log export --model iris --since 2026-11-01 --only-labelled --format jsonl\n\nA column per feature, then prediction, probabilities and the known answer (actual). The rows of one version stand together, oldest first."
+    )]
+    Export(ExportArguments),
+    /// Say what really happened, from a table with the columns actual, and request_id or id
+    #[command(
+        after_help = "Example:\n  foretell log import-feedback outcomes.csv\n\nThe column `request_id` has the id of the answer, `id` the caller's own; `row` counts from 0 in requests of several rows. A later answer takes the place of an earlier one."
+    )]
+    ImportFeedback(FeedbackArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArguments {
+    /// Name of the model
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: String,
+    /// Only predictions of this version
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) version: Option<String>,
+    /// Only predictions since this time: how long ago (24h, 7d), or a date (2026-11-01, 2026-11-01T12:00:00Z)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<Time>,
+    /// Only predictions before this time
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<Time>,
+    /// Only predictions of which it is known what really happened
+    #[arg(long)]
+    pub(crate) only_labelled: bool,
+    /// Also answers of shadows, which were recorded and not given
+    #[arg(long)]
+    pub(crate) shadow: bool,
+    /// Write to this file instead of stdout; it appears only when it is complete
+    #[arg(short, long, value_name = "OUT")]
+    pub(crate) output: Option<PathBuf>,
+    /// Format of the table [default: told by the ending of OUT, else csv]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<TableForm>,
+    #[command(flatten)]
+    pub(crate) store: StoreArguments,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TableForm {
+    /// Columns with types, compressed
+    Parquet,
+    /// One line per row, after a line of names
+    Csv,
+    /// One object per row
+    Jsonl,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FeedbackArguments {
+    /// Table of known answers, CSV or JSON Lines by content; `-` for stdin
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) store: StoreArguments,
 }

@@ -6,9 +6,11 @@ mod config;
 mod failure;
 mod inspect;
 mod keys;
+mod log;
 mod model;
 mod models;
 mod output;
+mod parquet;
 mod predict;
 mod score;
 mod serve;
@@ -43,5 +45,6 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Bench(command) => bench::run(&command),
         Command::Models(command) => models::run(&command),
         Command::Keys(command) => keys::run(&command),
+        Command::Log(command) => log::run(&command),
     }
 }

@@ -1,7 +1,7 @@
 //! Writing data: to stdout, or to a file that appears only when it is complete.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, StdoutLock, Write};
+use std::io::{self, BufWriter, Stdout, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ const NEW_FILE: u32 = 0o666;
 /// Where a command's data go.
 pub(crate) enum Output {
     /// The standard output.
-    Stdout(BufWriter<StdoutLock<'static>>),
+    Stdout(BufWriter<Stdout>),
     /// A file beside `path` that takes its place at the end.
     Replace { file: BufWriter<NamedTempFile>, path: PathBuf },
     /// What is there already and is no regular file: a device or a pipe, which must not be replaced.
@@ -26,7 +26,7 @@ impl Output {
     /// Stdout, or a file.
     pub(crate) fn open(path: Option<&Path>) -> Result<Self, Failure> {
         let Some(path) = path else {
-            return Ok(Self::Stdout(BufWriter::new(io::stdout().lock())));
+            return Ok(Self::Stdout(BufWriter::new(io::stdout())));
         };
         Self::open_file(path).map_err(|error| unwritable(path, &error))
     }
