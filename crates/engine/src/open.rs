@@ -5,8 +5,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use foretell_formats::FormatError;
 pub use foretell_formats::Limits;
+use foretell_formats::{FileKind, FormatError, Member, Problem, only_model, open_member};
 use foretell_model::Model;
 use sha2::{Digest, Sha256};
 
@@ -68,11 +68,15 @@ pub enum OpenError {
     },
 }
 
-/// Opens a model file.
+/// Opens a model file, or a folder that holds exactly one, such as MLflow's: the facts are then those of that file, and its
+/// size and digest say nothing of the files beside it.
 ///
 /// # Errors
 /// It cannot be read, is larger than allowed, or its loader refuses it.
 pub fn open(path: &Path, limits: &OpenLimits) -> Result<Opened, OpenError> {
+    if path.is_dir() {
+        return open_folder(path, limits);
+    }
     let bytes = read(path, limits.max_file_bytes)?;
     let mut opened = open_bytes(bytes, limits)?;
     opened.facts.path = Some(path.to_owned());
@@ -92,6 +96,62 @@ pub fn open_bytes(bytes: Vec<u8>, limits: &OpenLimits) -> Result<Opened, OpenErr
     let model =
         foretell_formats::open(&bytes, &limits.loader).map_err(|source| OpenError::Refused { source })?;
     Ok(Opened { model, facts })
+}
+
+/// Folders inside one another that are looked into.
+const DEEPEST_FOLDER: usize = 8;
+
+fn open_folder(path: &Path, limits: &OpenLimits) -> Result<Opened, OpenError> {
+    let refused = |source| OpenError::Refused { source };
+    let (mut members, mut left) = (Vec::new(), limits.max_file_bytes);
+    read_folder(path, "", limits, &mut left, &mut members)?;
+    let only = only_model(&members).map_err(refused)?;
+    let model = open_member(&members, only, &limits.loader).map_err(refused)?;
+    let Member { name, bytes } = &members[only];
+    let path = Some(path.join(name));
+    let facts = FileFacts { path, bytes: bytes.len() as u64, sha256: sha256(bytes) };
+    Ok(Opened { model, facts })
+}
+
+/// Reads the files of a folder and of those in it, in the order of their names. Hidden files and links to folders are left out.
+fn read_folder(
+    path: &Path,
+    within: &str,
+    limits: &OpenLimits,
+    left: &mut u64,
+    members: &mut Vec<Member<'static>>,
+) -> Result<(), OpenError> {
+    let io = |source| OpenError::Io { source };
+    let entries = std::fs::read_dir(path).map_err(io)?.take(limits.loader.max_members + 1);
+    let mut entries = entries.collect::<Result<Vec<_>, _>>().map_err(io)?;
+    entries.sort_by_key(std::fs::DirEntry::file_name);
+    for entry in entries {
+        let (kind, path) = (entry.file_type().map_err(io)?, entry.path());
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with('.') {
+            continue;
+        }
+        let name = format!("{within}{name}");
+        if kind.is_dir() {
+            if name.matches('/').count() < DEEPEST_FOLDER {
+                read_folder(&path, &format!("{name}/"), limits, left, members)?;
+            }
+        } else if path.is_file() {
+            let bytes = read(&path, *left).map_err(|error| match error {
+                OpenError::TooLarge { .. } => OpenError::TooLarge { limit: limits.max_file_bytes },
+                OpenError::Io { .. } | OpenError::Refused { .. } => error,
+            })?;
+            *left -= bytes.len() as u64;
+            members.push(Member { name, bytes: bytes.into() });
+            if members.len() > limits.loader.max_members {
+                let allowed = limits.loader.max_members as u64;
+                let problem = Problem::LimitExceeded { limit: "max_members", allowed };
+                let source = FormatError::new(FileKind::Unknown, problem);
+                return Err(OpenError::Refused { source });
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Reads a whole file of at most `limit` bytes. The size that the file system tells is not trusted: the file

@@ -25,7 +25,7 @@ pub enum Container {
 }
 
 /// Content that is always allowed, however well it was compressed.
-const FREE_BYTES: usize = 16 << 20;
+pub(crate) const FREE_BYTES: usize = 16 << 20;
 
 impl Container {
     /// Tells the container from the first bytes; `None` for anything else.

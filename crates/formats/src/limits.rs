@@ -20,6 +20,8 @@ pub struct Limits {
     pub max_window_bytes: usize,
     /// Compressed streams inside one another.
     pub max_containers: usize,
+    /// Files of an archive or folder.
+    pub max_members: usize,
     /// Opcodes of a pickle, with those of nested pickles.
     pub max_opcodes: u64,
     /// Values (numbers, texts, lists, objects) in the tree of a file.
@@ -46,6 +48,7 @@ impl Default for Limits {
             max_inflation_ratio: 200,
             max_window_bytes: 256 << 20,
             max_containers: 2,
+            max_members: 10_000,
             max_opcodes: 200_000_000,
             max_nodes: 10_000_000,
             max_tree_bytes: 640 << 20,

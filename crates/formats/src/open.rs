@@ -6,18 +6,51 @@ use foretell_model::{Model, ModelParts, Provenance};
 
 use crate::container::{Container, inflate};
 use crate::detect::{self, detect};
+use crate::members::{self, Member, only_model};
 use crate::pickle::{Pickle, Value};
 use crate::sklearn;
 use crate::{FileKind, FormatError, Limits, Problem, catboost, lightgbm, onnx, xgboost};
 
-/// Opens a model file of any supported kind, compressed or not.
+/// Opens a model file of any supported kind, compressed or not, or a `.zip` or `.tar` archive that holds one.
 ///
 /// # Errors
 /// Content that is no model file, a kind of file or class that is not supported, damage, more than the limits allow, or
-/// a model that contradicts itself: each with its place in the file.
+/// a model that contradicts itself: each with its place in the file. An archive with no model, or several.
 pub fn open(bytes: &[u8], limits: &Limits) -> Result<Model, FormatError> {
-    let compression = Container::detect(bytes).map(Container::name);
     let content = inflate(bytes, limits)?;
+    if let Some(members) = members::of_archive(&content, limits)? {
+        return open_member(&members, only_model(&members)?, limits);
+    }
+    let compression = Container::detect(bytes).map(Container::name);
+    let (kind, parts) = read(content, compression, limits)?;
+    check(kind, parts)
+}
+
+/// Opens the model file at a position among other files. A model that knows no names for its features takes them from MLflow's
+/// `MLmodel`, where one beside it has a signature.
+///
+/// # Errors
+/// As for [`open`]; a position beyond the last file.
+pub fn open_member(members: &[Member<'_>], at: usize, limits: &Limits) -> Result<Model, FormatError> {
+    let Some(member) = members.get(at) else {
+        let detail = format!("there is no file {at} of {}", members.len());
+        return Err(FormatError::new(FileKind::Compressed, Problem::Invalid { detail }));
+    };
+    let compression = Container::detect(&member.bytes).map(Container::name);
+    let content = inflate(&*member.bytes, limits)?;
+    let (kind, mut parts) = read(content, compression, limits)?;
+    if parts.names.is_none() {
+        parts.names = members::signature_names(members).filter(|names| names.len() == parts.features);
+    }
+    check(kind, parts)
+}
+
+/// Reads the content of a model file.
+fn read(
+    content: Cow<'_, [u8]>,
+    compression: Option<&str>,
+    limits: &Limits,
+) -> Result<(FileKind, ModelParts), FormatError> {
     let kind = detect(&content);
     let parts = match kind {
         FileKind::Pickle => pickled(content, compression, limits)?,
@@ -32,6 +65,11 @@ pub fn open(bytes: &[u8], limits: &Limits) -> Result<Model, FormatError> {
         FileKind::Skops | FileKind::Compressed => return Err(detect::unsupported(kind)),
         FileKind::Unknown => return Err(detect::unknown(&content)),
     };
+    Ok((kind, parts))
+}
+
+/// The model that parts make.
+fn check(kind: FileKind, parts: ModelParts) -> Result<Model, FormatError> {
     let library = parts.provenance.library_version.as_ref();
     let library = library.map(|version| format!("{} {version}", parts.provenance.library));
     Model::new(parts).map_err(|error| {
