@@ -9,7 +9,7 @@ use foretell_model::{Estimator, Head};
 
 use super::classes::{labels_of_targets, proportions, regressor};
 use super::matrices::inverse;
-use super::{Input, Lowered, Result, Version, bounded, count, present};
+use super::{Input, Lowered, Result, bounded, count, present};
 use crate::pickle::{Kind, Matrix, Value};
 
 /// `KNeighborsClassifier`.
@@ -166,8 +166,7 @@ pub(super) fn search(value: &Value<'_>) -> Result<Search> {
             return Err(value.unsupported_option("_fit_method", other, supported));
         }
     };
-    let later = Version::of(value)? < Version(1, 1);
-    Ok(Search { features: fitted.cols, metric, points: fitted.data, tree, later })
+    Ok(Search { features: fitted.cols, metric, points: fitted.data, tree })
 }
 
 /// The fitted points, which are truth values where the metric is one of truth values.

@@ -18,8 +18,6 @@ pub struct Search {
     pub points: Vec<f64>,
     /// How they are divided; looked at in order where they are not.
     pub tree: Option<SearchTree>,
-    /// Whether of points as far as the farthest that is kept the one seen later is kept, as in scikit-learn before 1.1.
-    pub later: bool,
 }
 
 /// A complete binary tree over the points: the children of node `i` are `2i + 1` and `2i + 2`.
@@ -93,9 +91,9 @@ impl Found {
     }
 
     /// Keeps a point in place of the farthest, if it is nearer.
-    fn push(&mut self, distance: f64, point: usize, later: bool) {
+    fn push(&mut self, distance: f64, point: usize) {
         let farthest = self.distances[0];
-        if distance > farthest || (distance == farthest && !later) || distance.is_nan() {
+        if distance >= farthest || distance.is_nan() {
             return;
         }
         let (size, mut at) = (self.distances.len(), 0);
@@ -201,7 +199,7 @@ impl Search {
             Some(tree) => self.descend(tree, 0, self.nearest_of(tree, 0, x), x, found),
             None => {
                 for point in 0..self.count() {
-                    found.push(self.metric.reduced(x, self.point(point)), point, self.later);
+                    found.push(self.metric.reduced(x, self.point(point)), point);
                 }
             }
         }
@@ -235,7 +233,7 @@ impl Search {
         let node = &tree.nodes[number];
         if node.leaf {
             for &point in &tree.order[node.start..node.end] {
-                found.push(self.metric.reduced(x, self.point(point)), point, self.later);
+                found.push(self.metric.reduced(x, self.point(point)), point);
             }
             return;
         }

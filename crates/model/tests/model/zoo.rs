@@ -482,7 +482,7 @@ fn kernel_sum(function: KernelFunction, outputs: usize, numbers: &mut Numbers) -
 fn neighbours(numbers: &mut Numbers) -> Vec<Named> {
     let mut neighbours = |reach, inverse_distance, targets| {
         let points = numbers.floats(40 * WIDTH);
-        let search = Search { features: WIDTH, metric: Metric::Manhattan, points, tree: None, later: false };
+        let search = Search { features: WIDTH, metric: Metric::Manhattan, points, tree: None };
         Estimator::Neighbours(Neighbours { search, reach, inverse_distance, targets })
     };
     let values = Targets::Values { outputs: 2, values: (0..80).map(f64::from).collect() };
