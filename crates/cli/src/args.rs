@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::keys::KeysArguments;
-use crate::models::ModelsArguments;
 use crate::log::Time;
+use crate::models::ModelsArguments;
 use crate::store::StoreArguments;
 
 /// Serves trained tabular models (scikit-learn, XGBoost) without Python.

@@ -3,6 +3,7 @@
 //! Known answers are read once, oldest first, and added to a few sums per version and window: what is held does not
 //! grow with their number. A prediction counts in the windows that its own time falls into.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
@@ -74,13 +75,14 @@ pub async fn measure(store: &Store, now: i64) -> Result<Quality, StoreError> {
     let mut pages = store.joined(None, i64::MIN);
     while let Some(page) = pages.next().await? {
         for row in page {
-            if !versions.contains_key(&row.schema) {
-                let Some(stored) = pages.schema(row.schema).await? else { continue };
-                versions.insert(row.schema, Version::new(&stored.schema));
-            }
-            if let Some(version) = versions.get_mut(&row.schema) {
-                version.add(&row, &starts);
-            }
+            let version = match versions.entry(row.schema) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(vacant) => {
+                    let Some(stored) = pages.schema(row.schema).await? else { continue };
+                    vacant.insert(Version::new(&stored.schema))
+                }
+            };
+            version.add(&row, &starts);
         }
     }
     let mut quality = Quality { at: now, models: BTreeMap::new() };

@@ -111,24 +111,16 @@ impl TokenPattern {
 
     /// `n` where the tokens are all runs of at least `n` characters of `\w`, as with the default pattern.
     pub(super) fn runs(&self) -> Option<usize> {
-        let nodes = match &self.node {
-            Node::All(nodes) => nodes.as_slice(),
-            other => std::slice::from_ref(other),
-        };
+        let nodes = if let Node::All(nodes) = &self.node { nodes } else { std::slice::from_ref(&self.node) };
         let words = match nodes {
             [Node::Boundary(true), words @ .., Node::Boundary(true)] => words,
             words => words,
         };
         let (last, first) = words.split_last()?;
         let word = |node: &Node| matches!(node, Node::Set(set) if set.is_word());
-        match last {
-            Node::Repeat { node, least, most: None, greedy: true }
-                if word(node) && first.iter().all(word) =>
-            {
-                Some(first.len() + least).filter(|least| *least > 0)
-            }
-            _ => None,
-        }
+        let Node::Repeat { node, least, most: None, greedy: true } = last else { return None };
+        let least = first.len() + least;
+        (word(node) && first.iter().all(word) && least > 0).then_some(least)
     }
 }
 
