@@ -96,7 +96,7 @@ impl Session {
 
     /// Who acts: the user of the system.
     pub(crate) fn actor(&self) -> Actor {
-        let user = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var_os(name));
+        let user = ["USER", "LOGNAME"].iter().find_map(std::env::var_os);
         Actor::cli(&user.map_or_else(|| "unknown".into(), |user| user.to_string_lossy().into_owned()))
     }
 

@@ -55,7 +55,7 @@ fn model(nodes: &[Vec<u8>], tensors: &[Vec<u8>], width: u64) -> Vec<u8> {
 }
 
 fn refusal(nodes: &[Vec<u8>], tensors: &[Vec<u8>]) -> String {
-    open(&model(nodes, tensors, 1), &Limits::default()).unwrap_err().to_string()
+    open(&model(nodes, tensors, 1), &Limits::default()).expect_err("it is refused").to_string()
 }
 
 #[test]

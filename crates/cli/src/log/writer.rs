@@ -80,12 +80,13 @@ impl RecordWriter {
 
 /// Writes a cell as our own reader of CSV takes it: empty where the value is missing.
 fn write_cell<W: Write>(csv: &mut csv::Writer<W>, cell: &Value, kind: ColumnKind) -> io::Result<()> {
-    Ok(match cell {
-        Value::Null => csv.write_field(b"")?,
-        Value::String(text) if text == "NaN" && kind == ColumnKind::Float => csv.write_field(b"")?,
-        Value::String(text) => csv.write_field(text)?,
+    let written = match cell {
+        Value::Null => csv.write_field(b""),
+        Value::String(text) if text == "NaN" && kind == ColumnKind::Float => csv.write_field(b""),
+        Value::String(text) => csv.write_field(text),
         Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
-            csv.write_field(cell.to_string())?;
+            csv.write_field(cell.to_string())
         }
-    })
+    };
+    Ok(written?)
 }

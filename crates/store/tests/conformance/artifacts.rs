@@ -23,22 +23,22 @@ async fn problem(artifacts: &Artifacts, digest: &Digest) -> ArtifactProblem {
 
 /// Stores, damages in three ways, and stores again; `write` replaces the content of an artifact.
 async fn damage(artifacts: &Artifacts, write: impl Fn(&Digest, Option<&[u8]>)) {
-    let digest = artifacts.put(MODEL).await.unwrap();
+    let digest = artifacts.put(MODEL).await.expect("the storage answers");
     assert_eq!(digest, Digest::of(&MODEL));
-    assert_eq!(artifacts.put(MODEL).await.unwrap(), digest);
-    assert_eq!(artifacts.get(&digest).await.unwrap(), MODEL);
+    assert_eq!(artifacts.put(MODEL).await.expect("the storage answers"), digest);
+    assert_eq!(artifacts.get(&digest).await.expect("the storage answers"), MODEL);
     for damaged in [&b"the bytes of a_model"[..], b"the bytes", b""] {
         write(&digest, Some(damaged));
         let expected = ArtifactProblem::Corrupt { bytes: damaged.len() as u64, got: Digest::of(damaged) };
         assert_eq!(problem(artifacts, &digest).await, expected);
     }
     // One that was cut short heals when its model is registered again.
-    artifacts.put(MODEL).await.unwrap();
-    assert_eq!(artifacts.get(&digest).await.unwrap(), MODEL);
+    artifacts.put(MODEL).await.expect("the storage answers");
+    assert_eq!(artifacts.get(&digest).await.expect("the storage answers"), MODEL);
     write(&digest, None);
     assert_eq!(problem(artifacts, &digest).await, ArtifactProblem::Missing);
-    artifacts.put(MODEL).await.unwrap();
-    assert_eq!(artifacts.get(&digest).await.unwrap(), MODEL);
+    artifacts.put(MODEL).await.expect("the storage answers");
+    assert_eq!(artifacts.get(&digest).await.expect("the storage answers"), MODEL);
 }
 
 #[test]

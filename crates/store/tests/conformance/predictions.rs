@@ -54,14 +54,14 @@ fn request(id: &'static str) -> Subject<'static> {
 
 async fn all(mut export: Export) -> Vec<(String, LoggedPrediction)> {
     let mut rows = Vec::new();
-    while let Some((stored, page)) = export.next().await.unwrap() {
+    while let Some((stored, page)) = export.next().await.expect("the database answers") {
         rows.extend(page.into_iter().map(|row| (stored.schema.version.clone(), row)));
     }
     rows
 }
 
 pub(crate) async fn exported(store: &Store, filter: LogFilter) -> Vec<(String, LoggedPrediction)> {
-    all(store.export(filter).await.unwrap()).await
+    all(store.export(filter).await.expect("the database answers")).await
 }
 
 pub(crate) async fn ids(store: &Store) -> Vec<String> {
@@ -72,7 +72,7 @@ pub(crate) async fn ids(store: &Store) -> Vec<String> {
 async fn joined(store: &Store, model: Option<&str>, since: i64) -> Vec<Joined> {
     let mut pages = store.joined(model, since);
     let mut rows = Vec::new();
-    while let Some(page) = pages.next().await.unwrap() {
+    while let Some(page) = pages.next().await.expect("the database answers") {
         rows.extend(page);
     }
     rows
