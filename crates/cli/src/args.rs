@@ -173,6 +173,7 @@ pub(crate) struct ScoreArguments {
     #[command(flatten)]
     pub(crate) model: ModelArguments,
     /// Table of rows with known answers, CSV or JSON Lines by content; `-` for stdin
+    #[arg(id = "rows", value_name = "DATA")]
     pub(crate) data: PathBuf,
     /// Column of the known answers: its name, or its position from 0
     #[arg(long, value_name = "COLUMN")]
@@ -189,6 +190,7 @@ pub(crate) struct BenchArguments {
     #[command(flatten)]
     pub(crate) model: ModelArguments,
     /// Table of rows, CSV or JSON Lines by content; `-` for stdin
+    #[arg(id = "rows", value_name = "DATA")]
     pub(crate) data: PathBuf,
     /// Threads that a large batch is split over
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
