@@ -18,7 +18,7 @@ use super::{Result, answer, error, invalid, operators, unsupported};
 /// Largest number of columns of all inputs together.
 const MOST_INPUTS: usize = 1 << 20;
 /// Operators that users think of as the model; they are named in its description.
-const ESTIMATORS: [&str; 9] = [
+const ESTIMATORS: [&str; 11] = [
     "TreeEnsembleClassifier",
     "TreeEnsembleRegressor",
     "TreeEnsemble",
@@ -28,6 +28,8 @@ const ESTIMATORS: [&str; 9] = [
     "SVMRegressor",
     "Gemm",
     "MatMul",
+    "Scan",
+    "TopK",
 ];
 
 /// Lowers a model.

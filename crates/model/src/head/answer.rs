@@ -90,9 +90,19 @@ impl Head {
 
 impl Regression {
     fn append(&self, method: Method, raw: &[f64], values: &mut Vec<f64>) {
-        if method == Method::Margin {
-            values.extend_from_slice(raw);
-            return;
+        match method {
+            // What steps make, and not the head.
+            Method::Transform => return,
+            Method::Margin => {
+                values.extend_from_slice(raw);
+                return;
+            }
+            Method::Predict
+            | Method::PredictProba
+            | Method::PredictLogProba
+            | Method::DecisionFunction
+            | Method::ScoreSamples
+            | Method::Label => {}
         }
         let raw = raw.iter().map(|x| x / self.rounds);
         match self.link {

@@ -1,14 +1,16 @@
 //! Outputs from raw scores; expected values are numpy's, scipy's and scikit-learn's own answers.
 
-use foretell_frame::{Labels, Method, Shape};
+use std::sync::Arc;
+
+use foretell_frame::{Frame, Labels, Method, Predictions, Shape};
 use foretell_model::estimator::{Activation, GaussianNaiveBayes, Layer, Linear, Neural};
 use foretell_model::head::{
     ClassPredict, Classification, LabelRule, Link, LogProbability, Probability, Regression,
 };
-use foretell_model::{Estimator, Fitted, Head, Model};
+use foretell_model::{Estimator, Fitted, Head, Model, Predictor, Scratch};
 
 use crate::output;
-use crate::zoo::{classifier, model};
+use crate::zoo::{classifier, model, parts};
 
 /// A model whose raw scores are its features.
 fn scores(count: usize, head: Head) -> Model {
@@ -237,5 +239,23 @@ fn networks_agree_with_scikit_learn() {
         let fitted = Fitted { estimator: Estimator::Neural(neural), head: Head::Classification(head) };
         let got = output(model(2, Vec::new(), Some(fitted)), &[&[2.0, 1.5]], Method::PredictProba);
         assert_close(&got, &expected);
+    }
+}
+
+#[test]
+fn values_that_are_a_transformation_too_are_given_once_each() {
+    let head = Regression { shape: Shape::Matrix(2), link: Link::Identity, margin: false, rounds: 1.0 };
+    let fitted = Fitted { estimator: Estimator::Columns, head: Head::Regression(head) };
+    let mut parts = parts(2, Vec::new(), Some(fitted));
+    parts.pipeline.transform = Some(Vec::new());
+    let predictor = Predictor::new(Arc::new(Model::new(parts).unwrap()));
+    let mut frame = Frame::new(predictor.model().schema());
+    frame.set_rows(1);
+    frame.numbers_mut().copy_from_slice(&[3.0, 4.0]);
+    let mut out = Predictions::default();
+    let methods = predictor.model().methods();
+    predictor.predict_into(&frame, methods, &mut Scratch::default(), &mut out).unwrap();
+    for method in [Method::Predict, Method::Transform] {
+        assert_eq!(out.get(method).unwrap().values(), [3.0, 4.0], "{method:?}");
     }
 }
