@@ -34,7 +34,9 @@ const BUCKET_SETTINGS: [&str; 9] = [
 pub(crate) struct StoreArguments {
     /// Folder of the registry, the models' files and the record of predictions [default: the data folder of this user]
     #[arg(
-        long,
+        // `score` and `bench` call their table `data`.
+        id = "data_folder",
+        long = "data",
         value_name = "DIR",
         env = "FORETELL_DATA",
         hide_env_values = true,

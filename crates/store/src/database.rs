@@ -4,7 +4,7 @@
 //! differs (the migrations, bulk loading, notifications) matches on the enums here.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgRow};
 use sqlx::sqlite::{
@@ -12,12 +12,15 @@ use sqlx::sqlite::{
     SqliteSynchronous,
 };
 use sqlx::{ConnectOptions, Connection, Postgres, Row as _, Sqlite};
+use tokio::time::sleep;
 
 use crate::error::StoreError;
 use crate::url::{DatabasePlace, DatabaseUrl};
 
 /// How long a writer of SQLite waits for another process to finish its transaction.
 const BUSY: Duration = Duration::from_secs(10);
+/// How long to wait before opening a file that others are opening is tried again.
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
 /// How long a connection may stay unused before it is closed.
 const IDLE: Duration = Duration::from_secs(300);
 
@@ -104,9 +107,30 @@ async fn connect_file(path: &Path, max_connections: u32, patience: Duration) -> 
         .journal_mode(SqliteJournalMode::Wal)
         // In this mode a power loss can undo the last commits, never damage the file; `Full` undoes nothing.
         .synchronous(SqliteSynchronous::Full);
-    let writer = pool(1).connect_with(writing).await?;
-    let readers = pool(max_connections.max(1)).connect_with(options.read_only(true)).await?;
+    let writer = connect_patiently(&pool(1), &writing).await?;
+    let readers = connect_patiently(&pool(max_connections.max(1)), &options.read_only(true)).await?;
     Ok(Database::Sqlite { readers, writer })
+}
+
+/// Connects to a file that others may be opening too. Whoever sets the mode of its journal makes the rest fail at once,
+/// without the time they would wait for each other's transactions.
+async fn connect_patiently(
+    pool: &SqlitePoolOptions,
+    options: &SqliteConnectOptions,
+) -> Result<SqlitePool, sqlx::Error> {
+    let started = Instant::now();
+    loop {
+        match pool.clone().connect_with(options.clone()).await {
+            Err(error) if is_busy(&error) && started.elapsed() < BUSY => sleep(BUSY_PAUSE).await,
+            result => return result,
+        }
+    }
+}
+
+/// Whether SQLite says `SQLITE_BUSY`, in any of its kinds.
+fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xff == 5)
 }
 
 async fn connect_server(

@@ -123,7 +123,8 @@ pub(crate) struct PromoteArguments {
     /// Name of the model
     pub(crate) name: String,
     /// Number of the version, or an alias that points to it
-    pub(crate) version: String,
+    #[arg(value_name = "VERSION")]
+    pub(crate) number: String,
     /// The alias
     #[arg(long, default_value = "production")]
     pub(crate) alias: String,
@@ -184,7 +185,8 @@ pub(crate) struct ArchiveArguments {
     /// Name of the model
     pub(crate) name: String,
     /// Number of the version
-    pub(crate) version: u32,
+    #[arg(value_name = "VERSION")]
+    pub(crate) number: u32,
     /// Take the version out of the archive
     #[arg(long)]
     pub(crate) undo: bool,
@@ -197,8 +199,8 @@ pub(crate) struct DeleteArguments {
     /// Name of the model
     pub(crate) name: String,
     /// Number of the version
-    #[arg(required_unless_present = "all", conflicts_with = "all")]
-    pub(crate) version: Option<u32>,
+    #[arg(value_name = "VERSION", required_unless_present = "all", conflicts_with = "all")]
+    pub(crate) number: Option<u32>,
     /// Delete all versions of the model
     #[arg(long)]
     pub(crate) all: bool,

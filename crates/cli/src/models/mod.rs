@@ -161,7 +161,7 @@ fn run_promote(arguments: &PromoteArguments) -> Result<(), Failure> {
     let session = Session::open(&arguments.store)?;
     let (name, alias) = (&arguments.name, &arguments.alias);
     let version = session
-        .run(session.store().resolve(&format!("{name}@{}", arguments.version)))
+        .run(session.store().resolve(&format!("{name}@{}", arguments.number)))
         .map_err(|error| Session::failed(&error))?;
     let promotion = Promotion {
         model: name.clone(),
@@ -215,7 +215,7 @@ fn run_unalias(arguments: &UnaliasArguments) -> Result<(), Failure> {
 
 fn run_archive(arguments: &ArchiveArguments) -> Result<(), Failure> {
     let session = Session::open(&arguments.store)?;
-    let (store, name, number, actor) = (session.store(), &arguments.name, arguments.version, session.actor());
+    let (store, name, number, actor) = (session.store(), &arguments.name, arguments.number, session.actor());
     let (done, version) = if arguments.undo {
         ("taken out of the archive", session.run(store.unarchive_version(name, number, &actor)))
     } else {
@@ -229,7 +229,7 @@ fn run_delete(arguments: &DeleteArguments) -> Result<(), Failure> {
     let session = Session::open(&arguments.store)?;
     let (store, name, actor) = (session.store(), &arguments.name, session.actor());
     let failed = |error| Session::failed(&error);
-    let text = match arguments.version {
+    let text = match arguments.number {
         Some(number) => {
             let deleted = session.run(store.delete_version(name, number, &actor)).map_err(failed)?;
             format!("{} deleted\n", deleted.reference())

@@ -2,6 +2,8 @@
 //!
 //! What is expected stands in `snapshots/`; with `UPDATE_SNAPSHOTS=1` the tests write it anew.
 
+mod registry;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead, BufReader, Write as _};
@@ -67,13 +69,46 @@ impl Session {
     fn check(self, name: &str) {
         let path = package().join("tests/commands/snapshots").join(name).with_extension("txt");
         let folder = self.folder.display().to_string();
-        let got = self.transcript.replace(&folder, "FOLDER");
+        let got = scrubbed(&self.transcript.replace(&folder, "FOLDER"));
         if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
             fs::write(&path, &got).expect("the snapshot is writable");
         }
         let expected = fs::read_to_string(&path).unwrap_or_default();
         assert!(got == expected, "{} differs, got:\n{got}", path.display());
     }
+}
+
+/// A text with the same time in place of every time, and the same key in place of every key.
+fn scrubbed(text: &str) -> String {
+    const TIME: &str = "2026-01-01 00:00:00Z";
+    const ID: &str = "0123456789abcdef";
+    let is_time = |piece: &str| {
+        let like =
+            |(got, known): (char, char)| got == known || got.is_ascii_digit() && known.is_ascii_digit();
+        piece.len() == TIME.len() && piece.chars().zip(TIME.chars()).all(like)
+    };
+    let is_hex = |letter: char| letter.is_ascii_digit() || ('a'..='f').contains(&letter);
+    let mut scrubbed = String::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let hex = rest.find(|letter| !is_hex(letter)).unwrap_or(rest.len());
+        if rest.get(..TIME.len()).is_some_and(is_time) {
+            scrubbed.push_str(TIME);
+            rest = &rest[TIME.len()..];
+        } else if hex == ID.len() && (scrubbed.ends_with('\n') || scrubbed.ends_with("fk_")) {
+            scrubbed.push_str(ID);
+            rest = &rest[hex..];
+        } else if hex > 0 {
+            // The secret of a key stands behind its id.
+            let secret = scrubbed.ends_with(&format!("fk_{ID}_"));
+            scrubbed.push_str(if secret { "SECRET" } else { &rest[..hex] });
+            rest = &rest[hex..];
+        } else {
+            scrubbed.push(first);
+            rest = &rest[first.len_utf8()..];
+        }
+    }
+    scrubbed
 }
 
 const TREE: &str = "sk0.24-ser-pickle4-tree/model.pkl";
@@ -88,6 +123,11 @@ fn help() {
         .run("serve --help")
         .run("score --help")
         .run("bench --help")
+        .run("models --help")
+        .run("models register --help")
+        .run("models promote --help")
+        .run("keys --help")
+        .run("keys create --help")
         .check("help");
 }
 

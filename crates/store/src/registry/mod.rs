@@ -190,7 +190,10 @@ impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Role::None => f.write_str("none"),
-            Role::Canary { share, sticky } => write!(f, "canary {:.4}% by {sticky}", share * 100.0),
+            // Parts of a millionth are noise of the binary fraction.
+            Role::Canary { share, sticky } => {
+                write!(f, "canary {}% by {sticky}", (share * 1e6).round() / 1e4)
+            }
             Role::Shadow => f.write_str("shadow"),
         }
     }
