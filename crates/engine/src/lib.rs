@@ -11,6 +11,7 @@
 
 pub mod bench;
 mod catalog;
+mod causes;
 pub mod control;
 pub mod dataset;
 pub mod fleet;
@@ -27,6 +28,7 @@ pub mod score;
 pub mod table;
 
 pub use catalog::{Catalog, DuplicateModel, LiveCatalog};
+pub use causes::with_causes;
 pub use foretell_model::{Part, Provenance, Task};
 /// The registry, keys and the record of predictions.
 pub use foretell_store as store;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use foretell_engine::dataset::{Dataset, DatasetError};
 use foretell_engine::table::Target;
-use foretell_engine::{Catalog, LiveModel, PredictError, Values, Worker};
+use foretell_engine::{Catalog, LiveModel, PredictError, Values, Worker, with_causes};
 use foretell_frame::{Method, MethodSet, Predictions, Shape};
 use serde_json::{Map, Value, json};
 use tokio::sync::watch;
@@ -236,12 +236,14 @@ impl ServedDataset {
             | DatasetError::TooLarge { .. }
             | DatasetError::Ragged { .. }
             | DatasetError::NoSuchRow { .. }
-            | DatasetError::Score(_) => Problem::invalid(vec![model.name().into()], "refused", chain(error)),
+            | DatasetError::Score(_) => {
+                Problem::invalid(vec![model.name().into()], "refused", with_causes(error))
+            }
         }
     }
 
     fn refused(&self, error: &DatasetError) -> Problem {
-        Problem::invalid(vec![self.name.as_str().into()], "refused", chain(error))
+        Problem::invalid(vec![self.name.as_str().into()], "refused", with_causes(error))
     }
 
     async fn score(&self, catalog: &Catalog) -> Result<Value, Problem> {
@@ -271,7 +273,8 @@ impl ServedDataset {
             let (send, receive) = watch::channel(None);
             let (table, model) = (Arc::clone(&self.table), Arc::clone(model));
             tokio::task::spawn_blocking(move || {
-                let score = table.score(&model).map(|score| score.value()).map_err(|error| chain(&error));
+                let score =
+                    table.score(&model).map(|score| score.value()).map_err(|error| with_causes(&error));
                 send.send_replace(Some(score));
             });
             receive
@@ -321,12 +324,6 @@ impl ReadError {
             Self::Table(source) => DatasetStartError::Table { name, source },
         }
     }
-}
-
-/// An error and what caused it.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// The method behind `prediction`: the class of a classifier, else what the model predicts.

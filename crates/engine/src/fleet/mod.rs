@@ -9,7 +9,6 @@ mod load;
 mod status;
 
 use std::collections::{HashMap, HashSet};
-use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,6 +21,7 @@ use self::files::WatchedFile;
 pub use self::load::{FleetError, load_version};
 pub use self::status::{Failure, FleetStatus};
 use crate::catalog::{Catalog, LiveCatalog};
+use crate::causes::with_causes;
 use crate::control::Control;
 use crate::live::LiveModel;
 use crate::open::OpenLimits;
@@ -264,8 +264,8 @@ impl Fleet {
     }
 
     fn unreachable(&self, error: &StoreError) {
-        self.status.unreachable(shown(error));
-        tracing::warn!(error = shown(error), "the registry cannot be read; what serves, serves on");
+        self.status.unreachable(with_causes(error));
+        tracing::warn!(error = with_causes(error), "the registry cannot be read; what serves, serves on");
     }
 
     /// The way to the registry, when any of it is served.
@@ -405,7 +405,7 @@ impl Fleet {
         match self.assemble() {
             Ok(catalog) => self.catalog.replace(catalog),
             Err(error) => {
-                tracing::error!(error = shown(&error), "an update was refused; what serves, serves on")
+                tracing::error!(error = with_causes(&error), "an update was refused; what serves, serves on")
             }
         }
         let names: HashSet<_> =
@@ -506,7 +506,7 @@ impl Fleet {
                 tracing::warn!(
                     model = key.name,
                     version = key.version,
-                    error = shown(&error),
+                    error = with_causes(&error),
                     "version not loaded"
                 );
                 false
@@ -564,18 +564,11 @@ async fn at(time: Option<Instant>) {
 }
 
 fn refused(status: &FleetStatus, model: &str, version: &str, error: &FleetError) {
-    tracing::error!(model, version, error = shown(error), "an update was refused; what serves, serves on");
-    status.failed(model, version, shown(error));
-}
-
-/// An error and its causes on one line.
-fn shown(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
+    tracing::error!(
+        model,
+        version,
+        error = with_causes(error),
+        "an update was refused; what serves, serves on"
+    );
+    status.failed(model, version, with_causes(error));
 }

@@ -1,10 +1,9 @@
 //! How what the engine and the store refuse is answered.
 
-use std::error::Error;
-
 use foretell_engine::control::ControlError;
 use foretell_engine::registry::RegistryError;
 use foretell_engine::store::StoreError;
+use foretell_engine::with_causes;
 
 use crate::problem::Problem;
 
@@ -24,7 +23,7 @@ impl From<StoreError> for Problem {
             StoreError::Conflict { reason } => Self::Conflict { detail: reason },
             StoreError::Invalid { .. } => Self::invalid(Vec::new(), "invalid_value", error.to_string()),
             StoreError::Unavailable { .. } => {
-                tracing::warn!(error = chain(&error), "the database is not available");
+                tracing::warn!(error = with_causes(&error), "the database is not available");
                 Self::NoDatabase
             }
             // What is wrong with the database is for whoever runs the service.
@@ -36,7 +35,7 @@ impl From<StoreError> for Problem {
             | StoreError::Artifact { .. }
             | StoreError::Storage { .. }
             | StoreError::Random { .. } => {
-                tracing::error!(error = chain(&error), "the store failed");
+                tracing::error!(error = with_causes(&error), "the store failed");
                 Self::Internal
             }
         }
@@ -45,7 +44,7 @@ impl From<StoreError> for Problem {
 
 impl From<RegistryError> for Problem {
     fn from(error: RegistryError) -> Self {
-        let mut detail = chain(&error);
+        let mut detail = with_causes(&error);
         if let Some(hint) = error.hint() {
             detail = format!("{detail}; {hint}");
         }
@@ -60,10 +59,4 @@ impl From<RegistryError> for Problem {
             }
         }
     }
-}
-
-/// An error and what caused it.
-fn chain(error: &dyn Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause: &&dyn Error| (*cause).source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
