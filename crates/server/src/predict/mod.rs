@@ -113,14 +113,15 @@ pub(crate) fn example(model: &LiveModel, outputs: &Outputs, one: bool) -> Option
 /// # Errors
 /// The body is not what the model takes, there are too many such requests, or the answer took too long.
 pub(crate) async fn native(call: &Call<'_>, wanted: Wanted<'_>, body: Bytes) -> Result<Bytes, Problem> {
+    let form = Form::of(&call.head.headers)?;
     if body.len() > LARGE_BODY {
-        return Box::pin(elsewhere(call, wanted, body)).await;
+        return Box::pin(elsewhere(call, wanted, form, body)).await;
     }
-    match at_once(call, wanted, &body)? {
+    match at_once(call, wanted, form, &body)? {
         Step::Answered(answer) => Ok(answer),
         Step::Large(job, decoded) => {
             let predictions = Box::pin(compute(call, job, &decoded)).await?;
-            mirror(call, wanted, &body, &predictions)?;
+            mirror(call, wanted, form, &body, &predictions);
             let answer = wanted.answer(call, &decoded);
             Ok(answer.encode(&predictions, &mut call.worker.desk.borrow_mut().text))
         }
@@ -136,10 +137,9 @@ enum Step {
 }
 
 /// Decodes a body, and predicts and encodes it unless that takes long.
-fn at_once(call: &Call<'_>, wanted: Wanted<'_>, body: &Bytes) -> Result<Step, Problem> {
+fn at_once(call: &Call<'_>, wanted: Wanted<'_>, form: Form, body: &Bytes) -> Result<Step, Problem> {
     let Wanted { outputs, .. } = wanted;
     let model = &wanted.model.live;
-    let form = Form::of(&call.head.headers)?;
     let max_rows = call.state().config.server.max_rows;
     let mut desk = call.worker.desk.borrow_mut();
     let Desk { frame, predicting, row, text } = &mut *desk;
@@ -151,39 +151,29 @@ fn at_once(call: &Call<'_>, wanted: Wanted<'_>, body: &Bytes) -> Result<Step, Pr
     }
     let predictions = predicting.predict(model, frame, outputs.methods());
     let predictions = predictions.map_err(|error| refused(error, model, &decoded))?;
-    mirror(call, wanted, body, predictions)?;
+    mirror(call, wanted, form, body, predictions);
     Ok(Step::Answered(wanted.answer(call, &decoded).encode(predictions, text)))
 }
 
 /// Has the shadows of the model asked too.
-///
-/// # Errors
-/// None that a request which was answered can have.
-fn mirror(
-    call: &Call<'_>,
-    wanted: Wanted<'_>,
-    body: &Bytes,
-    predictions: &Predictions,
-) -> Result<(), Problem> {
+fn mirror(call: &Call<'_>, wanted: Wanted<'_>, form: Form, body: &Bytes, predictions: &Predictions) {
     let Some(rollout) = wanted.model.rollout.as_ref().filter(|rollout| !rollout.shadows.is_empty()) else {
-        return Ok(());
+        return;
     };
     let primary = &wanted.model.live;
     let predicted = shadow::prediction(primary).and_then(|output| predictions.get(output.method));
     call.state().shadows.mirror(Mirrored {
         primary: Arc::clone(primary),
         rollout: Arc::clone(rollout),
-        form: Form::of(&call.head.headers)?,
+        form,
         body: body.clone(),
         max_rows: call.state().config.server.max_rows,
         predicted: predicted.map_or_else(Vec::new, |output| output.values().to_vec()),
     });
-    Ok(())
 }
 
 /// Decodes, predicts and encodes a large body on a thread that serves no other requests.
-async fn elsewhere(call: &Call<'_>, wanted: Wanted<'_>, body: Bytes) -> Result<Bytes, Problem> {
-    let form = Form::of(&call.head.headers)?;
+async fn elsewhere(call: &Call<'_>, wanted: Wanted<'_>, form: Form, body: Bytes) -> Result<Bytes, Problem> {
     let (limit, left) = time_left(call)?;
     let state = Arc::clone(&call.worker.state);
     let (model, envelope) = (Arc::clone(&wanted.model.live), wanted.model.envelope.clone());
@@ -208,7 +198,7 @@ async fn elsewhere(call: &Call<'_>, wanted: Wanted<'_>, body: Bytes) -> Result<B
         Err(_) => return Err(Problem::Deadline { limit }),
     };
     call.about.set(Some(About { model: Rc::clone(wanted.model), rows }));
-    mirror(call, wanted, &mirrored, &predictions)?;
+    mirror(call, wanted, form, &mirrored, &predictions);
     Ok(answer)
 }
 
