@@ -32,7 +32,7 @@ pub(crate) enum ModelsCommand {
     Show(ShowArguments),
     /// Point an alias to a version: every server has it within a second
     #[command(
-        after_help = "Examples:\n  foretell models promote diabetes 3\n  foretell models promote diabetes 3 --replay 1000 --max-changed-share 0.05\n  foretell models promote diabetes 3 --alias candidate --canary 10% --sticky header:x-user-id\n  foretell models promote diabetes 3 --alias candidate --shadow"
+        after_help = "Examples:\n  foretell models promote diabetes 3\n  foretell models promote diabetes 3 --alias candidate --canary 10% --sticky header:x-user-id\n  foretell models promote diabetes 3 --alias candidate --shadow"
     )]
     Promote(Box<PromoteArguments>),
     /// Point an alias back to the version it had before
@@ -134,7 +134,7 @@ pub(crate) struct PromoteArguments {
     /// Which requests a canary keeps together: request, key or header:NAME
     #[arg(long, value_name = "BY", default_value = "request", requires = "canary")]
     pub(crate) sticky: Sticky,
-    /// Let the alias predict what `production` predicts; its answers are recorded and never given
+    /// Let the alias predict what `production` predicts; its answers are compared and never given
     #[arg(long)]
     pub(crate) shadow: bool,
     /// Promote also when callers of the version before would be broken

@@ -182,7 +182,7 @@ pub enum Role {
         /// Which requests go the same way.
         sticky: Sticky,
     },
-    /// It predicts what `production` predicts; its answers are logged and never given.
+    /// It predicts what `production` predicts; its answers are compared and never given.
     Shadow,
 }
 
