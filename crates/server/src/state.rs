@@ -148,7 +148,8 @@ impl State {
         })
     }
 
-    /// Whether predictions can be asked for: the models are loaded, also the keys where they are needed, and the service is not about to stop.
+    /// Whether predictions can be asked for: the models are loaded, also the keys where they are needed, and the service
+    /// is not about to stop.
     pub(crate) fn ready(&self) -> bool {
         !self.draining() && self.gate.ready() && self.catalog.snapshot().default_model().is_some()
     }

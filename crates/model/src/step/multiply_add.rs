@@ -1,21 +1,10 @@
 //! Weighted sums of the columns in float32, in the order of ONNX Runtime's matrix products.
 
 use super::Accepts;
-use crate::error::{ModelError, expect_count};
+/// What comes out does not depend on the precision.
+pub(super) use super::project::infer;
 use crate::estimator::Linear;
-use crate::infer::{Column, Facts};
 use crate::plan::{Block, Layout, Op, Pool, Rows};
-
-pub(super) fn infer(
-    linear: &Linear,
-    columns: &[Column],
-    facts: &mut Facts,
-) -> Result<Vec<Column>, ModelError> {
-    let outputs = linear.check()?;
-    expect_count("columns", linear.features, columns.len())?;
-    facts.numbers(columns, Accepts::FINITE)?;
-    Ok(vec![Column::COMPUTED; outputs])
-}
 
 pub(super) fn compile(linear: &Linear, layout: &Layout) -> (Vec<Op>, Layout) {
     let after = Layout::computed(linear.intercept.iter().map(|_| None));
