@@ -64,7 +64,7 @@ pub struct ServerConfig {
     /// Requests under way at once; more are answered 503. Default 1024.
     pub max_requests: usize,
     /// Time that a request may wait for its thread; one that has waited longer is answered 503 before its body is read.
-    /// Default 3 ms.
+    /// Default 50 ms.
     #[serde(with = "units")]
     pub max_wait: Duration,
     /// Bytes of a request's head. Default 16 KiB.
@@ -108,7 +108,7 @@ impl Default for ServerConfig {
             workers: 0,
             max_connections: 10_000,
             max_requests: 1024,
-            max_wait: Duration::from_millis(3),
+            max_wait: Duration::from_millis(50),
             max_head_bytes: 16 << 10,
             max_body_bytes: 16 << 20,
             max_buffered_bytes: 512 << 20,
