@@ -87,7 +87,7 @@ impl fmt::Display for KeyFault {
         f.write_str(match self {
             Self::Missing => {
                 "an API key is needed, as `Authorization: Bearer fk_…` or `X-API-Key: fk_…`; \
-                 whoever runs the service makes one with `foretell keys create --scope predict`"
+                 whoever runs the service makes one with `foretell keys create NAME --scope predict`"
             }
             Self::Unknown => "the API key is not one of this service",
             Self::Expired => "the API key has expired",

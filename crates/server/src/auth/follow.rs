@@ -43,7 +43,7 @@ async fn read(state: &State, control: &Control, changes: &mut Option<Changes>) -
     if first && state.gate.needs_key(Access::Key(Scope::Predict)) && !state.gate.has_keys(store::now()) {
         tracing::warn!(
             "every prediction needs an API key, and there is none: \
-             make one with `foretell keys create --scope predict`, or set `server.auth = \"none\"`"
+             make one with `foretell keys create NAME --scope predict`, or set `server.auth = \"none\"`"
         );
     }
     Ok(())

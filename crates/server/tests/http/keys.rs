@@ -87,7 +87,7 @@ fn predictions_need_a_key_where_keys_are_needed() {
     for path in ["/predict", "/models/iris/predict", "/models", "/models/iris"] {
         let without = ask(&service, path, "");
         assert!(
-            without.problem(401, "unauthorized").contains("foretell keys create --scope predict"),
+            without.problem(401, "unauthorized").contains("foretell keys create NAME --scope predict"),
             "{path}"
         );
         assert_eq!(without.header("www-authenticate"), Some("Bearer realm=\"foretell\""));
