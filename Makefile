@@ -14,7 +14,7 @@ help:
 
 # A missing tool fails a test here; under a bare `cargo test` it skips with a message.
 test: $(BIN)/.tests
-	tests/setup debian chromium:chromium chromium-driver:chromedriver curl:curl postgresql:pg_createcluster
+	tests/setup debian chromium:chromium chromium-driver:chromedriver curl:curl postgresql:pg_createcluster nginx:nginx
 	FORETELL_TEST_TOOLS=required $(CARGO) test --workspace
 
 lint: $(BIN)/.tests
