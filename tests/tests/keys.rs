@@ -49,9 +49,10 @@ fn predict(service: &Service, key: Option<&str>) -> Answer {
 
 fn admin(service: &Service, key: &str, method: &str, path: &str, body: &Value) -> Answer {
     let request = Request::new(method, path).header("X-API-Key", key);
-    service.send(&match body {
-        Value::Null => request,
-        body => request.header("Content-Type", "application/json").body(&body.to_string()),
+    service.send(&if body.is_null() {
+        request
+    } else {
+        request.header("Content-Type", "application/json").body(&body.to_string())
     })
 }
 
