@@ -55,13 +55,23 @@ pub(crate) struct ModelArguments {
     /// Model file (a scikit-learn pickle or joblib file, or a model of XGBoost or LightGBM), or name@alias or name@version of the registry
     #[arg(value_name = "MODEL")]
     pub(crate) model: PathBuf,
-    /// Names of the model's features, where the file knows none
-    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
-    pub(crate) features: Option<Vec<String>>,
+    #[command(flatten)]
+    pub(crate) given: GivenArguments,
     #[command(flatten)]
     pub(crate) limits: LimitArguments,
     #[command(flatten)]
     pub(crate) store: StoreArguments,
+}
+
+/// What a model file does not tell.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct GivenArguments {
+    /// Names of the model's features, where the file knows none
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+    pub(crate) features: Option<Vec<String>>,
+    /// Categories of a feature, in the order of the codes that the file holds instead, such as city=Bergen,Oslo; or a JSON file of such lists
+    #[arg(long, value_name = "LIST")]
+    pub(crate) categories: Vec<String>,
 }
 
 /// What opening a model file may cost.
@@ -155,6 +165,8 @@ pub(crate) struct ServeArguments {
     /// Origins whose pages may call the service: off, any, or one such as https://example.com [default: off]
     #[arg(long, value_name = "ORIGIN")]
     pub(crate) cors: Option<String>,
+    #[command(flatten)]
+    pub(crate) given: GivenArguments,
     /// I/O threads, 0 for one per processor [default: 0]
     #[arg(long, value_name = "N")]
     pub(crate) workers: Option<u16>,

@@ -1,6 +1,6 @@
 //! `foretell serve`: models behind an HTTP API.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::io::{self, IsTerminal};
 use std::net::IpAddr;
@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
-use foretell_engine::Naming;
 use foretell_engine::control::{Control, ControlRuntime};
 use foretell_engine::fleet::{FileSource, Fleet, FleetError, PRODUCTION, Source, Which};
 use foretell_engine::store::is_name;
+use foretell_engine::{Given, Naming};
 use foretell_server::Parts;
 use foretell_server::config::{Config, ModelConfig, StoreConfig};
 use foretell_server::log::Log;
@@ -29,6 +29,17 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<(), Failure> {
     let mut config = config::load(arguments)?;
     for argument in &arguments.models {
         config.model.push(named(argument)?);
+    }
+    let given = model::given(&arguments.given)?;
+    if !given.is_empty() {
+        let ([_], Some(model)) = (arguments.models.as_slice(), config.model.last_mut()) else {
+            return Err(Failure::usage("`--features` and `--categories` are for a single MODEL")
+                .hint("give every `[[model]]` of the configuration its own".to_owned()));
+        };
+        if model.path.is_none() {
+            return Err(model::not_of_registry());
+        }
+        (model.features, model.categories) = (given.features, given.categories);
     }
     let sources = sources(&mut config.model)?;
     let _log = Log::start(&config.log, io::stderr().is_terminal(), io::stderr())
@@ -80,7 +91,7 @@ fn named(argument: &str) -> Result<ModelConfig, Failure> {
     let registered = place.contains('@') && !place.contains('/') && !Path::new(place).exists();
     let (path, registry) =
         if registered { (None, Some(place.to_owned())) } else { (Some(PathBuf::from(place)), None) };
-    Ok(ModelConfig { name, path, registry, features: None, version: None })
+    Ok(ModelConfig { name, path, registry, features: None, categories: BTreeMap::new(), version: None })
 }
 
 /// Where the models come from, each under a name that can stand in a URL: its own, that of its file, or that of the
@@ -127,9 +138,10 @@ fn source(model: &mut ModelConfig, derived: &mut HashMap<String, String>) -> Res
     Ok(match registered {
         Some((model, which)) => Source::Registered { model, which, name },
         None => {
-            let (version, features) = (model.version.clone(), model.features.clone());
-            let path = model.path.clone().unwrap_or_default();
-            Source::File(FileSource { path, naming: Naming { name, version, features } })
+            let (features, categories) = (model.features.clone(), model.categories.clone());
+            let naming =
+                Naming { name, version: model.version.clone(), given: Given { features, categories } };
+            Source::File(FileSource { path: model.path.clone().unwrap_or_default(), naming })
         }
     })
 }

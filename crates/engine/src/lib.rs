@@ -15,6 +15,7 @@ mod causes;
 pub mod control;
 pub mod dataset;
 pub mod fleet;
+mod given;
 mod live;
 pub mod log;
 pub mod metrics;
@@ -32,6 +33,7 @@ pub use causes::with_causes;
 pub use foretell_model::{Part, Provenance, Task};
 /// The registry, keys and the record of predictions.
 pub use foretell_store as store;
+pub use given::{Category, Given};
 pub use live::{Cost, LiveModel, LoadError, Naming, Values};
 pub use open::{FileFacts, Limits, OpenError, OpenLimits, Opened};
 pub use pool::{Done, INLINE_BUDGET, Job, Overloaded, Pool, PoolOptions};

@@ -7,6 +7,7 @@ use foretell_frame::{Cell, Frame, Kind, Labels, Method, MethodSet, RowBuilder, S
 use foretell_model::head::ClassPredict;
 use foretell_model::{Head, Model, ModelError, Part, Predictor, Provenance, Task};
 
+use crate::given::Given;
 use crate::open::{FileFacts, Opened};
 use crate::predict::{MAX_VIOLATIONS, PredictError, Worker};
 
@@ -24,8 +25,8 @@ pub struct Naming {
     pub name: String,
     /// Its version; without one, the first characters of its file's digest.
     pub version: Option<String>,
-    /// The names of its features, where the file knows none or others are wanted.
-    pub features: Option<Vec<String>>,
+    /// What its file does not tell.
+    pub given: Given,
 }
 
 /// What a prediction costs on this machine, measured when the model was loaded.
@@ -64,7 +65,19 @@ pub enum LoadError {
     #[error("the configured `features` do not fit the model")]
     Features {
         /// Why.
-        source: ModelError,
+        source: Box<ModelError>,
+    },
+    /// The categories given for its features do not fit.
+    #[error("the configured `categories` do not fit the model")]
+    Categories {
+        /// Why.
+        source: Box<ModelError>,
+    },
+    /// What the registry keeps of its names cannot be read.
+    #[error("the names that were registered with it cannot be read")]
+    Given {
+        /// Why.
+        source: serde_json::Error,
     },
     /// It is a transformer of any columns, and nobody named them.
     #[error("the file does not tell which columns the model takes; name them with `features`")]
@@ -90,13 +103,19 @@ impl LiveModel {
     /// Names of features that do not fit.
     pub fn new(opened: Opened, naming: Naming) -> Result<Self, LoadError> {
         let Opened { model, facts } = opened;
-        let model = match &naming.features {
-            Some(names) => model.with_names(names).map_err(|source| LoadError::Features { source })?,
+        let model = match &naming.given.features {
+            Some(names) => {
+                model.with_names(names).map_err(|error| LoadError::Features { source: error.into() })?
+            }
             None => model,
         };
         if model.takes_any_columns() {
             return Err(LoadError::UnknownColumns);
         }
+        let categories = naming.given.cells();
+        let model = model
+            .with_categories(&categories)
+            .map_err(|error| LoadError::Categories { source: error.into() })?;
         let version =
             naming.version.clone().unwrap_or_else(|| facts.sha256.chars().take(DIGEST_VERSION).collect());
         let predictor = Predictor::new(Arc::new(model));

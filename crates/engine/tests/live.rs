@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use foretell_engine::dataset::{Dataset, DatasetError};
 use foretell_engine::table::{Chunk, ReadOptions, TableError, TableReader, Target};
 use foretell_engine::{
-    Catalog, FileFacts, Job, LiveModel, LoadError, Naming, OpenError, OpenLimits, Pool, PoolOptions,
+    Catalog, FileFacts, Given, Job, LiveModel, LoadError, Naming, OpenError, OpenLimits, Pool, PoolOptions,
     PredictError, Worker, open,
 };
 use foretell_frame::{Cell, Frame, Method, MethodSet};
@@ -129,7 +129,10 @@ fn a_model_without_names_takes_those_it_is_given() {
     let named = |names: &[&str]| {
         let opened = open::open(&file, &OpenLimits::default()).expect("it opens");
         let features = Some(names.iter().map(|name| (*name).to_owned()).collect());
-        LiveModel::new(opened, Naming { name: "m".into(), version: None, features })
+        LiveModel::new(
+            opened,
+            Naming { name: "m".into(), version: None, given: Given { features, ..Given::default() } },
+        )
     };
     let model = named(&["a", "b", "c", "d", "e", "f"]).expect("six names");
     assert!(model.schema().named());
@@ -158,7 +161,7 @@ fn a_catalog_finds_names_and_versions() {
     let live = |name: &str, version: &str| {
         let opened =
             open::open(&model_file("sk0.24-ser-pickle4-tree"), &OpenLimits::default()).expect("it opens");
-        let naming = Naming { name: name.into(), version: Some(version.into()), features: None };
+        let naming = Naming { name: name.into(), version: Some(version.into()), ..Naming::default() };
         Arc::new(LiveModel::new(opened, naming).expect("it loads"))
     };
     let catalog = Catalog::new(vec![live("a", "1"), live("a", "2"), live("b", "1")]).expect("all differ");

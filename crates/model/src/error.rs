@@ -27,6 +27,12 @@ pub enum ModelError {
         /// What is wrong.
         problem: &'static str,
     },
+    /// Something was given for a feature that is not there.
+    #[error("the model has no feature `{name}`")]
+    NoSuchFeature {
+        /// The name.
+        name: String,
+    },
     /// The names of the features are not usable.
     #[error(transparent)]
     Schema(#[from] SchemaError),
@@ -44,7 +50,7 @@ impl ModelError {
             Self::Mismatch { place, .. } | Self::BrokenTree { place, .. } => {
                 *place = if place.is_empty() { outer.to_string() } else { format!("{outer}, {place}") };
             }
-            Self::Schema(_) => {}
+            Self::NoSuchFeature { .. } | Self::Schema(_) => {}
         }
         self
     }

@@ -1,10 +1,13 @@
 //! The model: schema, pipeline, and provenance.
 
-use foretell_frame::{Labels, Method, MethodSet, Schema, SchemaError, Shape};
+use std::collections::BTreeMap;
 
-use crate::Pipeline;
+use foretell_frame::{Cell, Feature, Kind, Labels, Method, MethodSet, Schema, SchemaError, Shape};
+
 use crate::error::{ModelError, expect_count};
 use crate::infer::Facts;
+use crate::step::{Branch, Categories, Ordinal, Unknown};
+use crate::{Pipeline, Step};
 
 /// What a model is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -143,6 +146,51 @@ impl Model {
         Ok(self)
     }
 
+    /// The same model, which takes these values of its features where it took their positions in these lists: for files that know
+    /// the codes of categories only. A missing value stays missing, any other value is refused.
+    ///
+    /// # Errors
+    /// No feature of such a name, one whose categories the model knows, a list that is empty, mixed, or holds a value twice.
+    pub fn with_categories(mut self, given: &[(&str, Vec<Cell>)]) -> Result<Self, ModelError> {
+        if given.is_empty() {
+            return Ok(self);
+        }
+        let mut columns = BTreeMap::new();
+        for (name, values) in given {
+            let Some(position) = self.schema.position(name) else {
+                return Err(ModelError::NoSuchFeature { name: (*name).to_owned() });
+            };
+            let feature = &self.schema.features()[position];
+            let codes = given_categories(feature, values)
+                .map_err(|error| error.within(format_args!("categories of `{name}`")))?;
+            columns.insert(position, codes);
+        }
+        let mut branches = Vec::new();
+        let mut next = 0;
+        for (position, codes) in columns {
+            let pass = Branch { columns: (next..position).collect(), steps: Vec::new(), weight: None };
+            branches.extend((next < position).then_some(pass));
+            let missing = f64::NAN;
+            let ordinal = Ordinal { columns: vec![codes], unknown: Unknown::Error, missing };
+            let steps = vec![Step::Ordinal(ordinal)];
+            branches.push(Branch { columns: vec![position], steps, weight: None });
+            next = position + 1;
+        }
+        let pass = Branch { columns: (next..self.schema.len()).collect(), steps: Vec::new(), weight: None };
+        branches.extend((next < self.schema.len()).then_some(pass));
+        self.pipeline.steps.insert(0, Step::Parallel(branches));
+        let names = self.schema.named().then(|| self.names());
+        let mut facts = Facts::new(self.schema.len()).map_err(|error| error.within("input"))?;
+        self.transformed = self.pipeline.infer(facts.columns(), &mut facts)?;
+        self.widest = facts.widest();
+        self.schema = facts.schema(names)?;
+        Ok(self)
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.schema.features().iter().map(|feature| feature.name.clone()).collect()
+    }
+
     /// Whether it is a transformer whose file does not tell which columns it takes, such as scikit-learn's
     /// `FunctionTransformer` before 1.2: its user has to name them.
     pub fn takes_any_columns(&self) -> bool {
@@ -204,4 +252,46 @@ impl Model {
     pub fn classes(&self) -> &[Labels] {
         self.pipeline.estimator.as_ref().map_or(&[], |fitted| fitted.head.classes())
     }
+}
+
+fn shown(value: &Cell) -> String {
+    match value {
+        Cell::Number(number) => format!("`{number}`"),
+        Cell::Text(text) => format!("`{text}`"),
+        Cell::Missing => "a missing value".to_owned(),
+    }
+}
+
+/// The codes of categories that were given for a feature: their positions.
+fn given_categories(feature: &Feature, given: &[Cell]) -> Result<Categories, ModelError> {
+    if feature.categories.is_some() || feature.kind == Kind::Text {
+        return Err(ModelError::mismatch(
+            "a feature that takes codes",
+            "one whose categories the model knows",
+        ));
+    }
+    let mut values = Vec::with_capacity(given.len() + 1);
+    for value in given {
+        if values.contains(value) {
+            return Err(ModelError::mismatch("every category once", format_args!("{} twice", shown(value))));
+        }
+        let alike = match (value, given.first()) {
+            (Cell::Number(_), Some(Cell::Number(_))) | (Cell::Text(_), Some(Cell::Text(_))) => true,
+            (Cell::Number(_) | Cell::Text(_) | Cell::Missing, _) => false,
+        };
+        if !alike {
+            return Err(ModelError::mismatch("all texts or all numbers", shown(value)));
+        }
+        values.push(value.clone());
+    }
+    if values.is_empty() {
+        return Err(ModelError::mismatch("at least one category", 0));
+    }
+    let mut codes: Vec<Option<u32>> = (0..).map(Some).take(values.len()).collect();
+    if feature.nullable {
+        values.push(Cell::Missing);
+        codes.push(None);
+    }
+    let width = values.len();
+    Ok(Categories { values, codes, infrequent: None, width })
 }

@@ -5,11 +5,12 @@
 mod security;
 pub(crate) mod units;
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use foretell_engine::OpenLimits;
+use foretell_engine::{Category, OpenLimits};
 use serde::Deserialize;
 
 use crate::auth::is_local;
@@ -309,6 +310,9 @@ pub struct ModelConfig {
     pub registry: Option<String>,
     /// The names of the features, where the file knows none or others are wanted.
     pub features: Option<Vec<String>>,
+    /// The categories of features that the file knows by their codes only, in the order of the codes.
+    #[serde(default)]
+    pub categories: BTreeMap<String, Vec<Category>>,
     /// The version in URLs and answers. Default: the beginning of the file's SHA-256.
     pub version: Option<String>,
 }

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use foretell_engine::registry::TOLERANCE;
 use foretell_engine::store::Sticky;
 
-use crate::args::LimitArguments;
+use crate::args::{GivenArguments, LimitArguments};
 use crate::store::StoreArguments;
 
 #[derive(Debug, Args)]
@@ -76,9 +76,8 @@ pub(crate) struct RegisterArguments {
     /// How far a number may be off, relative to it where it is above 1
     #[arg(long, value_name = "NUMBER", default_value_t = TOLERANCE, requires = "check")]
     pub(crate) tolerance: f64,
-    /// Names of the model's features, where the file knows none
-    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
-    pub(crate) features: Option<Vec<String>>,
+    #[command(flatten)]
+    pub(crate) given: GivenArguments,
     /// A metric of the model, such as accuracy=0.97
     #[arg(long = "metric", value_name = "NAME=NUMBER", value_parser = metric)]
     pub(crate) metrics: Vec<(String, f64)>,

@@ -19,7 +19,7 @@ use self::args::{
     RollbackArguments, ShowArguments, UnaliasArguments,
 };
 use crate::failure::{Failure, io_text, note};
-use crate::model::limits;
+use crate::model::{given, limits};
 use crate::output::Output;
 use crate::store::Session;
 
@@ -58,7 +58,7 @@ fn run_register(arguments: &RegisterArguments) -> Result<(), Failure> {
         name: arguments.name.clone(),
         bytes: bytes.into(),
         file_name: arguments.file.file_name().map(|name| name.to_string_lossy().into_owned()),
-        features: arguments.features.clone(),
+        given: given(&arguments.given)?,
         checks,
         metadata,
         actor: session.actor(),

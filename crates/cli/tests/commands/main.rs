@@ -2,6 +2,7 @@
 //!
 //! What is expected stands in `snapshots/`; with `UPDATE_SNAPSHOTS=1` the tests write it anew.
 
+mod categories;
 mod registry;
 
 use std::fmt::Write as _;

@@ -64,8 +64,43 @@ fn run_case(case: &Path) -> (String, Outcome) {
     let model = case.join(expected["model_file"].as_str().expect("a case names its model file"));
     let mut command = foretell();
     command.arg("predict").arg(model).arg(case.join("input.csv"));
+    let categories = categories(case, &expected);
+    if let Some(file) = &categories {
+        command.arg("--categories").arg(file.path());
+    }
     let output = command.args(["--format", "json", "--outputs", "all"]).output().expect("foretell runs");
     (library, judge(&expected, &output))
+}
+
+/// The release from which on XGBoost's files hold the categories of the training data.
+const HOLDS_CATEGORIES: (u32, u32) = (3, 1);
+
+/// The categories that a user has to give with a file of XGBoost that was trained on categories and holds their codes only: those
+/// that the file of the case with the same name of release 3.1, which was trained on the same table, holds.
+fn categories(case: &Path, expected: &Value) -> Option<tempfile::NamedTempFile> {
+    let version = expected["versions"]["xgboost"].as_str().filter(|_| expected["library"] == "xgboost")?;
+    let mut numbers = version.split('.').map(|number| number.parse().expect("a version has numbers"));
+    let release = (numbers.next()?, numbers.next()?);
+    let types = expected["feature_types"].as_array()?;
+    if release >= HOLDS_CATEGORIES || types.iter().all(|kind| kind != "category") {
+        return None;
+    }
+    let case_name = name(case);
+    let (_, what) = case_name.split_once('-')?;
+    let sibling = case.with_file_name(format!("xgb3.1-{what}"));
+    let model = sibling.join(expected["model_file"].as_str()?);
+    let output = foretell().args(["inspect", "--json"]).arg(model).output().expect("foretell runs");
+    let summary: Value = serde_json::from_slice(&output.stdout).expect("the case of release 3.1 opens");
+    let mut categories = serde_json::Map::new();
+    for feature in summary["features"].as_array()? {
+        if let Some(values) = feature["categories"].as_array() {
+            let values = values.iter().filter(|value| !value.is_null()).cloned().collect();
+            categories.insert(feature["name"].as_str()?.to_owned(), Value::Array(values));
+        }
+    }
+    let file = tempfile::NamedTempFile::new().expect("a file can be made");
+    serde_json::to_writer(&file, &categories).expect("the file is writable");
+    Some(file)
 }
 
 fn judge(expected: &Value, output: &Output) -> Outcome {

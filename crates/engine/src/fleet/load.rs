@@ -113,13 +113,11 @@ pub(super) async fn version(
             version,
             source,
         })?;
-        let features = wanted.naming.clone();
-        let naming = Naming { name, version: Some(version.to_string()), features };
-        let live = LiveModel::new(opened, naming).map_err(|source| FleetError::Load {
-            model: model.clone(),
-            path: None,
-            source,
-        })?;
+        let refused = |source| FleetError::Load { model: model.clone(), path: None, source };
+        let given = wanted.naming.clone().map(serde_json::from_value).transpose();
+        let given = given.map_err(|source| refused(LoadError::Given { source }))?.unwrap_or_default();
+        let naming = Naming { name, version: Some(version.to_string()), given };
+        let live = LiveModel::new(opened, naming).map_err(refused)?;
         verify(&live, &wanted)?;
         Ok(Arc::new(live))
     })

@@ -9,6 +9,7 @@ use super::checks::Checks;
 use super::error::RegistryError;
 use super::interface::Interface;
 use super::record_refusal;
+use crate::given::Given;
 use crate::live::{LiveModel, Naming};
 use crate::open::{OpenLimits, open_bytes};
 
@@ -21,8 +22,8 @@ pub struct Registration {
     pub bytes: Bytes,
     /// What the file is called.
     pub file_name: Option<String>,
-    /// Names of the model's features, where the file knows none.
-    pub features: Option<Vec<String>>,
+    /// What the file does not tell.
+    pub given: Given,
     /// Rows whose predictions are known.
     pub checks: Option<Checks>,
     /// Metrics, parameters, notes: anything worth knowing of it.
@@ -56,10 +57,10 @@ async fn try_register(
 ) -> Result<Version, RegistryError> {
     let (limits, size) = (limits.clone(), registration.bytes.len() as u64);
     let opened = spawn_blocking(move || {
-        let Registration { name, bytes, features, checks, .. } = &registration;
+        let Registration { name, bytes, given, checks, .. } = &registration;
         // Artifacts are named by the digest of the file itself, so that anybody can compare the two.
         let opened = open_bytes(bytes.to_vec(), &limits).map_err(RegistryError::Open)?;
-        let naming = Naming { name: name.clone(), version: None, features: features.clone() };
+        let naming = Naming { name: name.clone(), version: None, given: given.clone() };
         let model = LiveModel::new(opened, naming).map_err(RegistryError::Load)?;
         if let Some(checks) = checks {
             checks.run(&model)?;
@@ -88,7 +89,7 @@ async fn try_register(
         source,
         metadata: Value::Object(metadata),
         schema,
-        naming: registration.features,
+        naming: (!registration.given.is_empty()).then(|| json!(registration.given)),
         checks: registration.checks.map(|checks| json!(checks)),
     });
     Ok(version.await?)

@@ -384,10 +384,13 @@ pub(super) fn classifier(call: &mut Call<'_, '_>) -> Result<Vec<Value>> {
     let mut ensemble = read(call, "class", classes.len())?;
     let positive = ensemble.leaves().flatten().all(|(_, weight)| *weight >= 0.0);
     let unsupported_transform = |supported| Err(unsupported("post_transform", transform, supported));
-    let (label, probability) = if classes.len() == 2 {
+    // ONNX Runtime then takes the second class where its sum is above 0, which is where it is the larger one.
+    let opposite =
+        classes.len() == 2 && base.is_empty() && ensemble.leaves().all(|weights| is_opposite(weights));
+    let (label, probability) = if classes.len() == 2 && !opposite {
         let one = base.len() <= 1 && ensemble.leaves().flatten().all(|(class, _)| *class == 0);
         if !one {
-            let supported = "one score for two classes, in weights of class 0";
+            let supported = "one score for two classes, in weights of class 0, or opposite weights for both";
             return Err(unsupported("class_ids", "of both classes", supported));
         }
         ensemble.targets = 1;
@@ -412,11 +415,19 @@ pub(super) fn classifier(call: &mut Call<'_, '_>) -> Result<Vec<Value>> {
     }
     let rows = call.matrix(0)?;
     let mut scores = ensemble.emit(call, &rows, base, false)?;
-    if classes.len() == 2 && label == LabelRule::LargestScore {
+    if classes.len() == 2 && !opposite && label == LabelRule::LargestScore {
         let negative = vec![Step::Elementwise(vec![Function::Negative])];
         scores = [call.program.emit(scores.clone(), negative, 1)?, scores].concat();
     }
     classify::outputs(call, scores, classify::head(classes, label, Some(probability)))
+}
+
+/// Whether a leaf has a weight for the second of two classes, and the same with the other sign for the first.
+fn is_opposite(weights: &[(usize, f64)]) -> bool {
+    match *weights {
+        [(0, first), (1, second)] | [(1, second), (0, first)] => first == -second,
+        _ => false,
+    }
 }
 
 impl Ensemble {

@@ -1,6 +1,7 @@
 //! What a model says of its features, learned from its pipeline alone.
 
 use foretell_frame::{Cell, Feature, Kind};
+use foretell_model::estimator::Linear;
 use foretell_model::step::{
     Accepts, Arithmetic, Branch, Function, Impute, Norm, Normalize, OneHot, Scale, Step, Unknown,
 };
@@ -103,4 +104,28 @@ fn names_are_made_up_until_they_are_given() {
     assert_eq!(named.schema().position("c"), Some(2));
     let error = model.with_names(&names[..2]).unwrap_err();
     assert_eq!(error.to_string(), "expected 3 feature names, got 2");
+}
+
+#[test]
+fn categories_that_are_given_stand_for_their_positions() {
+    let linear = Linear { features: 2, coefficients: vec![1.0, 10.0], intercept: vec![0.0] };
+    let head = regression(1, Link::Identity);
+    let model: Model = model(2, Vec::new(), Some(Fitted { estimator: Estimator::Linear(linear), head }));
+    let texts = |texts: &[&str]| texts.iter().map(|text| Cell::Text((*text).into())).collect::<Vec<_>>();
+    let given = model.clone().with_categories(&[("f1", texts(&["low", "high"]))]).unwrap();
+    let feature = &given.schema().features()[1];
+    assert_eq!((feature.kind, feature.closed, feature.nullable), (Kind::Text, true, false));
+    assert_eq!(feature.categories, Some(texts(&["low", "high"])));
+    assert_eq!(given.schema().features()[0].kind, Kind::Number);
+    let refusal = |name, values| model.clone().with_categories(&[(name, values)]).unwrap_err().to_string();
+    assert_eq!(refusal("g", texts(&["low"])), "the model has no feature `g`");
+    assert_eq!(refusal("f1", Vec::new()), "categories of `f1`: expected at least one category, got 0");
+    let twice = refusal("f1", texts(&["low", "low"]));
+    assert_eq!(twice, "categories of `f1`: expected every category once, got `low` twice");
+    let mixed = refusal("f1", vec![Cell::Number(1.0), Cell::Text("low".into())]);
+    assert_eq!(mixed, "categories of `f1`: expected all texts or all numbers, got `low`");
+    let known = given.with_categories(&[("f1", texts(&["low"]))]).unwrap_err().to_string();
+    let expected =
+        "categories of `f1`: expected a feature that takes codes, got one whose categories the model knows";
+    assert_eq!(known, expected);
 }

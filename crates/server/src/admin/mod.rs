@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::Bytes;
+use foretell_engine::Given;
 use foretell_engine::registry::{self, Promoted, Promotion, Registration};
 use foretell_engine::store::{Actor, ModelRecord, NewKey, Role, Store, Version, now};
 use hyper::header::{CACHE_CONTROL, HeaderValue, LOCATION};
@@ -250,11 +251,17 @@ async fn register(call: &Call<'_>, name: &str, bytes: Bytes) -> Result<Reply, Pr
     metadata.extend(text("notes").map(|notes| ("notes".to_owned(), json!(notes))));
     let features =
         text("features").map(|names| names.split(',').map(|name| name.trim().to_owned()).collect());
+    let categories = text("categories").map(|categories| {
+        serde_json::from_str(&categories).map_err(|error| Problem::BadRequest {
+            detail: format!("`categories` is no JSON object of lists of texts or numbers: {error}"),
+        })
+    });
+    let given = Given { features, categories: categories.transpose()?.unwrap_or_default() };
     let (alias, file_name, name) = (text("alias"), text("file_name"), name.to_owned());
     let limits = call.state().config.limits.open_limits();
     let added = with(call, async move |store, actor| {
         let registration =
-            Registration { name, bytes, file_name, features, checks: None, metadata, actor: actor.clone() };
+            Registration { name, bytes, file_name, given, checks: None, metadata, actor: actor.clone() };
         let version = registry::register(&store, registration, &limits).await?;
         let Some(alias) = alias else { return Ok((version, None)) };
         let promotion = Promotion {

@@ -47,6 +47,11 @@ pub(super) fn paths() -> Map<String, Value> {
         query("notes", "What is worth knowing of it.", text()),
         query("file_name", "What the file is called.", text()),
         query("features", "Names of the features, separated by commas, where the file knows none.", text()),
+        query(
+            "categories",
+            "Categories of features that the file knows by their codes only: a JSON object of lists, in the order of the codes.",
+            text(),
+        ),
     ];
     let acts = [
         query("limit", "How many; 100 without.", json!({"type": "integer", "minimum": 1, "maximum": 1000})),

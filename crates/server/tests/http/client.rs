@@ -32,7 +32,7 @@ pub(crate) fn example(name: &str) -> Arc<LiveModel> {
 /// A model file of the repository under a name and a version.
 pub(crate) fn load(path: &str, name: &str, version: &str) -> Arc<LiveModel> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path);
-    let naming = Naming { name: name.to_owned(), version: Some(version.to_owned()), features: None };
+    let naming = Naming { name: name.to_owned(), version: Some(version.to_owned()), ..Naming::default() };
     let opened = open::open(&path, &OpenLimits::default()).expect("the file opens");
     Arc::new(LiveModel::new(opened, naming).expect("it is ready to serve"))
 }

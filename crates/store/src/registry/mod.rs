@@ -56,8 +56,8 @@ pub struct NewVersion {
     pub metadata: Json,
     /// What it takes and gives.
     pub schema: Json,
-    /// Names given to its features, where the file knows none.
-    pub naming: Option<Vec<String>>,
+    /// Names given to its features and their categories, where the file knows none.
+    pub naming: Option<Json>,
     /// Rows and the predictions they must have, checked whenever the version is loaded.
     pub checks: Option<Json>,
 }
@@ -83,8 +83,8 @@ pub struct Version {
     pub metadata: Json,
     /// What it takes and gives.
     pub schema: Json,
-    /// Names given to its features.
-    pub naming: Option<Vec<String>>,
+    /// Names given to its features and their categories.
+    pub naming: Option<Json>,
     /// Rows and the predictions they must have.
     pub checks: Option<Json>,
     /// When it was archived: kept, and refused to every alias.

@@ -73,7 +73,7 @@ fn version_of(model: &str) -> NewVersion {
         },
         metadata: json!({ "metrics": { "accuracy": 0.97 }, "notes": "für Anna" }),
         schema: json!({ "features": [{ "name": "a", "type": "number" }] }),
-        naming: Some(vec!["a".into()]),
+        naming: Some(json!({"features": ["a"]})),
         checks: None,
     }
 }
