@@ -61,26 +61,6 @@ fn is_dotted_name(line: &[u8]) -> bool {
     !line.is_empty() && line.iter().all(|&byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.'))
 }
 
-/// The refusal of a kind of file that has no loader yet.
-pub(crate) fn unsupported(kind: FileKind) -> FormatError {
-    let advice = match kind {
-        FileKind::Skops => {
-            "save the fitted scikit-learn estimator itself with `joblib.dump(model, \"model.joblib\")`"
-        }
-        FileKind::Onnx
-        | FileKind::LightgbmText
-        | FileKind::CatboostBinary
-        | FileKind::CatboostJson
-        | FileKind::Pickle
-        | FileKind::XgboostJson
-        | FileKind::XgboostUbjson
-        | FileKind::XgboostBinary
-        | FileKind::Compressed
-        | FileKind::Unknown => "scikit-learn, XGBoost, LightGBM, CatBoost and ONNX models are",
-    };
-    FormatError::new(kind, Problem::UnsupportedFormat { format: kind, advice: advice.to_owned() })
-}
-
 /// The refusal of a file of no known kind, which says what it looks like.
 pub(crate) fn unknown(bytes: &[u8]) -> FormatError {
     let text = bytes.trim_ascii_start();

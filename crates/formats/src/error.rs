@@ -98,13 +98,6 @@ pub enum Problem {
         /// What the file begins with, in words.
         found: String,
     },
-    /// A known kind of file that cannot be served yet.
-    UnsupportedFormat {
-        /// The kind.
-        format: FileKind,
-        /// What to do instead.
-        advice: String,
-    },
     /// A class that no loader knows.
     UnsupportedClass {
         /// `module.Class` as the file writes it.
@@ -173,11 +166,8 @@ impl fmt::Display for Problem {
             ),
             Problem::UnknownFormat { found } => write!(
                 f,
-                "not a model file foretell knows: {found}; expected a scikit-learn pickle or joblib file, or a model of XGBoost, LightGBM, CatBoost or ONNX"
+                "not a model file foretell knows: {found}; expected a scikit-learn pickle, joblib or skops file, or a model of XGBoost, LightGBM, CatBoost or ONNX"
             ),
-            Problem::UnsupportedFormat { format, advice } => {
-                write!(f, "{format} files are not supported yet; {advice}")
-            }
             Problem::UnsupportedClass { class } => write!(
                 f,
                 "class `{class}` is not supported; replace it in the pipeline by a supported class and fit again"

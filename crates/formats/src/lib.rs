@@ -11,6 +11,7 @@ pub mod onnx;
 mod open;
 pub mod pickle;
 pub mod sklearn;
+mod skops;
 pub mod xgboost;
 
 pub use detect::detect;

@@ -116,7 +116,7 @@ pub(crate) fn of_archive<'b>(
     bytes: &'b [u8],
     limits: &Limits,
 ) -> Result<Option<Vec<Member<'b>>>, FormatError> {
-    if bytes.starts_with(b"PK\x03\x04") && detect(bytes) == FileKind::Unknown {
+    if bytes.starts_with(b"PK\x03\x04") {
         return of_zip(bytes, limits).map(Some);
     }
     if is_header(bytes) { of_tar(bytes, limits).map(Some) } else { Ok(None) }
@@ -181,7 +181,7 @@ fn number<const N: usize>(bytes: &[u8], at: usize) -> Option<usize> {
 }
 
 /// Reads a zip archive by its directory, which stands at its end (APPNOTE 6.3, without its 64-bit extensions).
-fn of_zip<'b>(bytes: &'b [u8], limits: &Limits) -> Result<Vec<Member<'b>>, FormatError> {
+pub(crate) fn of_zip<'b>(bytes: &'b [u8], limits: &Limits) -> Result<Vec<Member<'b>>, FormatError> {
     let damaged = || error(Problem::Corrupt { detail: "bad directory of a zip archive".into() });
     let end = bytes.windows(4).rposition(|window| window == b"PK\x05\x06");
     let end = end.ok_or_else(|| truncated("its zip archive"))?;

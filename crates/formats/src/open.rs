@@ -8,8 +8,7 @@ use crate::container::{Container, inflate};
 use crate::detect::{self, detect};
 use crate::members::{self, Member, only_model};
 use crate::pickle::{Pickle, Value};
-use crate::sklearn;
-use crate::{FileKind, FormatError, Limits, Problem, catboost, lightgbm, onnx, xgboost};
+use crate::{FileKind, FormatError, Limits, Problem, catboost, lightgbm, onnx, sklearn, skops, xgboost};
 
 /// Opens a model file of any supported kind, compressed or not, or a `.zip` or `.tar` archive that holds one.
 ///
@@ -18,10 +17,14 @@ use crate::{FileKind, FormatError, Limits, Problem, catboost, lightgbm, onnx, xg
 /// a model that contradicts itself: each with its place in the file. An archive with no model, or several.
 pub fn open(bytes: &[u8], limits: &Limits) -> Result<Model, FormatError> {
     let content = inflate(bytes, limits)?;
-    if let Some(members) = members::of_archive(&content, limits)? {
-        return open_member(&members, only_model(&members)?, limits);
-    }
     let compression = Container::detect(bytes).map(Container::name);
+    if let Some(members) = members::of_archive(&content, limits)? {
+        return if skops::is_skops(&members) {
+            check(FileKind::Skops, of_skops(&members, compression, limits)?)
+        } else {
+            open_member(&members, only_model(&members)?, limits)
+        };
+    }
     let (kind, parts) = read(content, compression, limits)?;
     check(kind, parts)
 }
@@ -53,7 +56,16 @@ fn read(
 ) -> Result<(FileKind, ModelParts), FormatError> {
     let kind = detect(&content);
     let parts = match kind {
-        FileKind::Pickle => pickled(content, compression, limits)?,
+        FileKind::Pickle => {
+            let pickle = Pickle::read(content, limits)?;
+            let writer = if pickle.is_joblib() { "joblib" } else { "pickle" };
+            let format = match compression {
+                Some(compression) => format!("{writer} (protocol {}, {compression})", pickle.protocol()),
+                None => format!("{writer} (protocol {})", pickle.protocol()),
+            };
+            of_pickle(&pickle, format)?
+        }
+        FileKind::Skops => of_skops(&members::of_zip(&content, limits)?, compression, limits)?,
         FileKind::XgboostJson | FileKind::XgboostUbjson | FileKind::XgboostBinary => {
             native(xgboost::read(&content, limits)?, compression)
         }
@@ -62,8 +74,7 @@ fn read(
             native(catboost::read(&content, kind, limits)?, compression)
         }
         FileKind::Onnx => native(onnx::read(&content, limits)?, compression),
-        FileKind::Skops | FileKind::Compressed => return Err(detect::unsupported(kind)),
-        FileKind::Unknown => return Err(detect::unknown(&content)),
+        FileKind::Compressed | FileKind::Unknown => return Err(detect::unknown(&content)),
     };
     Ok((kind, parts))
 }
@@ -89,20 +100,18 @@ fn native(mut parts: ModelParts, compression: Option<&str>) -> ModelParts {
     parts
 }
 
-fn pickled(
-    content: Cow<'_, [u8]>,
+fn of_skops(
+    members: &[Member<'_>],
     compression: Option<&str>,
     limits: &Limits,
 ) -> Result<ModelParts, FormatError> {
-    let pickle = Pickle::read(content, limits)?;
+    Ok(native(of_pickle(&skops::read(members, limits)?, "skops".to_owned())?, compression))
+}
+
+/// The one model in a tree of Python values.
+fn of_pickle(pickle: &Pickle<'_>, format: String) -> Result<ModelParts, FormatError> {
     let estimator = sklearn::find_estimator(&pickle.root())?;
     let lowered = sklearn::lower(&estimator, sklearn::Input::default())?;
-    let writer = if pickle.is_joblib() { "joblib" } else { "pickle" };
-    let protocol = pickle.protocol();
-    let format = match compression {
-        Some(compression) => format!("{writer} (protocol {protocol}, {compression})"),
-        None => format!("{writer} (protocol {protocol})"),
-    };
     let (library, version) = library(&estimator)?;
     let library_version = lowered.library_version.clone().or(version);
     Ok(lowered.into_parts(Provenance { format, library, library_version }))

@@ -28,13 +28,6 @@ fn what_is_no_model_is_named() {
 }
 
 #[test]
-fn a_known_kind_without_a_loader_is_named_with_advice() {
-    let error = refusal(b"PK\x03\x04......schema.json");
-    assert_eq!(error.kind(), FileKind::Skops);
-    assert!(error.to_string().starts_with("skops files are not supported yet; "), "{error}");
-}
-
-#[test]
 fn a_container_of_models_must_hold_one() {
     let object = |class: &str| format!("ccopy_reg\n__newobj__\n(c{class}\ntR}}b");
     let open = |items: &str| refusal(format!("({items}l.").as_bytes()).to_string();

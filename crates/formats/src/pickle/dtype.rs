@@ -70,7 +70,7 @@ impl Dtype {
 
 impl Dtype {
     /// Parses a code such as `f8`, `<U4` or `O`; `None` when there is no such dtype.
-    pub(super) fn parse(code: &str) -> Option<Dtype> {
+    pub(crate) fn parse(code: &str) -> Option<Dtype> {
         let (big_endian, code) = match code.strip_prefix('>') {
             Some(code) => (true, code),
             None => (false, code.trim_start_matches(['<', '|', '='])),

@@ -62,7 +62,7 @@ mod known;
 mod machine;
 mod node;
 mod numpy;
-mod opcode;
+pub(crate) mod opcode;
 mod read;
 mod sparse;
 mod text;
@@ -80,7 +80,7 @@ pub use dtype::{Dtype, Field, Kind};
 pub use sparse::Sparse;
 pub use value::Value;
 
-use crate::{FormatError, Limits, Problem};
+use crate::{FileKind, FormatError, Limits, Problem};
 use read::Scalar;
 
 /// A pickle or joblib file as a tree of inert values.
@@ -92,6 +92,7 @@ pub struct Pickle<'b> {
     root: NodeId,
     protocol: u8,
     joblib: bool,
+    kind: FileKind,
     limits: Limits,
     /// Bytes that readers have produced.
     made: Cell<usize>,
@@ -123,10 +124,16 @@ impl<'b> Pickle<'b> {
             root,
             protocol,
             joblib,
+            kind: FileKind::Pickle,
             limits: limits.clone(),
             made: Cell::new(0),
             walked: Cell::new(0),
         })
+    }
+
+    /// The same read from a file of another kind, which was translated: errors of its values name that kind.
+    pub(crate) fn of_kind(self, kind: FileKind) -> Self {
+        Self { kind, ..self }
     }
 
     /// The protocol its header tells; 0 also stands for 1, which has none.

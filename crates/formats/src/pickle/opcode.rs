@@ -1,7 +1,7 @@
 //! The opcodes of pickle protocols 0 to 5, named as in Python's `pickletools`.
 
 macro_rules! opcodes {
-    ($($name:ident = $byte:literal),+ $(,)?) => { $(pub(super) const $name: u8 = $byte;)+ };
+    ($($name:ident = $byte:literal),+ $(,)?) => { $(pub(crate) const $name: u8 = $byte;)+ };
 }
 
 opcodes! {

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::Pickle;
 use super::class::Class;
 use super::node::{Node, NodeId, Object};
-use crate::{FileKind, FormatError, Limits, Problem};
+use crate::{FormatError, Limits, Problem};
 
 /// Bytes of a key that a path shows.
 const SHOWN: usize = 60;
@@ -272,7 +272,7 @@ impl<'p> Value<'p> {
 
     /// An error at this path.
     pub fn problem(&self, problem: Problem) -> FormatError {
-        let error = FormatError::new(FileKind::Pickle, problem).at(self.path());
+        let error = FormatError::new(self.pickle.kind, problem).at(self.path());
         match self.library() {
             Some(library) => error.written_by(library),
             None => error,
