@@ -118,7 +118,7 @@ pub(super) fn classifier(call: &mut Call<'_, '_>) -> Result<Vec<Value>> {
     let steps = [predict(Estimator::KernelSum(sum), pairs)].into_iter().chain(rounding(Element::Single));
     let decisions = call.program.emit(columns, steps.collect(), pairs)?;
     let sigmoids = has_sigmoids.then(|| a.into_iter().zip(b).collect());
-    let decision = PairDecision::PerPair;
+    let decision = Some(PairDecision::PerPair);
     let head = Head::Pairwise(Pairwise { classes, decision, break_ties: false, sigmoids });
     let mut outputs = classify::outputs(call, decisions.clone(), head)?;
     if !has_sigmoids {

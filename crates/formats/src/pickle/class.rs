@@ -20,9 +20,12 @@ impl<'p> Class<'p> {
         self.name
     }
 
-    /// The top-level package, such as `sklearn`. Python 2's `__builtin__` and `copy_reg` count as `builtins` and `copyreg`, and
-    /// the plain `_loss` that scikit-learn 1.5 to 1.7 write counts as `sklearn`.
+    /// The top-level package, such as `sklearn`. Python 2's `__builtin__` and `copy_reg` count as `builtins` and `copyreg`,
+    /// the plain `_loss` that scikit-learn 1.5 to 1.7 write counts as `sklearn`, and the joblib that came with it up to 0.22 as `joblib`.
     pub fn package(&self) -> &'p str {
+        if self.module.starts_with("sklearn.externals.joblib") {
+            return "joblib";
+        }
         match self.module.split('.').next().unwrap_or(self.module) {
             "__builtin__" => "builtins",
             "copy_reg" => "copyreg",

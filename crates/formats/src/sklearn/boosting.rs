@@ -8,7 +8,7 @@ use foretell_model::{Estimator, Fitted, Head, Pipeline, Step};
 
 use super::classes::{Classifier, labels, regressor};
 use super::trees::{LeafValues, append, no_trees};
-use super::{Input, Lowered, Result, Version, count, lower, present};
+use super::{Input, Lowered, Result, Version, features, lower, present};
 use crate::pickle::Value;
 
 /// `GradientBoostingClassifier`.
@@ -99,7 +99,7 @@ impl Loss {
 
 /// The trees of all stages, `outputs` in each, their values multiplied by the learning rate.
 fn stages(value: &Value<'_>, outputs: usize) -> Result<Trees> {
-    let features = count(&value.field("n_features_in_")?)?;
+    let features = features(value, &["n_features_", "n_features"])?;
     let factor = value.field("learning_rate")?.float()?;
     let leaf_values = LeafValues::Stored { widths: vec![1], normalize: false, factor };
     let mut trees = no_trees(features, outputs);
@@ -129,6 +129,10 @@ fn boosted(
             other => Err(value.unsupported_option("init_", other, "`zero` or an estimator")),
         };
     }
+    if let Some(base) = old_guess(&init, trees.outputs)? {
+        trees.base = base;
+        return Ok(Lowered::estimator(features, Estimator::Trees(trees), head));
+    }
     // The first guess is made from the float32 copy of the input that the trees see.
     let lowered = lower(&init, Input { single: true, ..input })?;
     if lowered.features.is_some_and(|of_guess| of_guess != features) {
@@ -154,6 +158,25 @@ fn boosted(
     let mut whole = Lowered::estimator(features, Estimator::Columns, head);
     whole.pipeline.steps = vec![Step::Parallel(vec![branch(first), branch(rest)]), sum];
     Ok(whole)
+}
+
+/// The raw scores of a first guess of scikit-learn before 0.21, which had classes of its own for them; `None` for other estimators.
+fn old_guess(init: &Value<'_>, outputs: usize) -> Result<Option<Vec<f64>>> {
+    let attribute = match init.class().map(|class| class.key()) {
+        Some(("sklearn", "MeanEstimator")) => "mean",
+        Some(("sklearn", "QuantileEstimator")) => "quantile",
+        Some(("sklearn", "LogOddsEstimator" | "ScaledLogOddsEstimator")) => "prior",
+        Some(("sklearn", "PriorProbabilityEstimator")) => {
+            return init.field("priors")?.f64_vector(outputs).map(Some);
+        }
+        Some(("sklearn", "ZeroEstimator")) => return Ok(Some(vec![0.0; outputs])),
+        _ => return Ok(None),
+    };
+    let guess = init.field(attribute)?;
+    if outputs != 1 {
+        return Err(guess.mismatch(format_args!("{outputs} scores"), 1));
+    }
+    guess.float().map(|guess| Some(vec![guess]))
 }
 
 /// How the answer of the first guess becomes raw scores.

@@ -65,6 +65,11 @@ pub(super) fn factor_analysis(value: &Value<'_>, _: Input) -> Result<Lowered> {
 
 /// `SparsePCA` and `MiniBatchSparsePCA`: ridge regression on the components.
 pub(super) fn sparse_pca(value: &Value<'_>, _: Input) -> Result<Lowered> {
+    let normalized =
+        present(value, "normalize_components")?.is_some_and(|setting| setting.bool() == Ok(true));
+    if !normalized {
+        Version::expect_from(value, 0, 22, "scaled projections by those of the rows beside them")?;
+    }
     let components = components(value)?;
     let (count, features) = (components.rows, components.cols);
     let alpha = value.field("ridge_alpha")?.float()?;

@@ -52,7 +52,9 @@ pub(super) fn ordinal(value: &Value<'_>, _: Input) -> Result<Lowered> {
         .zip(&grouped)
         .map(|(column, groups)| ordinal_column(column, groups.as_ref()))
         .collect::<Result<_>>()?;
-    let unknown = match value.field("handle_unknown")?.text()? {
+    // Not a setting before 0.24.
+    let handling = present(value, "handle_unknown")?;
+    let unknown = match handling.as_ref().map_or(Ok("error"), |handling| handling.text())? {
         "error" => Unknown::Error,
         "use_encoded_value" => Unknown::Code(value.field("unknown_value")?.float()?),
         other => {

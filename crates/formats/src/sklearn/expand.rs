@@ -78,7 +78,10 @@ pub(super) fn quantile_transformer(value: &Value<'_>, input: Input) -> Result<Lo
         return Err(value.invalid("a quantile transform of sparse columns is not supported; make them dense"));
     }
     let normal = match value.field("output_distribution")?.text()? {
-        "uniform" => false,
+        "uniform" => {
+            Version::expect_from(value, 0, 21, "kept uniform quantiles away from 0 and 1")?;
+            false
+        }
         "normal" => true,
         other => return Err(value.unsupported_option("output_distribution", other, "`uniform` or `normal`")),
     };

@@ -5,7 +5,7 @@ use foretell_model::step::{Answer, Branch, Impute, Refinement, Step};
 
 use super::encode::{cell, number};
 use super::naming::After;
-use super::{Input, Lowered, Naming, Result, count, lower, present};
+use super::{Input, Lowered, Naming, Result, Version, count, lower, present};
 use crate::pickle::{Kind, Value};
 
 /// `SimpleImputer`.
@@ -36,6 +36,7 @@ pub(super) fn simple_imputer(value: &Value<'_>, input: Input) -> Result<Lowered>
 
 /// `MissingIndicator` on its own: drops the values and keeps the indicators.
 pub(super) fn missing_indicator(value: &Value<'_>, input: Input) -> Result<Lowered> {
+    Version::expect_from(value, 0, 21, "chose other columns")?;
     let columns = count(&value.field("_n_features")?)?;
     let indicators = indicated(value, columns)?;
     let refuses = match value.field("features")?.text()? {

@@ -14,6 +14,10 @@ use crate::pickle::Value;
 
 /// `IsolationForest`: the shorter the paths that isolate a row, the lower its score.
 pub(super) fn isolation_forest(value: &Value<'_>, input: Input) -> Result<Lowered> {
+    Version::expect_from(value, 0, 21, "measured paths otherwise")?;
+    if !present(value, "behaviour")?.is_some_and(|setting| setting.text() == Ok("new")) {
+        Version::expect_from(value, 0, 22, "decided by a threshold of its own unless `behaviour` was `new`")?;
+    }
     let features = features(value)?;
     let members = value.field("estimators_")?.items()?;
     let selections = value.field("estimators_features_")?;

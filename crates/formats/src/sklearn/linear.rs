@@ -7,7 +7,7 @@ use foretell_model::step::{Arithmetic, Scale};
 use foretell_model::{Estimator, Head, Step};
 
 use super::classes::{Classifier, MultiLabel, labels, regressor};
-use super::{Input, Lowered, Result, bounded, count, numbered, present};
+use super::{Input, Lowered, Result, Version, bounded, count, features, numbered, present};
 use crate::pickle::Value;
 
 /// `Ridge`, `Lasso` and all others that predict `X coef_^T + intercept_`.
@@ -106,11 +106,19 @@ pub(super) fn sgd_classifier(value: &Value<'_>, _: Input) -> Result<Lowered> {
 /// `LinearDiscriminantAnalysis`, which classifies, and transforms unless its solver is `lsqr`.
 pub(super) fn linear_discriminant_analysis(value: &Value<'_>, _: Input) -> Result<Lowered> {
     let classes = labels(&value.field("classes_")?)?;
-    let probability =
-        if classes.len() == 2 { Probability::Sigmoid { scale: 1.0 } } else { Probability::Softmax };
-    let mut lowered =
-        classification(value, classes, Some(probability), LogProbability::OfPositiveProbability)?;
-    let features = count(&value.field("n_features_in_")?)?;
+    let version = Version::of(value)?;
+    let probability = match classes.len() {
+        2 => Probability::Sigmoid { scale: 1.0 },
+        _ if version.is_before(0, 21) => Probability::SigmoidNormalized,
+        _ => Probability::Softmax,
+    };
+    let logarithm = if version.is_before(0, 24) {
+        LogProbability::OfProbability
+    } else {
+        LogProbability::OfPositiveProbability
+    };
+    let mut lowered = classification(value, classes, Some(probability), logarithm)?;
+    let features = features(value, &["coef_"])?;
     lowered.pipeline.transform = match value.field("solver")?.text()? {
         "svd" => {
             let centre = Arithmetic::Subtract(value.field("xbar_")?.f64_vector(features)?);

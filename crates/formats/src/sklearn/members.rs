@@ -204,7 +204,11 @@ pub(super) fn voting_classifier(value: &Value<'_>, input: Input) -> Result<Lower
     };
     let mut lowered = composed(value, &members, vec![answers], head)?;
     lowered.pipeline.scoring = vec![combine(members.len(), rule)];
-    let flat = present(value, "flatten_transform")?.map_or(Ok(true), |flat| flat.bool())?;
+    // Without the setting, answers stood apart by member before 0.21.
+    let flat = match present(value, "flatten_transform")? {
+        Some(flat) => flat.bool()?,
+        None => !Version::of(value)?.is_before(0, 21),
+    };
     lowered.pipeline.transform = flat.then(Vec::new);
     Ok(lowered)
 }

@@ -307,6 +307,23 @@ fn count(value: &Value<'_>) -> Result<usize> {
     bounded(value, value.size()?)
 }
 
+/// The number of columns that an estimator says it takes. Before scikit-learn 0.24 many do not: then it is the first of these
+/// attributes that is there, or its last dimension.
+fn features(value: &Value<'_>, attributes: &[&'static str]) -> Result<usize> {
+    if let Some(stated) = present(value, "n_features_in_")? {
+        return count(&stated);
+    }
+    for name in attributes {
+        if let Some(attribute) = present(value, name)? {
+            return match attribute.array() {
+                Ok(array) => bounded(&attribute, array.shape().last().copied().unwrap_or(1)),
+                Err(_) => count(&attribute),
+            };
+        }
+    }
+    Err(value.missing("n_features_in_"))
+}
+
 /// A number of columns or outputs that was read at `value`.
 fn bounded(value: &Value<'_>, count: usize) -> Result<usize> {
     if count > MOST { Err(value.mismatch(format_args!("at most {MOST}"), count)) } else { Ok(count) }
@@ -317,6 +334,24 @@ fn bounded(value: &Value<'_>, count: usize) -> Result<usize> {
 struct Version(u32, u32);
 
 impl Version {
+    /// Whether it is known and older.
+    fn is_before(self, major: u32, minor: u32) -> bool {
+        self != Self(0, 0) && self < Self(major, minor)
+    }
+
+    /// Refuses estimators of versions before this one, which computed otherwise.
+    fn expect_from(value: &Value<'_>, major: u32, minor: u32, otherwise: &str) -> Result<()> {
+        let version = Self::of(value)?;
+        if !version.is_before(major, minor) {
+            return Ok(());
+        }
+        let Self(old, older) = version;
+        let detail = format_args!(
+            "scikit-learn before {major}.{minor} {otherwise}, which is not reproduced: fit it again with a newer version than {old}.{older}"
+        );
+        Err(value.invalid(detail))
+    }
+
     fn of(value: &Value<'_>) -> Result<Self> {
         let Some(version) = present(value, "_sklearn_version")? else { return Ok(Self(0, 0)) };
         let mut numbers = version.text()?.split('.').map(|number| number.parse().ok());

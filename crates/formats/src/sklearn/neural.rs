@@ -6,7 +6,7 @@ use foretell_model::head::{LabelRule, LogProbability, Probability};
 use foretell_model::{Estimator, Head};
 
 use super::classes::{Classifier, MultiLabel, labels, regressor};
-use super::{Input, Lowered, Result, count};
+use super::{Input, Lowered, Result, count, present};
 use crate::pickle::Value;
 
 /// `MLPClassifier` of two classes, several classes, or several labels at once.
@@ -68,7 +68,10 @@ fn network(value: &Value<'_>) -> Result<Neural> {
     if biases.len()? != weights.len() {
         return Err(biases.mismatch(format_args!("{} layers", weights.len()), biases.len()?));
     }
-    let mut inputs = count(&value.field("n_features_in_")?)?;
+    let mut inputs = match present(value, "n_features_in_")? {
+        Some(stated) => count(&stated)?,
+        None => weights[0].array()?.shape().first().copied().unwrap_or(0),
+    };
     let mut layers = Vec::new();
     let mut single = true;
     for (position, weight) in weights.iter().enumerate() {

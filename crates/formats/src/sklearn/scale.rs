@@ -2,12 +2,12 @@
 
 use foretell_model::step::{Accepts, Arithmetic, Function, Norm, Normalize, Scale, Step};
 
-use super::{Input, Lowered, Naming, Result, Version, count, present};
+use super::{Input, Lowered, Naming, Result, Version, features, present};
 use crate::pickle::Value;
 
 /// `StandardScaler`.
 pub(super) fn standard_scaler(value: &Value<'_>, input: Input) -> Result<Lowered> {
-    let features = count(&value.field("n_features_in_")?)?;
+    let features = features(value, &["scale_", "mean_", "var_"])?;
     let centre = constants(value, "mean_", features)?;
     let mut operations = Vec::new();
     if value.field("with_mean")?.bool()? {
@@ -21,7 +21,7 @@ pub(super) fn standard_scaler(value: &Value<'_>, input: Input) -> Result<Lowered
 
 /// `MinMaxScaler`.
 pub(super) fn min_max_scaler(value: &Value<'_>, input: Input) -> Result<Lowered> {
-    let features = count(&value.field("n_features_in_")?)?;
+    let features = features(value, &["scale_"])?;
     let mut operations = vec![
         Arithmetic::Multiply(needed(value, "scale_", features)?),
         Arithmetic::Add(needed(value, "min_", features)?),
@@ -37,7 +37,7 @@ pub(super) fn min_max_scaler(value: &Value<'_>, input: Input) -> Result<Lowered>
 
 /// `MaxAbsScaler`.
 pub(super) fn max_abs_scaler(value: &Value<'_>, input: Input) -> Result<Lowered> {
-    let features = count(&value.field("n_features_in_")?)?;
+    let features = features(value, &["scale_"])?;
     let mut operations = vec![divide(needed(value, "scale_", features)?, input)];
     if flag(value, "clip")? {
         operations.push(Arithmetic::Clip { low: -1.0, high: 1.0 });
@@ -47,7 +47,7 @@ pub(super) fn max_abs_scaler(value: &Value<'_>, input: Input) -> Result<Lowered>
 
 /// `RobustScaler`.
 pub(super) fn robust_scaler(value: &Value<'_>, input: Input) -> Result<Lowered> {
-    let features = count(&value.field("n_features_in_")?)?;
+    let features = features(value, &["scale_", "center_"])?;
     let centre = constants(value, "center_", features)?;
     let mut operations = Vec::new();
     if value.field("with_centering")?.bool()? {

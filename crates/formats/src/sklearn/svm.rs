@@ -6,7 +6,7 @@ use foretell_model::head::{Outlier, PairDecision, Pairwise};
 use foretell_model::{Estimator, Head};
 
 use super::classes::{labels, regressor};
-use super::{Input, Lowered, Result, count, present};
+use super::{Input, Lowered, Result, Version, count, present};
 use crate::pickle::{Matrix, Value};
 
 /// `SVC` and `NuSVC`: one machine per pair of classes.
@@ -27,17 +27,19 @@ pub(super) fn classifier(value: &Value<'_>, _: Input) -> Result<Lowered> {
     let intercept = value.field("_intercept_")?.f64_vector(pairs)?;
     let sum = machine(value, matrix.cols, pair_terms(&counts, &matrix), intercept)?;
     let decision = match present(value, "decision_function_shape")? {
-        None => PairDecision::PerPair,
+        None => Some(PairDecision::PerPair),
         Some(shape) => match shape.text()? {
-            "ovr" => PairDecision::PerClass,
-            "ovo" => PairDecision::PerPair,
+            // Before 0.21 decisions per class were scaled by the largest of the rows beside them.
+            "ovr" if classes.len() > 2 && Version::of(value)?.is_before(0, 21) => None,
+            "ovr" => Some(PairDecision::PerClass),
+            "ovo" => Some(PairDecision::PerPair),
             other => {
                 return Err(value.unsupported_option("decision_function_shape", other, "`ovr` or `ovo`"));
             }
         },
     };
     let break_ties = present(value, "break_ties")?.map_or(Ok(false), |setting| setting.bool())?;
-    if break_ties && decision == PairDecision::PerPair {
+    if break_ties && decision == Some(PairDecision::PerPair) {
         let supported = "`decision_function_shape` = `ovr` with it, as `predict` of scikit-learn does";
         return Err(value.unsupported_option("break_ties", "True", supported));
     }

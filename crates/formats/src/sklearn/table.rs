@@ -100,7 +100,7 @@ fn of_scikit_learn(class: &str) -> Option<Lowering> {
         "RidgeClassifier" | "RidgeClassifierCV" => linear::ridge_classifier,
         "LinearSVC" | "Perceptron" => linear::classification_without_probability,
         "PassiveAggressiveClassifier" => linear::classification_without_probability,
-        "LinearDiscriminantAnalysis" => linear::linear_discriminant_analysis,
+        "LinearDiscriminantAnalysis" | "LDA" => linear::linear_discriminant_analysis,
 
         "DecisionTreeClassifier" | "ExtraTreeClassifier" => trees::tree_classifier,
         "DecisionTreeRegressor" | "ExtraTreeRegressor" => trees::tree_regressor,
@@ -146,7 +146,7 @@ fn of_scikit_learn(class: &str) -> Option<Lowering> {
         "MultinomialNB" => naive_bayes::multinomial,
         "ComplementNB" => naive_bayes::complement,
         "CategoricalNB" => naive_bayes::categorical,
-        "QuadraticDiscriminantAnalysis" => quadratic::discriminant_analysis,
+        "QuadraticDiscriminantAnalysis" | "QDA" => quadratic::discriminant_analysis,
         "GaussianMixture" => quadratic::gaussian_mixture,
         "BayesianGaussianMixture" => quadratic::bayesian_gaussian_mixture,
         "EllipticEnvelope" => quadratic::elliptic_envelope,

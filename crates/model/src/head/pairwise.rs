@@ -12,8 +12,8 @@ pub struct Pairwise {
     /// The classes.
     pub classes: Labels,
     /// What `decision_function` is where there are more than two classes. With two it is the decision with the sign
-    /// changed, so that it is positive for the second class.
-    pub decision: PairDecision,
+    /// changed, so that it is positive for the second class. `None` where the estimator gives none.
+    pub decision: Option<PairDecision>,
     /// Whether, of more than two classes, the one with the largest [`PairDecision::PerClass`] value wins instead.
     pub break_ties: bool,
     /// Of each pair the `(a, b)` of Platt's `1 / (1 + exp(a x + b))`, where there are probabilities.
@@ -57,7 +57,7 @@ impl Pairwise {
             Method::PredictProba | Method::PredictLogProba => {
                 self.sigmoids.as_ref().map(|_| Shape::Matrix(classes))
             }
-            Method::DecisionFunction => Some(match self.decision {
+            Method::DecisionFunction => self.decision.map(|decision| match decision {
                 _ if classes == 2 => Shape::Vector,
                 PairDecision::PerClass => Shape::Matrix(classes),
                 PairDecision::PerPair => Shape::Matrix(self.pairs()),
@@ -81,9 +81,10 @@ impl Pairwise {
                 values[start..].iter_mut().for_each(|p| *p = p.ln());
             }
             Method::DecisionFunction => match self.decision {
-                _ if self.classes.len() == 2 => values.extend(raw.iter().map(|x| -x)),
-                PairDecision::PerClass => rows.for_each(|row| self.per_class(row, values)),
-                PairDecision::PerPair => values.extend_from_slice(raw),
+                None => {}
+                Some(_) if self.classes.len() == 2 => values.extend(raw.iter().map(|x| -x)),
+                Some(PairDecision::PerClass) => rows.for_each(|row| self.per_class(row, values)),
+                Some(PairDecision::PerPair) => values.extend_from_slice(raw),
             },
             Method::ScoreSamples | Method::Transform | Method::Margin => {}
         }
@@ -199,7 +200,7 @@ mod tests {
     use super::*;
 
     fn head(classes: usize, sigmoids: Option<Vec<(f64, f64)>>) -> Pairwise {
-        let decision = PairDecision::PerClass;
+        let decision = Some(PairDecision::PerClass);
         Pairwise { classes: Labels::range(classes), decision, break_ties: false, sigmoids }
     }
 
@@ -229,7 +230,7 @@ mod tests {
         for (decision, sum) in decisions.iter().zip(sums) {
             assert!((decision - (1.0 + sum / (3.0 * (sum.abs() + 1.0)))).abs() < 1e-15);
         }
-        head.decision = PairDecision::PerPair;
+        head.decision = Some(PairDecision::PerPair);
         assert_eq!(answer(&head, Method::DecisionFunction, &cycle), cycle);
     }
 

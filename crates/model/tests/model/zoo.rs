@@ -562,9 +562,10 @@ fn kernel_machines(numbers: &mut Numbers) -> Vec<Named> {
         models.push(("kernel sum", model(WIDTH, Vec::new(), fitted)));
     }
     let kinds = [
-        (2, PairDecision::PerClass, false, true),
-        (4, PairDecision::PerPair, false, true),
-        (4, PairDecision::PerClass, true, false),
+        (2, Some(PairDecision::PerClass), false, true),
+        (4, Some(PairDecision::PerPair), false, true),
+        (4, Some(PairDecision::PerClass), true, false),
+        (3, None, false, true),
     ];
     for (classes, decision, break_ties, sigmoids) in kinds {
         let pairs = classes * (classes - 1) / 2;
