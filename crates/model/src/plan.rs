@@ -12,9 +12,9 @@ use crate::predictor::Scratch;
 use crate::sparse::SparseRows;
 use crate::step::{
     Accepts, Arithmetic, BranchPlan, CodesPlan, CombinePlan, CurvesPlan, DataflowPlan, EncodePlan, Function,
-    ImputePlan, MultiplyAddPlan, Normalize, PiecewiseLinear, PredictPlan, Products, Reduce, RefinementPlan,
-    Rowwise, SplinesPlan, StatisticsPlan, TermsPlan, Zip, apply_choice, apply_parallel, apply_piecewise,
-    apply_refinements, apply_table,
+    ImputeNearest, ImputePlan, MultiplyAddPlan, Normalize, PiecewiseLinear, PredictPlan, Products, Reduce,
+    RefinementPlan, RepresentationPlan, Rowwise, SplinesPlan, StatisticsPlan, TermsPlan, Zip, apply_choice,
+    apply_convolution, apply_parallel, apply_piecewise, apply_refinements, apply_table,
 };
 
 /// One operation on the block of numbers.
@@ -30,6 +30,9 @@ pub(crate) enum Op {
     Gather(Vec<usize>),
     Terms(Box<TermsPlan>),
     Impute(ImputePlan),
+    ImputeNearest(ImputeNearest),
+    Represent(Box<RepresentationPlan>),
+    Convolve(usize),
     Encode(EncodePlan),
     Codes(CodesPlan),
     Statistics(StatisticsPlan),
@@ -458,6 +461,15 @@ impl Op {
             Self::Gather(positions) => block.gather(positions, rows, pool),
             Self::Terms(terms) => terms.apply(rows, scratch)?,
             Self::Impute(impute) => impute.apply(&block, rows, pool)?,
+            Self::ImputeNearest(impute) => impute.apply(&block, rows, pool),
+            Self::Represent(representation) => representation.apply(&block, rows, pool)?,
+            Self::Convolve(parts) => {
+                let (mut memory, mut convolved) = (pool.take(), pool.take());
+                let width =
+                    apply_convolution(*parts, block.numbers(), block.width, &mut memory, &mut convolved);
+                pool.give(memory);
+                Block::owned(width, convolved)
+            }
             Self::Products(products) => products.apply(&block, rows, pool),
             Self::Splines(splines) => splines.apply(&block, rows, pool)?,
             Self::Encode(encode) => encode.apply(&block, rows, pool)?,
@@ -539,6 +551,9 @@ impl Op {
             | Self::Splines(_)
             | Self::Terms(_)
             | Self::Impute(_)
+            | Self::ImputeNearest(_)
+            | Self::Represent(_)
+            | Self::Convolve(_)
             | Self::Encode(_)
             | Self::Codes(_)
             | Self::Rowwise(_)

@@ -22,7 +22,7 @@ const REBUILDERS: [&str; 8] = [
 ];
 
 /// Calls from Python's own library that make plain values which models carry along but never need.
-const INERT: [(&str, &str); 13] = [
+const INERT: [(&str, &str); 14] = [
     ("builtins", "complex"),
     ("builtins", "range"),
     ("builtins", "slice"),
@@ -34,6 +34,7 @@ const INERT: [(&str, &str); 13] = [
     ("decimal", "Decimal"),
     ("fractions", "Fraction"),
     ("functools", "partial"),
+    ("joblib", "Memory"),
     ("pathlib", "PosixPath"),
     ("uuid", "UUID"),
 ];

@@ -181,6 +181,11 @@ fn scored(mut lowered: Lowered, density: Option<KernelSum>) -> Lowered {
     lowered
 }
 
+/// `NeighborhoodComponentsAnalysis`.
+pub(super) fn neighbourhood_components(value: &Value<'_>, input: Input) -> Result<Lowered> {
+    truncated_svd(value, input)
+}
+
 /// `TruncatedSVD`.
 pub(super) fn truncated_svd(value: &Value<'_>, _: Input) -> Result<Lowered> {
     let components = components(value)?;

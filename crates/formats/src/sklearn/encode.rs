@@ -5,11 +5,12 @@ use foretell_model::step::{Categories, OneHot, Ordinal, Step, Unknown};
 
 use super::compose::is_word;
 use super::naming::{After, python_float};
-use super::{Input, Lowered, Naming, Result, present};
+use super::{Input, Lowered, Naming, Result, Version, present};
 use crate::pickle::{Array, Kind, Value};
 
 /// `OneHotEncoder`.
 pub(super) fn one_hot(value: &Value<'_>, _: Input) -> Result<Lowered> {
+    Version::expect_from(value, 0, 20, "encoded whole numbers only, and did not tell their categories")?;
     let columns = value.field("categories_")?.items()?;
     let grouped = groups(value, columns.len())?;
     let dropped = dropped(value, columns.len())?;

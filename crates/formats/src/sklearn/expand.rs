@@ -12,6 +12,7 @@ use crate::pickle::Value;
 
 /// `Binarizer`.
 pub(super) fn binarizer(value: &Value<'_>, input: Input) -> Result<Lowered> {
+    Version::expect_from(value, 0, 23, "did not tell the number of columns")?;
     let features = count(&value.field("n_features_in_")?)?;
     let curve = Curve::Threshold(value.field("threshold")?.float()?);
     let curves = Curves { columns: vec![curve; features], accepts: Accepts::FINITE };

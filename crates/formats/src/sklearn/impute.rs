@@ -1,8 +1,9 @@
-//! `SimpleImputer`, `IterativeImputer` and `MissingIndicator`.
+//! `SimpleImputer`, `KNNImputer`, `IterativeImputer` and `MissingIndicator`.
 
 use foretell_frame::Cell;
-use foretell_model::step::{Answer, Branch, Impute, Refinement, Step};
+use foretell_model::step::{Answer, Arithmetic, Branch, Impute, ImputeNearest, Refinement, Scale, Step};
 
+use super::compose::is_word;
 use super::encode::{cell, number};
 use super::naming::After;
 use super::{Input, Lowered, Naming, Result, Version, count, lower, present};
@@ -51,6 +52,66 @@ pub(super) fn missing_indicator(value: &Value<'_>, input: Input) -> Result<Lower
     let names = indicator_names(&indicators).collect();
     let step = Step::Impute(Impute { marker: marker(value)?, fill, indicators, refuse_missing });
     Ok(Lowered::transformer(columns, vec![step], sparse).naming(Naming::After(names)))
+}
+
+/// `KNNImputer`: means over the nearest rows that have the value.
+pub(super) fn nearest_imputer(value: &Value<'_>, input: Input) -> Result<Lowered> {
+    let fitted = value.field("_fit_X")?.f64_matrix(None, None)?;
+    let features = fitted.cols;
+    let metric = value.field("metric")?;
+    if !is_word(&metric, "nan_euclidean") {
+        return Err(value.unsupported_option("metric", metric.describe(), "`nan_euclidean`"));
+    }
+    let weights = value.field("weights")?;
+    let inverse_distance = is_word(&weights, "distance");
+    if !inverse_distance && !is_word(&weights, "uniform") {
+        return Err(value.unsupported_option("weights", weights.describe(), "`uniform` or `distance`"));
+    }
+    // What is missing: by its mask, as a marker stands in the rows themselves.
+    let mask = value.field("_mask_fit_X")?;
+    let missing = mask.array()?;
+    missing.expect_shape(&[Some(fitted.rows), Some(features)])?;
+    let mut points = fitted.data;
+    points.iter_mut().zip(missing.bools()?).filter(|(_, missing)| *missing).for_each(|(x, _)| *x = f64::NAN);
+    let valid = |column: &usize| points.iter().skip(*column).step_by(features.max(1)).any(|x| !x.is_nan());
+    let keeps_empty = present(value, "keep_empty_features")?.map_or(Ok(false), |keeps| keeps.bool())?;
+    let empty: Vec<usize> = (0..features).filter(|column| !valid(column)).collect();
+    let kept: Vec<usize> = (0..features).filter(|column| keeps_empty || !empty.contains(column)).collect();
+    let told = match present(value, "indicator_")? {
+        Some(indicator) if value.field("add_indicator")?.bool()? => indicated(&indicator, features)?,
+        Some(_) | None => Vec::new(),
+    };
+    let branch = |steps| Branch { columns: (0..features).collect(), steps, weight: None };
+    let marked = |fill: Vec<Option<Cell>>, indicators: Vec<usize>| -> Result<Step> {
+        Ok(Step::Impute(Impute { marker: marker(value)?, fill, indicators, refuse_missing: Vec::new() }))
+    };
+    let nearest = ImputeNearest {
+        features,
+        points,
+        neighbours: count(&value.field("n_neighbors")?)?,
+        inverse_distance,
+        // Since 1.6 rows without a distance do not count.
+        incomparable: Version::of(value)? < Version(1, 6),
+    };
+    let mut filling =
+        vec![marked(vec![Some(Cell::Missing); features], Vec::new())?, Step::ImputeNearest(nearest)];
+    if keeps_empty && !empty.is_empty() {
+        // Whatever stands in a column that was empty in training becomes 0.
+        let factors = (0..features).map(|column| f64::from(u8::from(!empty.contains(&column)))).collect();
+        filling
+            .push(Step::Scale(Scale { operations: vec![Arithmetic::Multiply(factors)], ..Scale::default() }));
+    }
+    filling.push(Step::Select(kept.clone()));
+    let mut steps = filling;
+    if !told.is_empty() {
+        steps = vec![Step::Parallel(vec![
+            branch(steps),
+            branch(vec![marked(vec![None; features], told.clone())?]),
+        ])];
+    }
+    let names = kept.into_iter().map(|input| After { input, prefix: "", suffix: String::new() });
+    let names = names.chain(indicator_names(&told)).collect();
+    Ok(Lowered::transformer(features, steps, input.sparse).naming(Naming::After(names)))
 }
 
 /// `IterativeImputer`: constants first, then estimators over the other columns, in the rounds of the fit.

@@ -108,6 +108,48 @@ pub(super) fn rbf_sampler(value: &Value<'_>, _: Input) -> Result<Lowered> {
     Ok(waves.lowered(value, Vec::new(), height))
 }
 
+/// `PolynomialCountSketch`: sketches of the columns, one per degree, convolved.
+pub(super) fn polynomial_count_sketch(value: &Value<'_>, _: Input) -> Result<Lowered> {
+    let (places, signs) = (value.field("indexHash_")?, value.field("bitHash_")?);
+    let degree = count(&value.field("degree")?)?;
+    let outputs = count(&value.field("n_components")?)?;
+    let (held, signs) = (places.f64_matrix(degree, None)?, signs.f64_matrix(degree, None)?);
+    if held.cols != signs.cols {
+        return Err(places.mismatch(format_args!("{} columns", signs.cols), held.cols));
+    }
+    let (gamma, constant) = (value.field("gamma")?.float()?, value.field("coef0")?.float()?);
+    let extra = usize::from(constant != 0.0);
+    let Some(features) = held.cols.checked_sub(extra) else {
+        return Err(places.mismatch("at least one column", held.cols));
+    };
+    let sketches = bounded(&places, degree.saturating_mul(outputs))?;
+    let size = sketches.saturating_mul(features);
+    if size > MOST_SKETCHED {
+        return Err(places.mismatch(format_args!("at most {MOST_SKETCHED} weights"), size));
+    }
+    let (mut coefficients, mut intercept) = (vec![0.0; size], vec![0.0; sketches]);
+    for (sketch, (places_of, signs_of)) in
+        (0..degree).map(|sketch| (sketch, (held.row(sketch), signs.row(sketch))))
+    {
+        for (column, (place, sign)) in places_of.iter().zip(signs_of).enumerate() {
+            let Some(place) = Some(*place as usize).filter(|at| *at < outputs && *place >= 0.0) else {
+                return Err(places.mismatch(format_args!("places below {outputs}"), place));
+            };
+            let row = sketch * outputs + place;
+            match column < features {
+                true => coefficients[row * features + column] = sign * gamma.sqrt(),
+                false => intercept[row] = sign * constant.sqrt(),
+            }
+        }
+    }
+    let project = Step::Project(Linear { features, coefficients, intercept });
+    let steps = vec![project, Step::Convolve(degree)];
+    Ok(Lowered::transformer(features, steps, false).naming(numbered(value, outputs)))
+}
+
+/// Weights of a sketch: it is a matrix of which most are 0.
+const MOST_SKETCHED: usize = 1 << 26;
+
 /// `SkewedChi2Sampler`: the same of logarithms, which numbers too small have none of.
 pub(super) fn skewed_chi2_sampler(value: &Value<'_>, _: Input) -> Result<Lowered> {
     let mut waves = Waves::read(value)?;

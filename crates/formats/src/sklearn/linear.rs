@@ -2,7 +2,7 @@
 
 use foretell_frame::{Labels, Shape};
 use foretell_model::estimator::Linear;
-use foretell_model::head::{LabelRule, Link, LogProbability, Probability, Regression};
+use foretell_model::head::{LabelRule, Link, LogProbability, Outlier, Probability, Regression};
 use foretell_model::step::{Arithmetic, Scale};
 use foretell_model::{Estimator, Head, Step};
 
@@ -32,6 +32,17 @@ pub(super) fn tweedie_regression(value: &Value<'_>, input: Input) -> Result<Lowe
         "log" | "auto" => log_link_regression(value, input),
         other => Err(value.unsupported_option("link", other, "`auto`, `identity` or `log`")),
     }
+}
+
+/// `SGDOneClassSVM`.
+pub(super) fn one_class(value: &Value<'_>, _: Input) -> Result<Lowered> {
+    let coefficients = value.field("coef_")?.f64_vector(None)?;
+    let offset = value.field("offset_")?;
+    let offset = offset.f64_vector(1)?[0];
+    let features = coefficients.len();
+    let linear = Linear { features, coefficients, intercept: vec![0.0] };
+    let head = Head::Outlier(Outlier { offset, equal_inlier: true });
+    Ok(Lowered::estimator(features, Estimator::Linear(linear), head))
 }
 
 /// `LogisticRegression`: one sigmoid per class, or a softmax, by solver, setting and version.

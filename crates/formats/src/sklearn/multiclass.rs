@@ -49,7 +49,9 @@ pub(super) fn one_versus_one(value: &Value<'_>, input: Input) -> Result<Lowered>
             LabelRule::ScoreAtLeast { class: 1, least: 0.5_f64.next_up() }
         }
     };
-    let decision = Some(if count == 2 { Shape::Vector } else { Shape::Matrix(count) });
+    // Before 0.21 the library brings the decisions of all rows of a request into one range.
+    let several = (!Version::of(value)?.is_before(0, 21)).then_some(Shape::Matrix(count));
+    let decision = if count == 2 { Some(Shape::Vector) } else { several };
     let head = Classifier { classes, label, probability: None, log_probability: None, decision };
     composed(value, &members, steps, head.head())
 }

@@ -213,19 +213,30 @@ fn tree(value: &Value<'_>, features: usize, boxes: bool) -> Result<SearchTree> {
 
 /// The metric that was used in training, with its parameters.
 fn metric(value: &Value<'_>, features: usize) -> Result<Metric> {
-    let name = value.field("effective_metric_")?;
+    let (name, parameters) = (value.field("effective_metric_")?, value.field("effective_metric_params_")?);
+    metric_named(value, &name, Some(parameters), features)
+}
+
+/// The metric of a name, with its parameters.
+pub(super) fn metric_named(
+    value: &Value<'_>,
+    name: &Value<'_>,
+    parameters: Option<Value<'_>>,
+    features: usize,
+) -> Result<Metric> {
     let supported = "a metric of `sklearn.neighbors` by name, but not `precomputed`";
     if !name.is_text() {
         return Err(value.unsupported_option("metric", name.describe(), supported));
     }
-    let parameters = value.field("effective_metric_params_")?;
+    let parameter = |name| parameters.as_ref().map_or(Ok(None), |parameters| present(parameters, name));
+    let required = |name| parameter(name)?.ok_or_else(|| value.missing(name));
     let weights = || -> Result<Option<Vec<f64>>> {
-        match present(&parameters, "w")? {
+        match parameter("w")? {
             Some(weights) => weights.f64_vector(features).map(Some),
             None => Ok(None),
         }
     };
-    let exponent = || present(&parameters, "p")?.map_or(Ok(2.0), |p| p.float());
+    let exponent = || parameter("p")?.map_or(Ok(2.0), |p| p.float());
     let plain = match name.text()? {
         "euclidean" | "l2" => Metric::Euclidean,
         "sqeuclidean" => Metric::SquaredEuclidean,
@@ -245,12 +256,12 @@ fn metric(value: &Value<'_>, features: usize) -> Result<Metric> {
             let weights = weights()?.map(|weights| weights.iter().map(|w| w.powf(p)).collect());
             return Ok(Metric::Minkowski { p, weights });
         }
-        "seuclidean" => return Ok(Metric::Standardized(parameters.field("V")?.f64_vector(features)?)),
+        "seuclidean" => return Ok(Metric::Standardized(required("V")?.f64_vector(features)?)),
         "mahalanobis" => {
-            if let Some(inverted) = present(&parameters, "VI")? {
+            if let Some(inverted) = parameter("VI")? {
                 return Ok(Metric::Mahalanobis(inverted.f64_matrix(features, features)?.data));
             }
-            let covariance = parameters.field("V")?;
+            let covariance = required("V")?;
             return match inverse(&covariance.f64_matrix(features, features)?) {
                 Some((inverted, _)) => Ok(Metric::Mahalanobis(inverted.data)),
                 None => Err(covariance.invalid("the matrix has no inverse")),
@@ -272,7 +283,7 @@ fn metric(value: &Value<'_>, features: usize) -> Result<Metric> {
         "sokalsneath" => Metric::Boolean(Boolean::SokalSneath),
         other => return Err(value.unsupported_option("metric", other, supported)),
     };
-    match present(&parameters, "w")? {
+    match parameter("w")? {
         None => Ok(plain),
         Some(_) => Err(value.unsupported_option("metric_params", "w", "weights of `minkowski` only")),
     }

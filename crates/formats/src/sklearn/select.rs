@@ -16,6 +16,11 @@ pub(super) fn variance_threshold(value: &Value<'_>, input: Input) -> Result<Lowe
     Ok(selection(mask, Accepts::ALL, input))
 }
 
+/// `SequentialFeatureSelector`.
+pub(super) fn sequential(value: &Value<'_>, input: Input) -> Result<Lowered> {
+    Ok(selection(value.field("support_")?.bool_vector(None)?, Accepts::ALL, input))
+}
+
 /// `SelectKBest`.
 pub(super) fn select_k_best(value: &Value<'_>, input: Input) -> Result<Lowered> {
     Ok(selection(k_best(value, &value.field("k")?)?, Accepts::FINITE, input))

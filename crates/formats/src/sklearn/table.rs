@@ -1,9 +1,10 @@
 //! The table of all classes that are understood.
 
 use super::{
-    Lowering, boosting, cluster, columns, compose, decompose, dummy, encode, expand, gaussian_process,
-    hist_boosting, impute, isolation, kernels, linear, members, multiclass, naive_bayes, neighbours, neural,
-    partial_least_squares, quadratic, records, scale, select, svm, targets, text, trees,
+    Lowering, boosting, cluster, columns, compose, decompose, density, dummy, encode, expand,
+    gaussian_process, hist_boosting, impute, isolation, kernels, linear, manifold, members, multiclass,
+    naive_bayes, neighbours, neural, partial_least_squares, quadratic, records, represent, scale, select,
+    semi_supervised, svm, targets, text, trees,
 };
 use crate::pickle::Class;
 use crate::{catboost, lightgbm, xgboost};
@@ -40,6 +41,7 @@ fn of_scikit_learn(class: &str) -> Option<Lowering> {
         "OrdinalEncoder" => encode::ordinal,
         "SimpleImputer" => impute::simple_imputer,
         "IterativeImputer" => impute::iterative_imputer,
+        "KNNImputer" => impute::nearest_imputer,
         "MissingIndicator" => impute::missing_indicator,
         "PCA" => decompose::pca,
         "IncrementalPCA" => decompose::incremental_pca,
@@ -49,10 +51,21 @@ fn of_scikit_learn(class: &str) -> Option<Lowering> {
         "SparsePCA" | "MiniBatchSparsePCA" => decompose::sparse_pca,
         "BernoulliRBM" => decompose::bernoulli_rbm,
         "FeatureAgglomeration" => decompose::feature_agglomeration,
+        "NMF" => represent::non_negative,
+        "MiniBatchNMF" => represent::non_negative_online,
+        "LatentDirichletAllocation" => represent::topics,
+        "DictionaryLearning" | "MiniBatchDictionaryLearning" => represent::dictionary,
+        "SparseCoder" => represent::sparse_coder,
+        "Isomap" => manifold::isomap,
+        "LocallyLinearEmbedding" => manifold::locally_linear,
+        "KNeighborsTransformer" => manifold::nearest_transformer,
+        "RadiusNeighborsTransformer" => manifold::radius_transformer,
+        "NeighborhoodComponentsAnalysis" => decompose::neighbourhood_components,
         "KernelPCA" => kernels::kernel_pca,
         "KernelCenterer" => kernels::kernel_centerer,
         "Nystroem" => kernels::nystroem,
         "RBFSampler" => kernels::rbf_sampler,
+        "PolynomialCountSketch" => kernels::polynomial_count_sketch,
         "AdditiveChi2Sampler" => kernels::additive_chi2_sampler,
         "SkewedChi2Sampler" => kernels::skewed_chi2_sampler,
         "PLSSVD" => partial_least_squares::svd,
@@ -73,6 +86,7 @@ fn of_scikit_learn(class: &str) -> Option<Lowering> {
         "TfidfTransformer" => text::tfidf_transformer,
         "HashingVectorizer" => text::hashing_vectorizer,
 
+        "SequentialFeatureSelector" => select::sequential,
         "VarianceThreshold" => select::variance_threshold,
         "SelectKBest" => select::select_k_best,
         "SelectPercentile" => select::select_percentile,
@@ -138,6 +152,7 @@ fn of_scikit_learn(class: &str) -> Option<Lowering> {
         "SVC" | "NuSVC" => svm::classifier,
         "SVR" | "NuSVR" => svm::regression,
         "OneClassSVM" => svm::one_class,
+        "SGDOneClassSVM" => linear::one_class,
 
         "MLPClassifier" => neural::classifier,
         "MLPRegressor" => neural::regression,
@@ -156,6 +171,8 @@ fn of_scikit_learn(class: &str) -> Option<Lowering> {
         "_BinaryGaussianProcessClassifierLaplace" => gaussian_process::binary_classifier,
         "PLSRegression" | "PLSCanonical" | "CCA" => partial_least_squares::regression,
 
+        "KernelDensity" => density::kernel_density,
+        "LabelPropagation" | "LabelSpreading" => semi_supervised::propagation,
         "KNeighborsClassifier" => neighbours::nearest_classifier,
         "KNeighborsRegressor" => neighbours::nearest_regressor,
         "RadiusNeighborsClassifier" => neighbours::radius_classifier,

@@ -1,5 +1,6 @@
 //! Estimators: from a numeric block to raw scores, `rows x outputs`.
 
+mod density;
 mod error_function;
 mod kernel_function;
 mod kernel_sum;
@@ -15,6 +16,7 @@ mod oblivious;
 mod search;
 mod trees;
 
+pub use density::{KernelDensity, Window};
 pub use kernel_function::{KernelFunction, Stationary};
 pub use kernel_sum::{KernelSum, KernelTerm};
 pub use laplace_process::LaplaceProcess;
@@ -58,6 +60,8 @@ pub enum Estimator {
     KernelSum(KernelSum),
     /// A Gaussian process of two classes.
     LaplaceProcess(LaplaceProcess),
+    /// Logarithms of sums of windows around points.
+    KernelDensity(KernelDensity),
     /// The nearest of some points.
     Neighbours(Neighbours),
     /// The same raw scores for every row: dummies, and boosters without a tree.
@@ -79,6 +83,7 @@ impl Estimator {
             Self::GaussianNaiveBayes(_) => "naive-bayes",
             Self::KernelSum(_) => "kernel-sum",
             Self::LaplaceProcess(_) => "gaussian-process",
+            Self::KernelDensity(_) => "kernel-density",
             Self::Neighbours(_) => "neighbours",
             Self::Constant(_) => "constant",
             Self::Columns => "columns",
@@ -92,7 +97,8 @@ impl Estimator {
             | Self::Neural(_)
             | Self::GaussianNaiveBayes(_)
             | Self::KernelSum(_)
-            | Self::LaplaceProcess(_) => Accepts::FINITE,
+            | Self::LaplaceProcess(_)
+            | Self::KernelDensity(_) => Accepts::FINITE,
             Self::Neighbours(neighbours) => {
                 let missing = neighbours.search.metric == Metric::EuclideanOfPresent;
                 Accepts { missing, infinite: false }
@@ -120,6 +126,7 @@ impl Estimator {
             Self::GaussianNaiveBayes(bayes) => (bayes.features, bayes.check()?),
             Self::KernelSum(sum) => (sum.features, sum.check()?),
             Self::LaplaceProcess(process) => (process.features, process.check()?),
+            Self::KernelDensity(density) => (density.features, density.check()?),
             Self::Neighbours(neighbours) => (neighbours.search.features, neighbours.check()?),
             Self::Constant(scores) => return at_least_one(scores.len()),
             Self::Columns => (columns.len(), columns.len()),
@@ -149,6 +156,7 @@ impl Estimator {
             Self::GaussianNaiveBayes(bayes) => ScorerKind::Gaussian(bayes.compile()),
             Self::KernelSum(sum) => ScorerKind::KernelSum(sum.clone()),
             Self::LaplaceProcess(process) => ScorerKind::LaplaceProcess(process.clone()),
+            Self::KernelDensity(density) => ScorerKind::KernelDensity(density.clone()),
             Self::Neighbours(neighbours) => ScorerKind::Neighbours(neighbours.clone()),
             Self::Constant(scores) => ScorerKind::Constant(scores.clone()),
             Self::Columns => {
@@ -184,6 +192,7 @@ enum ScorerKind {
     Gaussian(naive_bayes::GaussianPlan),
     KernelSum(KernelSum),
     LaplaceProcess(LaplaceProcess),
+    KernelDensity(KernelDensity),
     Neighbours(Neighbours),
     Constant(Vec<f64>),
     /// Where each column stands in the block.
@@ -247,6 +256,10 @@ impl Scorer {
             ScorerKind::LaplaceProcess(process) => {
                 self.guard.check(numbers, rows.start)?;
                 process.scores(numbers, rows.count, &mut scratch.pool, raw);
+            }
+            ScorerKind::KernelDensity(density) => {
+                self.guard.check(numbers, rows.start)?;
+                density.scores(numbers, rows.count, &mut scratch.pool, raw);
             }
             ScorerKind::Neighbours(neighbours) => {
                 self.guard.check(numbers, rows.start)?;

@@ -46,6 +46,25 @@ pub enum Targets {
         /// The class of each target for rows without neighbours, which are refused where there is none.
         alone: Option<Vec<usize>>,
     },
+    /// One raw score per point, for neighbours their distance, or 1, and for others 0.
+    Graph {
+        /// Whether it is the distance.
+        distances: bool,
+    },
+    /// One raw score per point: the length of the shortest way to it through a neighbour.
+    Geodesic {
+        /// The length of the way from each point to each other: `points x points`.
+        lengths: Vec<f64>,
+    },
+    /// The sum of their values in the weights with which they are nearest to the row (locally linear embedding).
+    Barycentre {
+        /// Number of outputs.
+        outputs: usize,
+        /// `points x outputs`, row-major.
+        values: Vec<f64>,
+        /// What is added to the products of differences, as a share of their trace.
+        regularization: f64,
+    },
     /// How much denser it is around them than around the row, less the sign (local outlier factor). Neighbours are
     /// [`Reach::Nearest`], of equal weight.
     Density {
@@ -85,6 +104,21 @@ impl Neighbours {
                 }
                 Ok(counts.iter().sum())
             }
+            Targets::Graph { .. } => Ok(points),
+            Targets::Geodesic { lengths } => {
+                expect_count("lengths", points.saturating_mul(points), lengths.len())?;
+                Ok(points)
+            }
+            Targets::Barycentre { outputs, values, regularization } => {
+                expect_count("values", points.saturating_mul(*outputs), values.len())?;
+                if !regularization.is_finite() || matches!(self.reach, Reach::Within(_)) {
+                    return Err(ModelError::mismatch(
+                        "a number of neighbours, a finite regularization",
+                        "others",
+                    ));
+                }
+                Ok(*outputs)
+            }
             Targets::Density { reach, density } => {
                 expect_count("distances", points, reach.len())?;
                 expect_count("densities", points, density.len())?;
@@ -109,6 +143,7 @@ impl Neighbours {
     ) -> Result<(), usize> {
         let features = self.search.features;
         let mut found = Found::take(pool);
+        let mut memory = pool.take();
         let mut answered = Ok(());
         for row in 0..rows {
             let x = &numbers[row * features..(row + 1) * features];
@@ -116,17 +151,18 @@ impl Neighbours {
                 Reach::Nearest(count) => self.search.nearest(x, count, &mut found),
                 Reach::Within(radius) => self.search.within(x, radius, &mut found),
             }
-            if !self.answer(&found, raw) {
+            if !self.answer(x, &found, &mut memory, raw) {
                 answered = Err(row);
                 break;
             }
         }
+        pool.give(memory);
         found.give(pool);
         answered
     }
 
     /// Appends the raw scores of a row; `false` where it has no neighbours and needs one.
-    fn answer(&self, found: &Found, raw: &mut Vec<f64>) -> bool {
+    fn answer(&self, x: &[f64], found: &Found, memory: &mut Vec<f64>, raw: &mut Vec<f64>) -> bool {
         let exact =
             self.inverse_distance && found.iter().any(|(_, distance)| 1.0 / distance == f64::INFINITY);
         let weight = |distance: f64| match (self.inverse_distance, exact) {
@@ -166,6 +202,34 @@ impl Neighbours {
                     first += count;
                 }
             }
+            Targets::Graph { distances } => {
+                let start = raw.len();
+                raw.resize(start + self.search.count(), 0.0);
+                for (point, distance) in found.iter() {
+                    raw[start + point] = if *distances { distance } else { 1.0 };
+                }
+            }
+            Targets::Geodesic { lengths } => {
+                let (start, points) = (raw.len(), self.search.count());
+                raw.resize(start + points, f64::INFINITY);
+                if found.is_empty() {
+                    return false;
+                }
+                for (point, distance) in found.iter() {
+                    let ways = lengths[point * points..(point + 1) * points].iter();
+                    raw[start..]
+                        .iter_mut()
+                        .zip(ways)
+                        .for_each(|(least, way)| *least = least.min(way + distance));
+                }
+            }
+            Targets::Barycentre { outputs, values, regularization } => {
+                let weights = self.barycentre(x, found, *regularization, memory);
+                for output in 0..*outputs {
+                    let products = found.iter().zip(weights);
+                    raw.push(products.map(|((point, _), w)| values[point * outputs + output] * w).sum());
+                }
+            }
             Targets::Density { reach, density } => {
                 let count = found.iter().count() as f64;
                 let reached: f64 = found.iter().map(|(point, distance)| distance.max(reach[point])).sum();
@@ -174,6 +238,51 @@ impl Neighbours {
             }
         }
         true
+    }
+}
+
+impl Neighbours {
+    /// The weights, of sum 1, in which the neighbours are nearest to a row.
+    fn barycentre<'m>(
+        &self,
+        x: &[f64],
+        found: &Found,
+        regularization: f64,
+        memory: &'m mut Vec<f64>,
+    ) -> &'m [f64] {
+        let count = found.iter().count();
+        memory.clear();
+        memory.resize(count * count + count, 0.0);
+        let (products, weights) = memory.split_at_mut(count * count);
+        for (row, (a, _)) in found.iter().enumerate() {
+            for (column, (b, _)) in found.iter().enumerate().take(row + 1) {
+                let pairs = self.search.point(a).iter().zip(self.search.point(b)).zip(x);
+                products[row * count + column] = pairs.map(|((a, b), x)| (a - x) * (b - x)).sum();
+            }
+        }
+        let trace: f64 = (0..count).map(|at| products[at * count + at]).sum();
+        let added = if trace > 0.0 { regularization * trace } else { regularization };
+        (0..count).for_each(|at| products[at * count + at] += added);
+        // The Cholesky factor in place, then both triangles.
+        for row in 0..count {
+            for column in 0..=row {
+                let before = (0..column).map(|at| products[row * count + at] * products[column * count + at]);
+                let left = products[row * count + column] - before.sum::<f64>();
+                products[row * count + column] =
+                    if row == column { left.sqrt() } else { left / products[column * count + column] };
+            }
+        }
+        for row in 0..count {
+            let before: f64 = (0..row).map(|at| products[row * count + at] * weights[at]).sum();
+            weights[row] = (1.0 - before) / products[row * count + row];
+        }
+        for row in (0..count).rev() {
+            let below: f64 = (row + 1..count).map(|at| products[at * count + row] * weights[at]).sum();
+            weights[row] = (weights[row] - below) / products[row * count + row];
+        }
+        let total: f64 = weights.iter().sum();
+        weights.iter_mut().for_each(|weight| *weight /= total);
+        weights
     }
 }
 
@@ -244,5 +353,21 @@ mod tests {
         let neighbours = Neighbours { targets, ..values(search(None), Reach::Nearest(2), false) };
         let got = scores(&neighbours, 8.0).unwrap()[0];
         assert!((got + 2.0 * (3.5 + 1e-10)).abs() < 1e-12, "{got}");
+    }
+
+    #[test]
+    fn graphs_ways_and_barycentres_follow_from_the_neighbours() {
+        let asked = |targets| Neighbours { targets, ..values(search(None), Reach::Nearest(2), false) };
+        let graph = |distances| asked(Targets::Graph { distances });
+        assert_eq!(scores(&graph(true), 4.25), Ok(vec![0.0, 0.0, 0.0, 0.25, 0.75]));
+        assert_eq!(scores(&graph(false), 4.25), Ok(vec![0.0, 0.0, 0.0, 1.0, 1.0]));
+        let points = [0.0_f64, 1.0, 1.0, 4.0, 5.0];
+        let lengths = points.iter().flat_map(|a| points.iter().map(move |b| (a - b).abs())).collect();
+        let ways = asked(Targets::Geodesic { lengths });
+        assert_eq!(scores(&ways, 4.25), Ok(vec![4.25, 3.25, 3.25, 0.25, 0.75]));
+        let outputs = vec![0.0, 0.0, 0.0, 8.0, 10.0];
+        let barycentre = asked(Targets::Barycentre { outputs: 1, values: outputs, regularization: 1e-9 });
+        let got = scores(&barycentre, 4.25).unwrap()[0];
+        assert!((got - 8.5).abs() < 1e-6, "{got}");
     }
 }

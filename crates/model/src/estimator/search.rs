@@ -186,7 +186,7 @@ impl Search {
         }
     }
 
-    fn point(&self, number: usize) -> &[f64] {
+    pub(super) fn point(&self, number: usize) -> &[f64] {
         &self.points[number * self.features..(number + 1) * self.features]
     }
 

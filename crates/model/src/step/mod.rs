@@ -7,11 +7,13 @@
 mod city_hash;
 mod codes;
 mod combine;
+mod convolve;
 mod curve;
 mod dataflow;
 mod elementwise;
 mod encode;
 mod impute;
+mod impute_nearest;
 mod interpolate;
 mod lookup;
 mod multiply_add;
@@ -23,6 +25,7 @@ mod product;
 mod project;
 mod reduce;
 mod refine;
+mod represent;
 mod rowwise;
 mod scale;
 mod spline;
@@ -37,6 +40,7 @@ pub use dataflow::Dataflow;
 pub use elementwise::Function;
 pub use encode::{Categories, OneHot, Ordinal, Unknown};
 pub use impute::Impute;
+pub use impute_nearest::ImputeNearest;
 pub use interpolate::PiecewiseLinear;
 pub use normalize::{Norm, Normalize};
 pub use parallel::Branch;
@@ -44,6 +48,7 @@ pub use predict::{Answer, Predict};
 pub use product::Products;
 pub use reduce::{Reduce, Reduction};
 pub use refine::Refinement;
+pub use represent::{NonNegative, Representation, RepresentationRule, Solver, Sparse, SparseRule, Topics};
 pub use rowwise::Rowwise;
 pub use scale::{Arithmetic, Scale};
 pub use spline::{Extrapolation, Spline, Splines};
@@ -53,6 +58,7 @@ pub use zip::{Operands, Pairing, Zip};
 
 pub(crate) use codes::CodesPlan;
 pub(crate) use combine::CombinePlan;
+pub(crate) use convolve::apply as apply_convolution;
 pub(crate) use curve::CurvesPlan;
 pub(crate) use dataflow::DataflowPlan;
 pub(crate) use encode::EncodePlan;
@@ -63,6 +69,7 @@ pub(crate) use multiply_add::MultiplyAddPlan;
 pub(crate) use parallel::{BranchPlan, apply as apply_parallel};
 pub(crate) use predict::PredictPlan;
 pub(crate) use refine::{RefinementPlan, apply as apply_refinements};
+pub(crate) use represent::RepresentationPlan;
 pub(crate) use spline::SplinesPlan;
 pub(crate) use statistics::StatisticsPlan;
 pub(crate) use terms::{TermsPlan, TextBuffers};
@@ -92,6 +99,12 @@ pub enum Step {
     Terms(Terms),
     /// Changes nothing and refuses numbers that are not accepted.
     Require(Accepts),
+    /// Replaces missing values by means over the nearest rows.
+    ImputeNearest(ImputeNearest),
+    /// The weights of components in place of the columns.
+    Represent(Representation),
+    /// The circular convolution of so many equal parts of the columns.
+    Convolve(usize),
     /// Replaces missing values by constants, optionally drops columns and appends missing indicators.
     Impute(Impute),
     /// One indicator column per category.
@@ -161,6 +174,9 @@ impl Step {
             Self::Splines(_) => "splines",
             Self::Terms(_) => "terms",
             Self::Require(_) => "require",
+            Self::ImputeNearest(_) => "impute by neighbours",
+            Self::Represent(_) => "weights of components",
+            Self::Convolve(_) => "convolve",
             Self::Impute(_) => "impute",
             Self::OneHot(_) => "one-hot",
             Self::Ordinal(_) => "ordinal",
@@ -196,6 +212,9 @@ impl Step {
             Self::Splines(splines) => splines.infer(columns, facts),
             Self::Terms(terms) => terms.infer(columns, facts),
             Self::Require(accepts) => facts.numbers(columns, *accepts),
+            Self::ImputeNearest(impute) => impute.infer(columns, facts),
+            Self::Represent(representation) => representation.infer(columns, facts),
+            Self::Convolve(parts) => convolve::infer(*parts, columns, facts),
             Self::Impute(impute) => impute.infer(columns, facts),
             Self::OneHot(one_hot) => one_hot.infer(columns, facts),
             Self::Ordinal(ordinal) => ordinal.infer(columns, facts),
@@ -230,6 +249,9 @@ impl Step {
             Self::Splines(splines) => splines.compile(layout),
             Self::Terms(terms) => terms.compile(layout),
             Self::Require(accepts) => (vec![layout.guard(*accepts)], layout.clone()),
+            Self::ImputeNearest(impute) => impute.compile(layout),
+            Self::Represent(representation) => representation.compile(layout),
+            Self::Convolve(parts) => convolve::compile(*parts, layout),
             Self::Impute(impute) => impute.compile(layout),
             Self::OneHot(one_hot) => one_hot.compile(layout),
             Self::Ordinal(ordinal) => ordinal.compile(layout),

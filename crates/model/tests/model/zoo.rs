@@ -241,6 +241,7 @@ pub(crate) fn zoo() -> Vec<Named> {
     zoo.extend(oblivious_trees(numbers));
     zoo.extend(kernel_machines(numbers));
     zoo.extend(neighbours(numbers));
+    zoo.extend(crate::components::models(numbers));
     zoo.extend(others(numbers));
     zoo.extend(compositions(numbers));
     zoo.extend(graphs(numbers));
