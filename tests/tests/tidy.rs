@@ -13,6 +13,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("foretell-model", &["foretell-frame"]),
     ("foretell-formats", &["foretell-frame", "foretell-model"]),
     ("foretell-store", &[]),
+    ("foretell-train", &["foretell-frame", "foretell-model"]),
     ("foretell-engine", &["foretell-formats", "foretell-frame", "foretell-model", "foretell-store"]),
     ("foretell-server", &["foretell-engine", "foretell-frame"]),
     ("foretell-cli", &["foretell-engine", "foretell-frame", "foretell-server"]),

@@ -1,0 +1,366 @@
+//! Gradient boosting over histograms, with the parameters of XGBoost.
+//!
+//! Features are put into at most 255 bins once ([`bins`]); each round makes the derivatives of the loss ([`loss`]),
+//! and grows a tree ([`grow`]) whose splits ([`split`]) come from sums per bin ([`histogram`]). All sums that decide
+//! are of integers, so that a model does not depend on the number of threads.
+
+mod bins;
+mod grow;
+mod histogram;
+mod loss;
+mod lower;
+mod rounds;
+mod split;
+
+pub use loss::Loss;
+
+use foretell_frame::Labels;
+use foretell_model::Fitted;
+
+use self::bins::{Binned, Table, Voters};
+use self::grow::{Growth, TreeNode};
+use self::histogram::Scale;
+use self::rounds::Plan;
+use self::split::Objective;
+use crate::random::hash;
+use crate::{Column, Context, FitError, Sample, Target};
+
+/// How trees grow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GrowPolicy {
+    /// Level by level.
+    DepthWise,
+    /// Where the gain is greatest.
+    LossGuide,
+}
+
+/// Parameters of gradient boosting, with the names and defaults of XGBoost.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Boosting {
+    /// What is minimised; by default the squared error of values and the cross entropy of classes.
+    pub objective: Option<Loss>,
+    /// Most rounds.
+    pub n_estimators: usize,
+    /// What every tree's values are multiplied by.
+    pub learning_rate: f64,
+    /// Most levels of splits; 0 for no limit.
+    pub max_depth: usize,
+    /// Most leaves of a tree; 0 for no limit.
+    pub max_leaves: usize,
+    /// How trees grow.
+    pub grow_policy: GrowPolicy,
+    /// Most bins of a feature, at most 256; one is for missing values.
+    pub max_bin: usize,
+    /// Share of the rows that each round sees.
+    pub subsample: f64,
+    /// Share of the features that each tree may use.
+    pub colsample_bytree: f64,
+    /// Share of those that each level may use.
+    pub colsample_bylevel: f64,
+    /// Share of those that each node may use.
+    pub colsample_bynode: f64,
+    /// Weight of squared leaf values.
+    pub reg_lambda: f64,
+    /// Weight of absolute leaf values.
+    pub reg_alpha: f64,
+    /// Least gain of a split.
+    pub gamma: f64,
+    /// Least sum of second derivatives in a child.
+    pub min_child_weight: f64,
+    /// Largest magnitude of a leaf value before the learning rate; 0 for no limit (0.7 for Poisson).
+    pub max_delta_step: f64,
+    /// What rows of the second of two classes weigh.
+    pub scale_pos_weight: f64,
+    /// For each feature 1 where predictions must not fall with it, -1 where they must not rise, 0 where they may do
+    /// both; empty for 0 everywhere.
+    pub monotone_constraints: Vec<i8>,
+    /// Features with at most so many categories try each category alone.
+    pub max_cat_to_onehot: usize,
+    /// Most categories of a set.
+    pub max_cat_threshold: usize,
+    /// Rounds without a better loss of the rows held out after which it stops.
+    pub early_stopping_rounds: Option<usize>,
+    /// Share of rows that is held out for early stopping, where none are given.
+    pub validation_fraction: f64,
+}
+
+impl Default for Boosting {
+    fn default() -> Self {
+        Self {
+            objective: None,
+            n_estimators: 100,
+            learning_rate: 0.3,
+            max_depth: 6,
+            max_leaves: 0,
+            grow_policy: GrowPolicy::DepthWise,
+            max_bin: 256,
+            subsample: 1.0,
+            colsample_bytree: 1.0,
+            colsample_bylevel: 1.0,
+            colsample_bynode: 1.0,
+            reg_lambda: 1.0,
+            reg_alpha: 0.0,
+            gamma: 0.0,
+            min_child_weight: 1.0,
+            max_delta_step: 0.0,
+            scale_pos_weight: 1.0,
+            monotone_constraints: Vec::new(),
+            max_cat_to_onehot: 4,
+            max_cat_threshold: 64,
+            early_stopping_rounds: None,
+            validation_fraction: 0.1,
+        }
+    }
+}
+
+/// A boosted model and how it came about.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// The model.
+    pub fitted: Fitted,
+    /// The loss that the curve shows.
+    pub metric: &'static str,
+    /// After each round the loss of (a sample of) the training rows, and of the rows held out.
+    pub curve: Vec<(f64, Option<f64>)>,
+    /// Number of rounds that the model has.
+    pub rounds: usize,
+    /// For each feature the total gain of its splits.
+    pub gain: Vec<f64>,
+}
+
+/// Fits.
+///
+/// # Errors
+/// Parameters out of their range, data that do not fit each other, and a progress that ends it.
+pub fn fit(
+    params: &Boosting,
+    sample: Sample<'_>,
+    target: Target<'_>,
+    context: &Context<'_>,
+) -> Result<Fitted, FitError> {
+    boost(params, sample, target, None, context).map(|outcome| outcome.fitted)
+}
+
+/// Fits, and tells how it went. Rows that are `held_out`, one flag per row, are not learnt from; their loss is watched.
+///
+/// # Errors
+/// As [`fit`].
+pub fn boost(
+    params: &Boosting,
+    sample: Sample<'_>,
+    target: Target<'_>,
+    held_out: Option<&[bool]>,
+    context: &Context<'_>,
+) -> Result<Outcome, FitError> {
+    sample.check(target.rows())?;
+    target.check()?;
+    let (targets, labels): (Vec<f64>, _) = match target {
+        Target::Values(values) => (values.to_vec(), None),
+        Target::Classes { codes, labels } => {
+            (codes.iter().map(|code| f64::from(*code)).collect(), Some(labels))
+        }
+    };
+    let loss = params.loss(labels)?;
+    params.check(sample.columns, &targets, loss)?;
+    if let Some(held_out) = held_out
+        && held_out.len() != targets.len()
+    {
+        return Err(FitError::data(format!("{} flags of rows held out", targets.len()), held_out.len()));
+    }
+    let categorical: Vec<bool> = sample.columns.iter().map(|kind| *kind == Column::Category).collect();
+    let lesson = Lesson {
+        values: sample.values,
+        categorical: &categorical,
+        targets: &targets,
+        labels,
+        weights: sample.weights,
+        held_out,
+        loss,
+        seed: context.seed,
+    };
+    let report = |round: usize, train: f64, valid: Option<f64>| {
+        context.progress.step(round + 1, params.n_estimators, Some(valid.unwrap_or(train)))
+    };
+    params.boost(lesson, report)
+}
+
+/// What [`Boosting`] learns from.
+#[derive(Debug, Clone, Copy)]
+struct Lesson<'a> {
+    values: &'a [f64],
+    categorical: &'a [bool],
+    /// Values, or numbers of classes.
+    targets: &'a [f64],
+    labels: Option<&'a Labels>,
+    weights: Option<&'a [f64]>,
+    held_out: Option<&'a [bool]>,
+    loss: Loss,
+    seed: u64,
+}
+
+impl Boosting {
+    /// The objective, which has to fit the target.
+    fn loss(&self, labels: Option<&Labels>) -> Result<Loss, FitError> {
+        let default = match labels.map(Labels::len) {
+            None => Loss::SquaredError,
+            Some(2) => Loss::Logistic,
+            Some(_) => Loss::Softmax,
+        };
+        let loss = self.objective.unwrap_or(default);
+        let fits = match loss {
+            Loss::SquaredError | Loss::AbsoluteError | Loss::Quantile(_) | Loss::Poisson => labels.is_none(),
+            Loss::Logistic => labels.is_some_and(|labels| labels.len() == 2),
+            Loss::Softmax => labels.is_some(),
+        };
+        FitError::unless(fits, "objective", "one for this kind of target", loss.name())?;
+        Ok(loss)
+    }
+
+    /// Fails unless every parameter is in its range.
+    fn check(&self, columns: &[Column], targets: &[f64], loss: Loss) -> Result<(), FitError> {
+        let share = |name, value: f64| {
+            FitError::unless(value > 0.0 && value <= 1.0, name, "above 0, at most 1", value)
+        };
+        let finite =
+            |name, value: f64| FitError::unless(value.is_finite() && value >= 0.0, name, "0 or more", value);
+        FitError::unless(self.n_estimators > 0, "n_estimators", "1 or more", self.n_estimators)?;
+        finite("learning_rate", self.learning_rate)?;
+        FitError::unless((2..=256).contains(&self.max_bin), "max_bin", "2 to 256", self.max_bin)?;
+        share("subsample", self.subsample)?;
+        share("colsample_bytree", self.colsample_bytree)?;
+        share("colsample_bylevel", self.colsample_bylevel)?;
+        share("colsample_bynode", self.colsample_bynode)?;
+        finite("reg_lambda", self.reg_lambda)?;
+        finite("reg_alpha", self.reg_alpha)?;
+        finite("gamma", self.gamma)?;
+        finite("min_child_weight", self.min_child_weight)?;
+        finite("max_delta_step", self.max_delta_step)?;
+        let weight = self.scale_pos_weight;
+        FitError::unless(weight.is_finite() && weight > 0.0, "scale_pos_weight", "above 0", weight)?;
+        FitError::unless(
+            self.max_cat_threshold > 0,
+            "max_cat_threshold",
+            "1 or more",
+            self.max_cat_threshold,
+        )?;
+        FitError::unless(self.early_stopping_rounds != Some(0), "early_stopping_rounds", "1 or more", 0)?;
+        let held = self.validation_fraction;
+        FitError::unless(held > 0.0 && held < 1.0, "validation_fraction", "above 0, below 1", held)?;
+        let directions = &self.monotone_constraints;
+        let allowed = directions.is_empty()
+            || directions.len() == columns.len()
+                && directions.iter().zip(columns).all(|(direction, kind)| {
+                    *direction == 0 || (direction.abs() == 1 && *kind == Column::Number)
+                });
+        let expected = "-1, 0 or 1 for each feature, 0 for categories";
+        FitError::unless(allowed, "monotone_constraints", expected, format!("{directions:?}"))?;
+        if let Loss::Quantile(at) = loss {
+            FitError::unless(at > 0.0 && at < 1.0, "quantile_alpha", "above 0, below 1", at)?;
+        }
+        if loss == Loss::Poisson && targets.iter().any(|y| *y < 0.0) {
+            return Err(FitError::data("targets of 0 or more for `count:poisson`", "others"));
+        }
+        Ok(())
+    }
+
+    fn boost(
+        &self,
+        lesson: Lesson<'_>,
+        report: impl FnMut(usize, f64, Option<f64>) -> bool + Send,
+    ) -> Result<Outcome, FitError> {
+        let loss = lesson.loss;
+        let split;
+        let mut held_out = lesson.held_out;
+        if held_out.is_none() && self.early_stopping_rounds.is_some() {
+            split = self.hold_out(&lesson);
+            held_out = Some(&split);
+        }
+        let learns = |row: usize| {
+            held_out.is_none_or(|held_out: &[bool]| !held_out[row])
+                && lesson.weights.is_none_or(|w| w[row] > 0.0)
+        };
+        if !(0..lesson.targets.len()).any(learns) {
+            return Err(FitError::data("rows to learn from besides those held out", "none"));
+        }
+        let weights: Vec<f64> = (0..lesson.targets.len())
+            .map(|row| {
+                let positive = loss == Loss::Logistic && lesson.targets[row] == 1.0;
+                let factor = if positive { self.scale_pos_weight } else { 1.0 };
+                lesson.weights.map_or(1.0, |weights| weights[row]) * factor
+            })
+            .collect();
+        let table =
+            Table { values: lesson.values, width: lesson.categorical.len(), categorical: lesson.categorical };
+        let voters = Voters { weights: lesson.weights, held_out };
+        let most_bins = self.max_bin.saturating_sub(1).max(1);
+        let unlimited = |limit: usize| if limit == 0 { usize::MAX } else { limit };
+        let no_step = if loss == Loss::Poisson { loss::POISSON_STEP } else { f64::INFINITY };
+        let step = if self.max_delta_step == 0.0 { no_step } else { self.max_delta_step };
+        // Inside the pool, so that small pieces of work do not have to be handed over to it one by one.
+        let (binned, boosted) = rayon::scope(|_| {
+            let binned = Binned::new(table, voters, most_bins, hash(lesson.seed, 1));
+            let plan = Plan {
+                binned: &binned,
+                loss,
+                outputs: if loss == Loss::Softmax { lesson.labels.map_or(1, Labels::len) } else { 1 },
+                targets: lesson.targets,
+                weights: &weights,
+                held_out,
+                rounds: self.n_estimators,
+                learning_rate: self.learning_rate,
+                subsample: self.subsample,
+                growth: Growth {
+                    max_depth: unlimited(self.max_depth),
+                    max_leaves: unlimited(self.max_leaves),
+                    by_leaf: self.grow_policy == GrowPolicy::LossGuide,
+                    features: [self.colsample_bytree, self.colsample_bylevel, self.colsample_bynode],
+                },
+                objective: Objective {
+                    lambda: self.reg_lambda,
+                    alpha: self.reg_alpha,
+                    gamma: self.gamma,
+                    min_child_weight: self.min_child_weight,
+                    max_delta_step: step,
+                    max_cat_to_onehot: self.max_cat_to_onehot,
+                    max_cat_threshold: self.max_cat_threshold,
+                    scale: Scale { first: 1.0, second: 1.0 },
+                },
+                monotone: &self.monotone_constraints,
+                patience: self.early_stopping_rounds,
+                seed: hash(lesson.seed, 2),
+            };
+            let boosted = plan.run(report);
+            (binned, boosted)
+        });
+        if boosted.cancelled {
+            return Err(FitError::Stopped);
+        }
+        let mut gain = vec![0.0; table.width];
+        for node in boosted.trees.iter().flatten() {
+            if let TreeNode::Split(split, _) = node {
+                gain[split.feature] += split.gain;
+            }
+        }
+        Ok(Outcome {
+            fitted: lower::fitted(&binned.features, &boosted, loss, lesson.labels),
+            metric: loss.metric(),
+            rounds: boosted.trees.len() / boosted.base.len(),
+            curve: boosted.curve,
+            gain,
+        })
+    }
+
+    /// A share of the rows of each class, or of all.
+    fn hold_out(&self, lesson: &Lesson<'_>) -> Vec<bool> {
+        let seed = hash(lesson.seed, 3);
+        let mut held_out = vec![false; lesson.targets.len()];
+        for class in 0..lesson.labels.map_or(1, Labels::len) {
+            let of_class = |row: &usize| lesson.labels.is_none() || lesson.targets[*row] == class as f64;
+            let mut rows: Vec<usize> = (0..held_out.len()).filter(of_class).collect();
+            rows.sort_by_cached_key(|row| (hash(seed, *row as u64), *row));
+            let share = (rows.len() as f64 * self.validation_fraction).ceil() as usize;
+            rows.into_iter().take(share).for_each(|row| held_out[row] = true);
+        }
+        held_out
+    }
+}

@@ -1,0 +1,3 @@
+//! Estimators: parameters, and how each learns.
+
+pub mod boosting;

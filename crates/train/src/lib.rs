@@ -1,0 +1,14 @@
+//! Estimators that learn from a table of numbers and become plain data that a [`foretell_model::Model`] is made of.
+//!
+//! Fitting is a function of the [`Sample`], the [`Target`], the parameters and the seed of the [`Context`]: the same
+//! on any number of threads, bit for bit.
+
+mod context;
+mod error;
+pub mod estimator;
+mod random;
+mod sample;
+
+pub use context::{Context, Progress, Silent};
+pub use error::FitError;
+pub use sample::{Column, Sample, Target};
