@@ -6,6 +6,7 @@
 //!
 //! A [`Predictor`] is a model compiled for serving.
 
+pub mod artifact;
 mod error;
 pub mod estimator;
 pub mod head;
@@ -18,6 +19,7 @@ mod predictor;
 mod sparse;
 pub mod step;
 
+pub use artifact::ArtifactError;
 pub use error::{ModelError, PredictError, Problem};
 pub use estimator::Estimator;
 pub use head::Head;

@@ -1,6 +1,7 @@
 //! Models as loaders build them, checked and predicted with.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod artifact;
 mod checks;
 mod components;
 mod heads;
