@@ -66,7 +66,7 @@ pub fn run(model: &LiveModel, rows: &Frame, options: BenchOptions) -> Result<Ben
         })
     })?;
     let batch = cycled(rows, 0, options.batch_rows);
-    let pool = Pool::new(PoolOptions { threads: options.threads, max_jobs: 1 });
+    let pool = Pool::new(PoolOptions { threads: options.threads, ..PoolOptions::default() });
     let whole_batch = median_of(options.repeats, || {
         let batch = black_box(&batch);
         if options.threads == 1 {
@@ -74,7 +74,7 @@ pub fn run(model: &LiveModel, rows: &Frame, options: BenchOptions) -> Result<Ben
                 black_box(answer);
             });
         }
-        pool.predict(model, batch, methods).map(|answer| drop(black_box(answer)))
+        pool.predict(pool.admit_unread()?, model, batch, methods).map(|answer| drop(black_box(answer)))
     })?;
     Ok(BenchReport {
         kernel: model.kernel(),

@@ -26,6 +26,7 @@ pub mod quality;
 pub mod registry;
 mod rollout;
 pub mod score;
+mod shedding;
 pub mod table;
 
 pub use catalog::{Catalog, DuplicateModel, LiveCatalog};
@@ -39,3 +40,4 @@ pub use open::{FileFacts, Limits, OpenError, OpenLimits, Opened};
 pub use pool::{Done, INLINE_BUDGET, Job, Overloaded, Pool, PoolOptions};
 pub use predict::{MAX_VIOLATIONS, PredictError, Worker, complete_violations};
 pub use rollout::{Canary, Rollout, Sticky};
+pub use shedding::Shedding;

@@ -1,15 +1,15 @@
 //! The compute pool: large batches leave the thread that decoded them, bounded in number, split over processors.
 
 use std::cell::RefCell;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use foretell_frame::{Frame, MethodSet, Predictions};
 use rayon::prelude::*;
 
 use crate::live::LiveModel;
 use crate::predict::{PredictError, Worker};
+use crate::shedding::Shedding;
 
 /// A batch that is expected to take less runs on the thread that decoded it: handing it over costs about a
 /// tenth of this, and other requests on that thread wait no longer than this.
@@ -29,21 +29,24 @@ pub struct PoolOptions {
     pub threads: usize,
     /// Jobs that may run or wait at once; more are refused as overload.
     pub max_jobs: usize,
+    /// Time that a crowd of jobs may wait. Once some have waited longer, those that would have to wait again are refused
+    /// too, until there is time to spare.
+    pub max_wait: Duration,
 }
 
 impl Default for PoolOptions {
     fn default() -> Self {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { threads, max_jobs: 16 * threads }
+        Self { threads, max_jobs: 16 * threads, max_wait: Duration::from_millis(50) }
     }
 }
 
-/// A batch that cannot be taken now, because as many as allowed are running and waiting.
+/// A batch that cannot be taken now, because too many are running and waiting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("too many batches are being computed (at most {max_jobs})")]
+#[error("too many batches are being computed ({jobs}); try again later")]
 pub struct Overloaded {
-    /// How many are allowed.
-    pub max_jobs: usize,
+    /// How many.
+    pub jobs: usize,
 }
 
 /// A job to compute: whole batches, owned, so that whoever asked need not wait.
@@ -72,22 +75,64 @@ pub struct Done {
 pub struct Pool {
     options: PoolOptions,
     threads: OnceLock<rayon::ThreadPool>,
-    jobs: Arc<AtomicUsize>,
+    load: Arc<Mutex<Load>>,
 }
 
-/// Counts one job from admission to its end, whatever that is.
-struct Admitted(Arc<AtomicUsize>);
+/// What the pool has to do.
+#[derive(Debug, Default)]
+struct Load {
+    /// Jobs that run or wait.
+    jobs: usize,
+    /// Threads that they can use, all together.
+    width: usize,
+    /// Since when there are none.
+    idle: Option<Instant>,
+    shedding: Shedding,
+}
 
-impl Drop for Admitted {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
+/// The place of one job in the pool, from admission to its end, whatever that is.
+#[derive(Debug)]
+pub struct Place {
+    load: Arc<Mutex<Load>>,
+    options: PoolOptions,
+    width: usize,
+    since: Instant,
+}
+
+impl Place {
+    /// The job waits no longer.
+    pub fn started(&self) {
+        let now = Instant::now();
+        let wait = now.saturating_duration_since(self.since);
+        let mut load = lock(&self.load);
+        // A few clients are no crowd, however large their batches.
+        if wait > self.options.max_wait && load.jobs > 4 * self.options.threads {
+            load.shedding.begin(now);
+        }
     }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut load = lock(&self.load);
+        load.jobs -= 1;
+        load.width -= self.width;
+        if load.jobs == 0 && load.shedding.is_on() {
+            load.idle = Some(Instant::now());
+        }
+    }
+}
+
+fn lock(load: &Mutex<Load>) -> MutexGuard<'_, Load> {
+    // The counts are changed together or not at all.
+    load.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Pool {
     /// A pool that has not started any thread.
     pub fn new(options: PoolOptions) -> Self {
-        Self { options, threads: OnceLock::new(), jobs: Arc::default() }
+        let options = PoolOptions { threads: options.threads.max(1), ..options };
+        Self { options, threads: OnceLock::new(), load: Arc::default() }
     }
 
     /// Whether a batch is small enough to be computed at once on the calling thread.
@@ -97,7 +142,7 @@ impl Pool {
 
     /// Number of jobs that run or wait.
     pub fn jobs(&self) -> usize {
-        self.jobs.load(Ordering::Acquire)
+        lock(&self.load).jobs
     }
 
     /// Hands a job to the pool. `done` is called on a thread of the pool, once; should the computation panic,
@@ -108,10 +153,11 @@ impl Pool {
     /// gives no threads.
     pub fn submit(&self, job: Job, done: impl FnOnce(Done) + Send + 'static) -> Result<(), PredictError> {
         let threads = self.threads()?;
-        let admitted = self.admit()?;
+        let place = self.admit(parts(&job.model, job.frame.rows(), self.options.threads))?;
         threads.spawn(move || {
+            place.started();
             let result = split(&job.model, &job.frame, job.methods);
-            drop(admitted);
+            drop(place);
             done(Done { frame: job.frame, result });
         });
         Ok(())
@@ -120,28 +166,41 @@ impl Pool {
     /// Computes a batch on all threads and waits for it.
     ///
     /// # Errors
-    /// See [`Worker::predict`]; [`PredictError::Overloaded`] as for [`Pool::submit`].
+    /// See [`Worker::predict`]; [`PredictError::Overloaded`] when the system gives no threads.
     pub fn predict(
         &self,
+        place: Place,
         model: &LiveModel,
         frame: &Frame,
         methods: MethodSet,
     ) -> Result<Predictions, PredictError> {
-        let threads = self.threads()?;
-        let _admitted = self.admit()?;
-        threads.install(|| split(model, frame, methods))
+        let answer = self.threads()?.install(|| split(model, frame, methods));
+        drop(place);
+        answer
     }
 
-    fn overloaded(&self) -> Overloaded {
-        Overloaded { max_jobs: self.options.max_jobs }
+    /// A place for a job of a size that is not known yet: it is taken for a large one.
+    ///
+    /// # Errors
+    /// [`PredictError::Overloaded`] when as many jobs as allowed are running and waiting.
+    pub fn admit_unread(&self) -> Result<Place, PredictError> {
+        Ok(self.admit(self.options.threads)?)
     }
 
-    fn admit(&self) -> Result<Admitted, Overloaded> {
-        let admitted = Admitted(Arc::clone(&self.jobs));
-        if self.jobs.fetch_add(1, Ordering::AcqRel) >= self.options.max_jobs {
-            return Err(self.overloaded());
+    fn admit(&self, width: usize) -> Result<Place, Overloaded> {
+        let (options, since) = (self.options, Instant::now());
+        let mut load = lock(&self.load);
+        if let Some(idle) = load.idle.take() {
+            load.shedding.rested(since.saturating_duration_since(idle), since);
         }
-        Ok(admitted)
+        // Twice as much as the threads can do at once: none of them waits for work, and work does not wait for long.
+        let crowded = load.shedding.is_on() && load.width >= 2 * options.threads;
+        if crowded || load.jobs >= options.max_jobs {
+            return Err(Overloaded { jobs: load.jobs });
+        }
+        load.jobs += 1;
+        load.width += width;
+        Ok(Place { load: Arc::clone(&self.load), options, width, since })
     }
 
     /// The threads. A system that gives none has more to do than it can.
@@ -149,24 +208,28 @@ impl Pool {
         if let Some(threads) = self.threads.get() {
             return Ok(threads);
         }
-        let threads = self.options.threads.max(1);
         let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
+            .num_threads(self.options.threads)
             .thread_name(|number| format!("compute-{number}"))
             // The panic has been reported; without a handler it would end the process.
             .panic_handler(|_| {})
             .build()
-            .map_err(|_| self.overloaded())?;
+            .map_err(|_| Overloaded { jobs: self.jobs() })?;
         Ok(self.threads.get_or_init(|| pool))
     }
+}
+
+/// In how many parts a batch is computed.
+fn parts(model: &LiveModel, rows: usize, threads: usize) -> usize {
+    let most = (model.cost().of(rows).as_nanos() / PART_BUDGET.as_nanos()).max(1) as usize;
+    threads.min(most).min(rows.max(1))
 }
 
 /// Computes a batch in parts on the current pool. Bit for bit the same as in one part.
 fn split(model: &LiveModel, frame: &Frame, methods: MethodSet) -> Result<Predictions, PredictError> {
     model.check(frame)?;
     let rows = frame.rows();
-    let most = (model.cost().of(rows).as_nanos() / PART_BUDGET.as_nanos()).max(1) as usize;
-    let parts = rayon::current_num_threads().min(most).min(rows.max(1));
+    let parts = parts(model, rows, rayon::current_num_threads());
     let size = rows.div_ceil(parts).max(1);
     if parts == 1 {
         return WORKER.with_borrow_mut(|worker| worker.compute_owned(model, frame, methods));

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc;
+use std::time::Duration;
 
 use foretell_engine::dataset::{Dataset, DatasetError};
 use foretell_engine::table::{Chunk, ReadOptions, TableError, TableReader, Target};
@@ -56,7 +57,7 @@ const CASES: [&str; 8] = [
 
 #[test]
 fn answers_do_not_depend_on_how_a_batch_is_split() {
-    let pool = Pool::new(PoolOptions { threads: 3, max_jobs: 1 });
+    let pool = Pool::new(PoolOptions { threads: 3, ..PoolOptions::default() });
     for name in CASES {
         let model = load(name);
         // Enough rows that the fastest model's batch is split.
@@ -64,7 +65,7 @@ fn answers_do_not_depend_on_how_a_batch_is_split() {
         let methods = model.methods();
         let mut worker = Worker::new();
         let whole = worker.predict(&model, &frame, methods).expect("valid rows");
-        let split = pool.predict(&model, &frame, methods).expect("valid rows");
+        let split = pool.predict(pool.admit_unread().unwrap(), &model, &frame, methods).expect("valid rows");
         assert_eq!(split.rows(), whole.rows(), "{name}");
         assert_eq!(split.table(), whole.table(), "{name}");
         for method in methods.iter() {
@@ -84,8 +85,8 @@ fn a_refused_row_keeps_its_number_in_a_split_batch() {
     let bad = frame.rows() - 5;
     let width = frame.width();
     frame.numbers_mut()[bad * width] = f64::NAN;
-    let pool = Pool::new(PoolOptions { threads: 3, max_jobs: 1 });
-    match pool.predict(&model, &frame, model.methods()) {
+    let pool = Pool::new(PoolOptions { threads: 3, ..PoolOptions::default() });
+    match pool.predict(pool.admit_unread().unwrap(), &model, &frame, model.methods()) {
         Err(PredictError::Invalid { violations }) => {
             assert_eq!(violations.iter().map(|violation| violation.row).collect::<Vec<_>>(), [bad]);
         }
@@ -100,9 +101,9 @@ fn overload_is_a_value_and_every_admitted_job_ends() {
     let frame = rows(name, &model, 20_000);
     let methods = MethodSet::EMPTY.with(Method::Predict);
     let job = || Job { model: Arc::clone(&model), frame: frame.clone(), methods };
-    let none = Pool::new(PoolOptions { threads: 1, max_jobs: 0 });
+    let none = Pool::new(PoolOptions { threads: 1, max_jobs: 0, ..PoolOptions::default() });
     assert!(matches!(none.submit(job(), |_| {}), Err(PredictError::Overloaded(_))));
-    let pool = Pool::new(PoolOptions { threads: 2, max_jobs: 4 });
+    let pool = Pool::new(PoolOptions { threads: 2, max_jobs: 4, ..PoolOptions::default() });
     let (sender, done) = mpsc::channel();
     let mut admitted = 0;
     for _ in 0..50 {
@@ -215,4 +216,25 @@ fn datasets_that_cannot_be_used_say_why() {
     assert!(matches!(narrow.frame(&model, 0), Err(DatasetError::Table(TableError::WrongColumnCount { .. }))));
     let words = dataset(&TABLE.replace("-1", "x"), "kind").expect("a table");
     assert!(matches!(words.frame(&model, 0), Err(DatasetError::Predict(PredictError::Invalid { .. }))));
+}
+
+#[test]
+fn a_crowd_that_has_waited_makes_the_pool_take_no_more_than_it_can_do_at_once() {
+    let options = PoolOptions { threads: 1, max_jobs: 100, max_wait: Duration::ZERO };
+    let pool = Pool::new(options);
+    let few: Vec<_> = (0..4).map(|_| pool.admit_unread().expect("few are no crowd")).collect();
+    few[0].started();
+    let fifth = pool.admit_unread().expect("nobody of a crowd has waited");
+    std::thread::sleep(Duration::from_millis(1));
+    fifth.started();
+    assert!(pool.admit_unread().is_err());
+    drop(few);
+    let second = pool.admit_unread().expect("one runs");
+    assert!(pool.admit_unread().is_err(), "one runs and one waits");
+    drop((fifth, second));
+    std::thread::sleep(Duration::from_millis(200));
+    let calm: Vec<_> = (0..100).map(|_| pool.admit_unread().expect("there was time to spare")).collect();
+    assert!(pool.admit_unread().is_err(), "as many as allowed");
+    drop(calm);
+    assert_eq!(pool.jobs(), 0);
 }

@@ -64,8 +64,8 @@ pub struct ServerConfig {
     pub max_connections: usize,
     /// Requests under way at once; more are answered 503. Default 1024.
     pub max_requests: usize,
-    /// Time that a request may wait for its thread; one that has waited longer is answered 503 before its body is read.
-    /// Default 50 ms.
+    /// Time that a crowd of requests may wait for threads. Once some have waited longer, all that would have to wait
+    /// again are answered 503 at once, until there is time to spare. Default 50 ms.
     #[serde(with = "units")]
     pub max_wait: Duration,
     /// Bytes of a request's head. Default 16 KiB.

@@ -18,6 +18,7 @@ use crate::predict::Served;
 use crate::problem::Problem;
 use crate::rate;
 use crate::state::State;
+use crate::turn::processor_time;
 
 /// The header that carries a request's id, both ways.
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -110,13 +111,18 @@ impl Call<'_> {
         limit.check(rate::caller(self.peer, &self.head.headers, proxies))
     }
 
-    /// Refuses a request to predict that has waited too long for its thread.
+    /// Refuses a request to predict that its thread cannot answer soon.
     ///
     /// # Errors
     /// [`Problem::Overloaded`].
     pub(crate) fn check_wait(&self) -> Result<(), Problem> {
-        let late = self.worker.turn.is_late(self.started, self.state().config.server.max_wait);
-        if late && self.head.method == Method::POST { Err(Problem::Overloaded) } else { Ok(()) }
+        let max_wait = self.state().config.server.max_wait;
+        if self.head.method != Method::POST || self.worker.turn.takes(self.started, max_wait, processor_time)
+        {
+            Ok(())
+        } else {
+            Err(Problem::Overloaded)
+        }
     }
 
     /// Lets the caller use an endpoint.

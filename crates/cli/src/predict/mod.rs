@@ -36,7 +36,10 @@ pub(crate) fn run(arguments: &PredictArguments) -> Result<(), Failure> {
             let answer = worker.predict(&model, &chunk.frame, methods).map_err(refused)?;
             writer.write(&mut output, answer)
         } else {
-            let answer = pool.predict(&model, &chunk.frame, methods).map_err(refused)?;
+            let answer = pool
+                .admit_unread()
+                .and_then(|place| pool.predict(place, &model, &chunk.frame, methods))
+                .map_err(refused)?;
             writer.write(&mut output, &answer)
         }
         .map_err(|error| Failure::output(&error))

@@ -179,11 +179,14 @@ async fn elsewhere(call: &Call<'_>, wanted: Wanted<'_>, form: Form, body: Bytes)
     let (model, envelope) = (Arc::clone(&wanted.model.live), wanted.model.envelope.clone());
     let (outputs, as_rows, id) = (wanted.outputs.clone(), wanted.as_rows, call.id.clone());
     let mirrored = body.clone();
+    let refuse = |error| refused(error, &wanted.model.live, &Decoded { layout: Layout::Data, one: false });
+    let place = state.pool.admit_unread().map_err(refuse)?;
     let working = tokio::task::spawn_blocking(move || {
+        place.started();
         let mut frame = Frame::default();
         let max_rows = state.config.server.max_rows;
         let decoded = form.decode(&body, model.schema(), max_rows, &mut frame, &mut Vec::new())?;
-        let predictions = state.pool.predict(&model, &frame, outputs.methods());
+        let predictions = state.pool.predict(place, &model, &frame, outputs.methods());
         let predictions = predictions.map_err(|error| refused(error, &model, &decoded))?;
         let one = decoded.one && !as_rows;
         let answer =

@@ -1,5 +1,6 @@
 //! Sizes, times and numbers are bounded.
 
+use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -140,6 +141,40 @@ fn overload_sees_answers_and_503_only() {
     assert_eq!(counts[0] + counts[1], 240);
     assert!(counts[0] > 0, "{counts:?}");
     assert_eq!(service.predict(BODY).status, 200);
+}
+
+#[test]
+fn a_crowd_that_waits_too_long_is_refused_and_few_clients_never_are() {
+    let service = Service::start("[server]\nworkers = 1\nmax_wait = '1ms'", vec![example("iris")]);
+    let body = format!(r#"{{"data":[{}]}}"#, vec!["[4.8,3,1.4,0.3]"; 50].join(","));
+    let crowd = |clients: usize, enough: &(dyn Fn([usize; 2]) -> bool + Sync)| {
+        let counts = Mutex::new([0, 0]);
+        let begin = Instant::now();
+        thread::scope(|scope| {
+            for _ in 0..clients {
+                scope.spawn(|| {
+                    let mut client = service.client();
+                    while !enough(*counts.lock().unwrap()) && begin.elapsed() < Duration::from_secs(60) {
+                        let answer = client.post("/predict", &body);
+                        if answer.status != 200 {
+                            answer.problem(503, "overloaded");
+                            assert_eq!(answer.header("retry-after"), Some("1"));
+                        }
+                        counts.lock().unwrap()[usize::from(answer.status != 200)] += 1;
+                    }
+                });
+            }
+        });
+        counts.into_inner().unwrap()
+    };
+    let [answered, refused] = crowd(64, &|[_, refused]| refused > 200);
+    assert!(answered > 0 && refused > 200, "{answered} answered, {refused} refused");
+    assert_eq!(service.predict(&body).status, 200, "who is alone is always taken");
+    // Until the thread has had time to spare.
+    thread::sleep(Duration::from_millis(300));
+    service.predict(&body);
+    let [answered, refused] = crowd(4, &|[answered, _]| answered > 500);
+    assert!(answered > 500 && refused == 0, "{answered} answered, {refused} refused");
 }
 
 #[test]
