@@ -9,3 +9,33 @@ pub(crate) fn hash(seed: u64, position: u64) -> u64 {
     x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     x ^ (x >> 31)
 }
+
+/// Random numbers one after another.
+#[derive(Debug, Clone)]
+pub(crate) struct Stream {
+    seed: u64,
+    position: u64,
+}
+
+impl Stream {
+    /// From the first one on.
+    pub(crate) fn new(seed: u64) -> Self {
+        Self { seed, position: 0 }
+    }
+
+    /// The next 64 bits.
+    pub(crate) fn next(&mut self) -> u64 {
+        self.position += 1;
+        hash(self.seed, self.position)
+    }
+
+    /// From 0 up to, but not including, 1.
+    pub(crate) fn unit(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    /// Below `bound`, which is at least 1.
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        ((u128::from(self.next()) * bound as u128) >> 64) as usize
+    }
+}

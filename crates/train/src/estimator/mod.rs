@@ -1,3 +1,4 @@
 //! Estimators: parameters, and how each learns.
 
 pub mod boosting;
+pub mod tree;

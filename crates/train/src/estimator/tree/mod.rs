@@ -1,0 +1,366 @@
+//! Decision trees and forests of them, with the parameters of scikit-learn.
+//!
+//! Sources: Breiman et al., "Classification and Regression Trees" (1984); Breiman, "Random Forests" (2001); Geurts,
+//! Ernst and Wehenkel, "Extremely randomized trees" (2006). A node sorts the ranks of its rows' values, which are
+//! made once for a whole forest ([`columns`]).
+
+mod columns;
+mod criterion;
+mod grow;
+mod prune;
+
+pub use criterion::Criterion;
+
+use foretell_frame::{Labels, Shape};
+use foretell_model::estimator::{Average, Leaves, Nodes, NumberFormat, Trees};
+use foretell_model::head::{
+    ClassPredict, Classification, LabelRule, Link, LogProbability, Probability, Regression,
+};
+use foretell_model::{Estimator, Fitted, Head};
+use rayon::prelude::*;
+
+use self::columns::Columns;
+use self::grow::{Grower, Lesson, Node, Rules};
+use crate::random::{Stream, hash};
+use crate::{Column, Context, FitError, Sample, Target};
+
+/// How many features are looked at for a split.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum MaxFeatures {
+    /// All.
+    All,
+    /// The square root of their number.
+    Sqrt,
+    /// The logarithm of their number to the base 2.
+    Log2,
+    /// So many.
+    Count(usize),
+    /// This share of them.
+    Share(f64),
+}
+
+impl MaxFeatures {
+    fn count(self, features: usize) -> usize {
+        let all = features as f64;
+        let count = match self {
+            Self::All => features,
+            Self::Sqrt => all.sqrt() as usize,
+            Self::Log2 => all.log2() as usize,
+            Self::Count(count) => count,
+            Self::Share(share) => (share * all) as usize,
+        };
+        count.clamp(1, features)
+    }
+}
+
+/// Parameters of one tree, with the names and defaults of scikit-learn.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DecisionTree {
+    /// The measure of impurity; by default Gini's for classes and the squared error for values.
+    pub criterion: Option<Criterion>,
+    /// Most levels of splits; no limit where it is not given.
+    pub max_depth: Option<usize>,
+    /// Least rows of a node that is split.
+    pub min_samples_split: usize,
+    /// Least rows of a leaf.
+    pub min_samples_leaf: usize,
+    /// Least share of the weight in a leaf.
+    pub min_weight_fraction_leaf: f64,
+    /// How many features are looked at for a split.
+    pub max_features: MaxFeatures,
+    /// Least decrease of impurity by a split.
+    pub min_impurity_decrease: f64,
+    /// Splits that gain no more than this per leaf are pruned.
+    pub ccp_alpha: f64,
+    /// Whether classes weigh the same in all, however many rows they have.
+    pub balanced: bool,
+}
+
+impl Default for DecisionTree {
+    fn default() -> Self {
+        Self {
+            criterion: None,
+            max_depth: None,
+            min_samples_split: 2,
+            min_samples_leaf: 1,
+            min_weight_fraction_leaf: 0.0,
+            max_features: MaxFeatures::All,
+            min_impurity_decrease: 0.0,
+            ccp_alpha: 0.0,
+            balanced: false,
+        }
+    }
+}
+
+/// Parameters of a forest, with the names and defaults of scikit-learn.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Forest {
+    /// Number of trees.
+    pub n_estimators: usize,
+    /// The trees.
+    pub tree: DecisionTree,
+    /// Whether each tree learns from rows that are drawn with replacement, as many as there are.
+    pub bootstrap: bool,
+    /// Whether thresholds are drawn at random (extra trees).
+    pub random_thresholds: bool,
+}
+
+impl Forest {
+    /// A random forest, with the defaults of `RandomForestClassifier` or `RandomForestRegressor`.
+    pub fn random(classes: bool) -> Self {
+        let max_features = if classes { MaxFeatures::Sqrt } else { MaxFeatures::All };
+        Self {
+            n_estimators: 100,
+            tree: DecisionTree { max_features, ..DecisionTree::default() },
+            bootstrap: true,
+            random_thresholds: false,
+        }
+    }
+
+    /// Extra trees, with the defaults of `ExtraTreesClassifier` or `ExtraTreesRegressor`.
+    pub fn extra(classes: bool) -> Self {
+        Self { bootstrap: false, random_thresholds: true, ..Self::random(classes) }
+    }
+
+    /// Fits a forest: the mean of its trees.
+    ///
+    /// # Errors
+    /// Parameters out of their range, data that do not fit each other, and a progress that ends it.
+    pub fn fit(
+        &self,
+        sample: Sample<'_>,
+        target: Target<'_>,
+        context: &Context<'_>,
+    ) -> Result<Fitted, FitError> {
+        FitError::unless(self.n_estimators > 0, "n_estimators", "1 or more", self.n_estimators)?;
+        let school = School::new(&self.tree, sample, target, self.random_thresholds)?;
+        let rows = sample.rows();
+        let mut trees = Vec::with_capacity(self.n_estimators);
+        // As many at once as are sure to keep all threads busy; progress is told in between.
+        let at_once = 4 * rayon::current_num_threads();
+        while trees.len() < self.n_estimators {
+            let numbers = trees.len()..self.n_estimators.min(trees.len() + at_once);
+            let grown: Vec<Vec<Node>> = numbers
+                .into_par_iter()
+                .map(|number| {
+                    let seed = hash(context.seed, number as u64);
+                    if !self.bootstrap {
+                        return school.grow(&school.weights, seed);
+                    }
+                    let mut random = Stream::new(hash(seed, 0));
+                    let mut drawn = vec![0.0; rows];
+                    (0..rows).for_each(|_| drawn[random.below(rows)] += 1.0);
+                    drawn.iter_mut().zip(&school.weights).for_each(|(drawn, weight)| *drawn *= weight);
+                    school.grow(&drawn, seed)
+                })
+                .collect();
+            trees.extend(grown);
+            if !context.progress.step(trees.len(), self.n_estimators, None) {
+                return Err(FitError::Stopped);
+            }
+        }
+        Ok(school.fitted(&trees))
+    }
+}
+
+impl DecisionTree {
+    /// Fits one tree.
+    ///
+    /// # Errors
+    /// Parameters out of their range, and data that do not fit each other.
+    pub fn fit(
+        &self,
+        sample: Sample<'_>,
+        target: Target<'_>,
+        context: &Context<'_>,
+    ) -> Result<Fitted, FitError> {
+        let school = School::new(self, sample, target, false)?;
+        let tree = school.grow(&school.weights, context.seed);
+        Ok(school.fitted(&[tree]))
+    }
+
+    fn check(&self, labels: Option<&Labels>) -> Result<Criterion, FitError> {
+        let default = if labels.is_some() { Criterion::Gini } else { Criterion::SquaredError };
+        let criterion = self.criterion.unwrap_or(default);
+        let fits = criterion.of_classes() == labels.is_some();
+        FitError::unless(fits, "criterion", "one for this kind of target", criterion.name())?;
+        let at_least = |name, least: usize, got: usize| {
+            FitError::unless(got >= least, name, &format!("{least} or more"), got)
+        };
+        at_least("max_depth", 1, self.max_depth.unwrap_or(1))?;
+        at_least("min_samples_split", 2, self.min_samples_split)?;
+        at_least("min_samples_leaf", 1, self.min_samples_leaf)?;
+        let share = self.min_weight_fraction_leaf;
+        FitError::unless((0.0..=0.5).contains(&share), "min_weight_fraction_leaf", "0 to 0.5", share)?;
+        let decrease = self.min_impurity_decrease;
+        FitError::unless(decrease >= 0.0, "min_impurity_decrease", "0 or more", decrease)?;
+        FitError::unless(self.ccp_alpha >= 0.0, "ccp_alpha", "0 or more", self.ccp_alpha)?;
+        match self.max_features {
+            MaxFeatures::Count(count) => at_least("max_features", 1, count)?,
+            MaxFeatures::Share(share) => {
+                FitError::unless(share > 0.0 && share <= 1.0, "max_features", "above 0, at most 1", share)?;
+            }
+            MaxFeatures::All | MaxFeatures::Sqrt | MaxFeatures::Log2 => {}
+        }
+        let balances = !self.balanced || labels.is_some();
+        FitError::unless(balances, "class_weight", "none for values", "balanced")?;
+        Ok(criterion)
+    }
+}
+
+/// What all trees of a forest share.
+struct School<'a> {
+    columns: Columns,
+    targets: Vec<f64>,
+    weights: Vec<f64>,
+    labels: Option<&'a Labels>,
+    rules: Rules,
+    /// Least share of the weight in a leaf.
+    least_share: f64,
+    ccp_alpha: f64,
+}
+
+impl<'a> School<'a> {
+    fn new(
+        params: &DecisionTree,
+        sample: Sample<'_>,
+        target: Target<'a>,
+        random: bool,
+    ) -> Result<Self, FitError> {
+        sample.check(target.rows())?;
+        target.check()?;
+        if let Some(column) = sample.columns.iter().position(|kind| *kind == Column::Category) {
+            let got = format!("column {column} of categories; encode it");
+            return Err(FitError::data("numbers", got));
+        }
+        if let Some(bad) = sample.values.iter().find(|value| (**value as f32).is_infinite()) {
+            return Err(FitError::data("numbers that are finite in float32", bad));
+        }
+        let (targets, labels): (Vec<f64>, _) = match target {
+            Target::Values(values) => (values.to_vec(), None),
+            Target::Classes { codes, labels } => {
+                (codes.iter().map(|code| f64::from(*code)).collect(), Some(labels))
+            }
+        };
+        let criterion = params.check(labels)?;
+        if criterion == Criterion::Poisson
+            && (targets.iter().any(|y| *y < 0.0) || targets.iter().all(|y| *y == 0.0))
+        {
+            return Err(FitError::data("targets of 0 or more, not all 0, for `poisson`", "others"));
+        }
+        let mut weights = sample.weights.map_or_else(|| vec![1.0; targets.len()], <[f64]>::to_vec);
+        if let (true, Some(labels)) = (params.balanced, labels) {
+            // By number of rows and not by their weight, as `class_weight="balanced"` does.
+            let mut counts = vec![0.0; labels.len()];
+            targets.iter().for_each(|y| counts[*y as usize] += 1.0);
+            let present = counts.iter().filter(|count| **count > 0.0).count() as f64;
+            let factor = |y: &f64| targets.len() as f64 / (present * counts[*y as usize]);
+            weights.iter_mut().zip(&targets).for_each(|(weight, y)| *weight *= factor(y));
+        }
+        let width = sample.columns.len();
+        Ok(Self {
+            columns: Columns::new(sample.values, width),
+            targets,
+            weights,
+            labels,
+            rules: Rules {
+                criterion,
+                max_depth: params.max_depth.unwrap_or(usize::MAX),
+                min_samples_split: params.min_samples_split,
+                min_samples_leaf: params.min_samples_leaf,
+                min_weight_leaf: 0.0,
+                min_impurity_decrease: params.min_impurity_decrease,
+                max_features: params.max_features.count(width),
+                random,
+            },
+            least_share: params.min_weight_fraction_leaf,
+            ccp_alpha: params.ccp_alpha,
+        })
+    }
+
+    fn width(&self) -> usize {
+        self.labels.map_or(1, Labels::len)
+    }
+
+    /// A tree over the rows whose weight is above 0.
+    fn grow(&self, weights: &[f64], seed: u64) -> Vec<Node> {
+        let lesson = Lesson { columns: &self.columns, targets: &self.targets, width: self.width() };
+        let min_weight_leaf = self.least_share * weights.iter().sum::<f64>();
+        let rules = Rules { min_weight_leaf, ..self.rules };
+        prune::prune(Grower::new(lesson, rules, weights, hash(seed, 1)).grow(), self.ccp_alpha)
+    }
+
+    /// The mean of trees.
+    fn fitted(&self, grown: &[Vec<Node>]) -> Fitted {
+        let outputs = self.width();
+        let mut trees = Trees {
+            features: self.columns.width(),
+            outputs,
+            roots: Vec::new(),
+            output_of_tree: vec![0; grown.len()],
+            nodes: Nodes::default(),
+            leaves: Leaves { width: outputs, values: Vec::new() },
+            category_sets: Vec::new(),
+            truncate_negative: false,
+            input: NumberFormat::Single,
+            equal_left: true,
+            sum: NumberFormat::Double,
+            average: Average::Mean,
+            base: vec![0.0; outputs],
+            missing: true,
+            infinite: false,
+            missing_value: None,
+        };
+        grown.iter().for_each(|nodes| append(&mut trees, nodes));
+        Fitted { estimator: Estimator::Trees(trees), head: self.head() }
+    }
+
+    fn head(&self) -> Head {
+        match self.labels {
+            None => Head::Regression(Regression {
+                shape: Shape::Vector,
+                link: Link::Identity,
+                margin: false,
+                rounds: 1.0,
+            }),
+            Some(labels) => Head::Classification(Classification {
+                classes: vec![labels.clone()],
+                multi_target: false,
+                label: LabelRule::LargestScore,
+                probability: Some(Probability::Scores),
+                log_probability: Some(LogProbability::OfProbability),
+                decision: None,
+                margin: None,
+                predict: ClassPredict::Label,
+                rounds: 1.0,
+            }),
+        }
+    }
+}
+
+fn append(trees: &mut Trees, added: &[Node]) {
+    let first = trees.nodes.left.len() as u32;
+    trees.roots.push(first);
+    for node in added {
+        let nodes = &mut trees.nodes;
+        nodes.categorical.push(false);
+        match node.split {
+            Some(split) => {
+                nodes.feature.push(split.feature as u32);
+                nodes.threshold.push(split.threshold);
+                nodes.left.push(first + split.children[0] as u32);
+                nodes.right.push(first + split.children[1] as u32);
+                nodes.missing_left.push(split.missing_left);
+            }
+            None => {
+                let leaf = (trees.leaves.values.len() / trees.leaves.width) as u32;
+                trees.leaves.values.extend(&node.value);
+                nodes.feature.push(0);
+                nodes.threshold.push(0.0);
+                nodes.left.push(leaf);
+                nodes.right.push(leaf);
+                nodes.missing_left.push(false);
+            }
+        }
+    }
+}
