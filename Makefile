@@ -4,12 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 CARGO ?= cargo
 
-.PHONY: help test lint golden bench clean
+.PHONY: help test lint golden bench supported fuzz clean
 
 help:
 	@echo "make test     every test; installs what it needs into $(VENV) and from Debian"
 	@echo "make lint     formatting, clippy, licences, Dockerfile and compose file"
 	@echo "make golden   predictions of real model files against their libraries, one line per library"
+	@echo "make supported  the list of what is opened, in docs/supported.md"
+	@echo "make fuzz     arbitrary files and bodies, SECONDS=600 for each kind (needs cargo-fuzz)"
 	@echo "make bench    throughput, latency and memory beside FastAPI and Flask (needs a quiet machine)"
 
 # A missing tool fails a test here; under a bare `cargo test` it skips with a message.
@@ -27,7 +29,16 @@ lint: $(BIN)/.tests
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
-	bash -n .ci/run tests/setup
+	bash -n .ci/run tests/setup fuzz/run
+
+supported:
+	FORETELL_RENEW=1 $(CARGO) test --quiet -p foretell-formats --test supported
+
+# Seconds for each kind of file and body; FUZZ names some of them.
+SECONDS ?= 600
+fuzz:
+	@command -v cargo-fuzz >/dev/null || { echo "cargo-fuzz is not installed: cargo install cargo-fuzz"; exit 1; }
+	fuzz/run $(SECONDS) $(FUZZ)
 
 golden:
 	$(CARGO) test -p foretell-cli --test golden -- --nocapture

@@ -12,6 +12,7 @@ mod open;
 pub mod pickle;
 pub mod sklearn;
 mod skops;
+mod supported;
 pub mod xgboost;
 
 pub use detect::detect;
@@ -19,3 +20,4 @@ pub use error::{FileKind, FormatError, Problem};
 pub use limits::Limits;
 pub use members::{Member, only_model};
 pub use open::{open, open_member};
+pub use supported::supported;

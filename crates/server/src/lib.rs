@@ -48,5 +48,6 @@ pub use config::Config;
 pub use custom::RouteError;
 pub use datasets::DatasetStartError;
 pub use path::PatternError;
+pub use predict::{Form as BodyForm, decode_body, decode_json_slowly};
 pub use serve::{BindError, Listeners, Parts, RunError, bind, run};
 pub use tls::TlsError;

@@ -30,6 +30,8 @@ mod wire;
 
 use foretell_model::ModelParts;
 
+pub(crate) use self::operators::supported_operators;
+
 use crate::{FileKind, FormatError, Limits, Problem};
 
 /// The result of reading a file.

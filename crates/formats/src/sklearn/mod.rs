@@ -60,10 +60,11 @@ use foretell_model::{
     Description, Estimator, Fitted, Head, ModelParts, Part, Pipeline, Provenance, Step, Task,
 };
 
-pub(crate) use classes::labels;
+pub(crate) use self::classes::labels;
 
 pub use self::naming::Naming;
 use self::table::lowering;
+pub(crate) use self::table::supported_classes;
 use crate::FormatError;
 use crate::pickle::{Class, Value};
 

@@ -312,9 +312,41 @@ fn no_such_model(call: &Call<'_>, name: &str, models: &[Rc<Served>]) -> Problem 
 
 /// The format of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
+pub enum Form {
+    /// JSON of any of the forms that are understood.
     Json,
+    /// Rows as CSV text.
     Csv,
+}
+
+/// Decodes a body as a request's, without a service around it: for tools that try bodies out. The rows are in `frame`
+/// afterwards, in the schema's layout.
+///
+/// # Errors
+/// What the answer would say of a body that is not what the schema takes.
+pub fn decode_body(
+    form: Form,
+    body: &[u8],
+    schema: &Schema,
+    max_rows: usize,
+    frame: &mut Frame,
+) -> Result<(), String> {
+    form.decode(body, schema, max_rows, frame, &mut Vec::new())
+        .map(drop)
+        .map_err(|problem| problem.to_string())
+}
+
+/// The same without the shortcut for plain rows, which must make no difference.
+///
+/// # Errors
+/// As [`decode_body`].
+pub fn decode_json_slowly(
+    body: &[u8],
+    schema: &Schema,
+    max_rows: usize,
+    frame: &mut Frame,
+) -> Result<(), String> {
+    json::decode(body, schema, max_rows, frame).map(drop).map_err(|problem| problem.to_string())
 }
 
 impl Form {
