@@ -1,4 +1,5 @@
 //! Estimators: parameters, and how each learns.
 
 pub mod boosting;
+pub mod mlp;
 pub mod tree;
