@@ -33,14 +33,19 @@ struct Plan {
 /// What was seen of the requests that count.
 #[derive(Default)]
 struct Seen {
+    /// Of those that were answered with 200.
     micros: Vec<u64>,
+    /// Of those that were refused with 429 or 503, from when they were sent.
+    refused: Vec<u64>,
+    /// Of those answered with 200, from when they were sent: without the time for which this client had no connection.
+    sent: Vec<u64>,
     failures: u64,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
     let plan = plan()?;
     let mut seen = Client::new(&plan)?.run()?;
-    seen.micros.sort_unstable();
+    [&mut seen.micros, &mut seen.refused, &mut seen.sent].into_iter().for_each(|times| times.sort_unstable());
     write_report(&seen, plan.duration)?;
     Ok(())
 }
@@ -68,6 +73,7 @@ fn plan() -> Result<Plan, Box<dyn Error>> {
 struct Link {
     stream: TcpStream,
     due: Instant,
+    sent: Instant,
     answer: Vec<u8>,
 }
 
@@ -88,7 +94,8 @@ impl<'a> Client<'a> {
         let mut links = Vec::new();
         for index in 0..plan.connections {
             let stream = open(plan.address, &poll, index)?;
-            links.push(Link { stream, due: Instant::now(), answer: Vec::new() });
+            let now = Instant::now();
+            links.push(Link { stream, due: now, sent: now, answer: Vec::new() });
         }
         let idle = (0..plan.connections).collect();
         Ok(Self { plan, poll, links, idle, counted: Instant::now() + WARM_UP, seen: Seen::default() })
@@ -107,8 +114,9 @@ impl<'a> Client<'a> {
             while due <= now && due < end {
                 let Some(index) = self.idle.pop_front() else { break };
                 self.links[index].due = due;
+                self.links[index].sent = Instant::now();
                 if self.links[index].stream.write_all(&self.plan.message).is_err() {
-                    self.settle(index, false, false)?;
+                    self.settle(index, Outcome::Failed, false)?;
                 }
                 due += self.plan.interval;
             }
@@ -133,7 +141,7 @@ impl<'a> Client<'a> {
             }
         }
         match Answer::parse(&link.answer) {
-            Some(answer) => self.settle(index, answer.ok, answer.keep),
+            Some(answer) => self.settle(index, answer.outcome, answer.keep),
             None => Ok(()),
         }
     }
@@ -144,16 +152,23 @@ impl<'a> Client<'a> {
             self.links[index].stream = open(self.plan.address, &self.poll, index)?;
             return Ok(());
         }
-        self.settle(index, false, false)
+        self.settle(index, Outcome::Failed, false)
     }
 
     /// Counts a request that is over and frees its connection. Some servers close after each answer, gunicorn among
     /// them: that costs their clients a connection.
-    fn settle(&mut self, index: usize, ok: bool, keep: bool) -> io::Result<()> {
+    fn settle(&mut self, index: usize, outcome: Outcome, keep: bool) -> io::Result<()> {
         let link = &mut self.links[index];
         if link.due >= self.counted {
-            self.seen.micros.push(u64::try_from(link.due.elapsed().as_micros()).unwrap_or(u64::MAX));
-            self.seen.failures += u64::from(!ok);
+            let micros = |since: Instant| u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX);
+            match outcome {
+                Outcome::Answered => {
+                    self.seen.micros.push(micros(link.due));
+                    self.seen.sent.push(micros(link.sent));
+                }
+                Outcome::Refused => self.seen.refused.push(micros(link.sent)),
+                Outcome::Failed => self.seen.failures += 1,
+            }
         }
         link.answer.clear();
         if !keep {
@@ -173,9 +188,19 @@ fn open(address: SocketAddr, poll: &Poll, index: usize) -> io::Result<TcpStream>
     Ok(stream)
 }
 
+/// What became of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// 200.
+    Answered,
+    /// 429 or 503.
+    Refused,
+    /// Anything else, or no answer.
+    Failed,
+}
+
 struct Answer {
-    /// Whether the status is 200.
-    ok: bool,
+    outcome: Outcome,
     /// Whether the server keeps the connection open.
     keep: bool,
 }
@@ -186,7 +211,11 @@ impl Answer {
         let head = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
         let text = std::str::from_utf8(&bytes[..head]).ok()?;
         let mut lines = text.split("\r\n");
-        let ok = lines.next()?.split(' ').nth(1) == Some("200");
+        let outcome = match lines.next()?.split(' ').nth(1)? {
+            "200" => Outcome::Answered,
+            "429" | "503" => Outcome::Refused,
+            _ => Outcome::Failed,
+        };
         let (mut length, mut keep) = (None, true);
         for (name, value) in lines.filter_map(|line| line.split_once(':')) {
             if name.eq_ignore_ascii_case("content-length") {
@@ -195,17 +224,20 @@ impl Answer {
                 keep = !value.trim().eq_ignore_ascii_case("close");
             }
         }
-        (bytes.len() - head - 4 >= length?).then_some(Self { ok, keep })
+        (bytes.len() - head - 4 >= length?).then_some(Self { outcome, keep })
     }
 }
 
 fn write_report(seen: &Seen, duration: Duration) -> io::Result<()> {
     let count = seen.micros.len();
-    let quantile = |permille: usize| seen.micros.get(count * permille / 1000).copied().unwrap_or_default();
+    let of = |times: &[u64], permille: usize| {
+        times.get(times.len() * permille / 1000).copied().unwrap_or_default()
+    };
+    let quantile = |permille| of(&seen.micros, permille);
     let mean = seen.micros.iter().sum::<u64>() / (count as u64).max(1);
     writeln!(
         io::stdout(),
-        r#"{{"rate": {:.1}, "requests": {count}, "failures": {}, "mean_us": {mean}, "p50_us": {}, "p90_us": {}, "p99_us": {}, "p999_us": {}, "max_us": {}}}"#,
+        r#"{{"rate": {:.1}, "requests": {count}, "failures": {}, "mean_us": {mean}, "p50_us": {}, "p90_us": {}, "p99_us": {}, "p999_us": {}, "max_us": {}, "p99_sent_us": {}, "refused": {}, "refused_p99_us": {}}}"#,
         count as f64 / duration.as_secs_f64(),
         seen.failures,
         quantile(500),
@@ -213,5 +245,8 @@ fn write_report(seen: &Seen, duration: Duration) -> io::Result<()> {
         quantile(990),
         quantile(999),
         seen.micros.last().copied().unwrap_or_default(),
+        of(&seen.sent, 990),
+        seen.refused.len(),
+        of(&seen.refused, 990),
     )
 }

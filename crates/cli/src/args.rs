@@ -52,7 +52,7 @@ pub(crate) enum Command {
 /// Which model, and what it may cost to open it.
 #[derive(Debug, Args)]
 pub(crate) struct ModelArguments {
-    /// Model file (a scikit-learn pickle or joblib file, or a model of XGBoost or LightGBM), or name@alias or name@version of the registry
+    /// Model file (scikit-learn, XGBoost, LightGBM, CatBoost, ONNX), or name@alias or name@version of the registry
     #[arg(value_name = "MODEL")]
     pub(crate) model: PathBuf,
     #[command(flatten)]

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use foretell_engine::registry::TOLERANCE;
+use foretell_engine::registry::{MOST_REQUESTS, TOLERANCE};
 use foretell_engine::store::Sticky;
 
 use crate::args::{GivenArguments, LimitArguments};
@@ -32,7 +32,7 @@ pub(crate) enum ModelsCommand {
     Show(ShowArguments),
     /// Point an alias to a version: every server has it within a second
     #[command(
-        after_help = "Examples:\n  foretell models promote diabetes 3\n  foretell models promote diabetes 3 --alias candidate --canary 10% --sticky header:x-user-id\n  foretell models promote diabetes 3 --alias candidate --shadow"
+        after_help = "Examples:\n  foretell models promote diabetes 3\n  foretell models promote diabetes 3 --replay 1000 --max-changed 5%\n  foretell models promote diabetes 3 --alias candidate --canary 10% --sticky header:x-user-id\n  foretell models promote diabetes 3 --alias candidate --shadow"
     )]
     Promote(Box<PromoteArguments>),
     /// Point an alias back to the version it had before
@@ -55,7 +55,7 @@ pub(crate) enum ModelsCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct RegisterArguments {
-    /// Model file: a scikit-learn pickle or joblib file, or a model of XGBoost or LightGBM
+    /// Model file: of scikit-learn (pickle, joblib, skops), XGBoost, LightGBM, CatBoost or ONNX
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
     /// Name of the model; a new name makes a new model
@@ -136,7 +136,16 @@ pub(crate) struct PromoteArguments {
     /// Let the alias predict what `production` predicts; its answers are compared and never given
     #[arg(long)]
     pub(crate) shadow: bool,
-    /// Promote also when callers of the version before would be broken
+    /// Predict the last N recorded requests with it first, and show how predictions change
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_REQUESTS)))]
+    pub(crate) replay: Option<u32>,
+    /// Refuse to promote when more than this share of their rows changes, such as 5% or 0.05
+    #[arg(long, value_name = "SHARE", value_parser = share, requires = "replay")]
+    pub(crate) max_changed: Option<f64>,
+    /// A number has changed when it moves by more than this
+    #[arg(long, value_name = "NUMBER", default_value_t = 0.0, requires = "replay")]
+    pub(crate) changed_by: f64,
+    /// Promote also when callers of the version before would be broken, or too much changes
     #[arg(long)]
     pub(crate) force: bool,
     /// Why, for the history
@@ -145,6 +154,8 @@ pub(crate) struct PromoteArguments {
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) limits: LimitArguments,
     #[command(flatten)]
     pub(crate) store: StoreArguments,
 }

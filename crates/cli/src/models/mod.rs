@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use foretell_engine::registry::{
-    Checks, Promoted, Promotion, Registration, RegistryError, promote, register, rollback,
+    Checks, Promoted, Promotion, Registration, RegistryError, ReplayOptions, promote, register, rollback,
 };
 use foretell_engine::store::{Role, Sticky, Store};
 use serde::Serialize;
@@ -74,12 +74,16 @@ fn run_register(arguments: &RegisterArguments) -> Result<(), Failure> {
             alias: alias.clone(),
             role: Role::None,
             force: arguments.force,
+            replay: None,
             actor: session.actor(),
             note: arguments.note.clone(),
         };
         let what = format!("`{}` is registered, and cannot get the alias `{alias}`", version.reference());
-        promoted =
-            Some(session.run(promote(session.store(), promotion)).map_err(|error| refused(what, &error))?);
+        promoted = Some(
+            session
+                .run(promote(session.store(), promotion, &open_limits))
+                .map_err(|error| refused(what, &error))?,
+        );
     }
     if arguments.json {
         let alias = promoted.map(|promoted| promoted.alias);
@@ -169,11 +173,22 @@ fn run_promote(arguments: &PromoteArguments) -> Result<(), Failure> {
         alias: alias.clone(),
         role: role(arguments.canary, &arguments.sticky, arguments.shadow),
         force: arguments.force,
+        replay: arguments.replay.map(|requests| ReplayOptions {
+            requests,
+            max_changed: arguments.max_changed,
+            tolerance: arguments.changed_by,
+        }),
         actor: session.actor(),
         note: arguments.note.clone(),
     };
     let what = format!("cannot promote `{}` to `{alias}`", version.reference());
-    let promoted = session.run(promote(session.store(), promotion)).map_err(|error| refused(what, &error))?;
+    let limits = limits(&arguments.limits);
+    let promoted = session.run(promote(session.store(), promotion, &limits)).map_err(|error| {
+        if let RegistryError::Changes { replay, .. } = &error {
+            text::replay(replay).lines().for_each(note);
+        }
+        refused(what, &error)
+    })?;
     show_promoted(&promoted, arguments.json)
 }
 
@@ -199,10 +214,19 @@ fn show_promoted(promoted: &Promoted, json: bool) -> Result<(), Failure> {
         note(&format!("callers of the version before: {lost}"));
     }
     if json {
-        let Promoted { alias, before, breaks } = promoted;
-        return print_json(&json!({ "alias": alias, "before": before, "breaks": breaks }));
+        let Promoted { alias, before, breaks, replay } = promoted;
+        let mut document = json!({ "alias": alias, "before": before, "breaks": breaks });
+        if let Some(replay) = replay {
+            document["replay"] = json!(replay);
+        }
+        return print_json(&document);
     }
-    print(&text::promoted(promoted))
+    let mut shown = text::promoted(promoted);
+    if let Some(replay) = &promoted.replay {
+        shown += "\n";
+        shown += &text::replay(replay);
+    }
+    print(&shown)
 }
 
 fn run_unalias(arguments: &UnaliasArguments) -> Result<(), Failure> {
@@ -254,6 +278,12 @@ async fn clean(store: &Store) {
 fn refused(what: String, error: &RegistryError) -> Failure {
     let hint = match error {
         RegistryError::Breaks { .. } => Some("give `--force` if all callers have changed".to_owned()),
+        RegistryError::Changes { .. } => {
+            Some("give `--force` if they should change, or allow more with `--max-changed`".to_owned())
+        }
+        RegistryError::NothingToReplay { .. } => {
+            Some("promote without `--replay`, or give `--force`".to_owned())
+        }
         RegistryError::Open(_)
         | RegistryError::Load(_)
         | RegistryError::Version(_)

@@ -1,6 +1,6 @@
 //! The registry as tables for people.
 
-use foretell_engine::registry::Promoted;
+use foretell_engine::registry::{Promoted, Replay};
 use foretell_engine::store::{Alias, AliasAction, AliasMove, ModelRecord, Role, Version};
 
 use crate::text::{columns, time};
@@ -110,4 +110,39 @@ pub(super) fn promoted(promoted: &Promoted) -> String {
     };
     let was = before.map(|before| format!(", was {before}")).unwrap_or_default();
     format!("{}@{} is {}{role}{was}\n", alias.model, alias.alias, alias.version)
+}
+
+/// What a replay has shown.
+pub(super) fn replay(replay: &Replay) -> String {
+    let Replay { old, new, rows, unusable, changed, refused, moves, classes, largest } = replay;
+    let share = 100.0 * replay.share();
+    let mut text = format!("{new} beside {old}: {changed} of {rows} predictions change ({share:.1} %)\n");
+    if *refused > 0 {
+        text += &format!("{new} refuses {refused} of them\n");
+    }
+    if *unusable > 0 {
+        text +=
+            &format!("{unusable} recorded rows are left out: what is masked in them cannot be predicted\n");
+    }
+    let quantile = |value: f64| format!("{value:.6}");
+    let row = [moves.mean, moves.p50, moves.p90, moves.p99, moves.max].map(quantile).to_vec();
+    text +=
+        &format!("\nBy how much {} move\n", if classes.is_empty() { "predictions" } else { "probabilities" });
+    text += &columns(&["MEAN", "P50", "P90", "P99", "MAX"], std::iter::once(row));
+    if !classes.is_empty() {
+        let rows = classes
+            .iter()
+            .map(|change| vec![change.from.to_string(), change.to.to_string(), change.rows.to_string()]);
+        text += "\n";
+        text += &columns(&["CLASS NOW", "THEN", "ROWS"], rows);
+    }
+    if !largest.is_empty() {
+        let rows = largest.iter().map(|change| {
+            let at = format!("{}[{}]", change.request_id, change.row);
+            vec![at, change.old.to_string(), change.new.to_string(), quantile(change.by)]
+        });
+        text += "\n";
+        text += &columns(&["REQUEST", "NOW", "THEN", "BY"], rows);
+    }
+    text
 }

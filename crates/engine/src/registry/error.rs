@@ -3,6 +3,7 @@
 use foretell_store::StoreError;
 
 use super::checks::CheckError;
+use super::replay::Replay;
 use crate::fleet::FleetError;
 use crate::live::LoadError;
 use crate::open::OpenError;
@@ -64,6 +65,28 @@ pub enum RegistryError {
         /// What callers would miss.
         breaks: Vec<String>,
     },
+    /// More predictions would change than may.
+    #[error(
+        "`{}` would change {:.1} % of {} predictions of `{}`, at most {:.1} % may change",
+        replay.new, 100.0 * replay.share(), replay.rows, replay.old, 100.0 * most
+    )]
+    Changes {
+        /// How they would change.
+        replay: Box<Replay>,
+        /// The share that may.
+        most: f64,
+    },
+    /// There is nothing to compare a version with.
+    #[error(
+        "there is nothing to replay: no version of `{model}` serves under the alias, or none of its requests are \
+         recorded whole ({unusable} rows are not)"
+    )]
+    NothingToReplay {
+        /// The model.
+        model: String,
+        /// Recorded rows that cannot be asked again.
+        unusable: u64,
+    },
     /// The registry or the storage of the files.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -77,6 +100,9 @@ impl RegistryError {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Breaks { .. } => Some("promote with force if all callers have changed"),
+            Self::Changes { .. } | Self::NothingToReplay { .. } => {
+                Some("promote with force, or without a replay")
+            }
             Self::Open(_)
             | Self::Load(_)
             | Self::Version(_)

@@ -8,6 +8,7 @@ mod error;
 mod interface;
 mod promote;
 mod register;
+mod replay;
 
 use foretell_store::{Act, Actor, Store, Version};
 use serde_json::Value;
@@ -17,6 +18,7 @@ pub use self::error::{RegistryError, VerifyError};
 pub use self::interface::{Interface, InterfaceFeature};
 pub use self::promote::{Promoted, Promotion, promote, rollback};
 pub use self::register::{Registration, register};
+pub use self::replay::{Change, ClassChange, MOST_REQUESTS, Moves, Replay, ReplayOptions};
 use crate::live::LiveModel;
 
 /// Fails when a model that was loaded is not the version that was registered: it takes or gives something else, or its

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use foretell_engine::registry::ReplayOptions;
 use foretell_engine::store::{Role, Scopes};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -32,6 +33,8 @@ pub(super) struct PromoteBody {
     pub(super) role: Role,
     #[serde(default)]
     pub(super) force: bool,
+    #[serde(default)]
+    pub(super) replay: Option<ReplayOptions>,
     #[serde(default)]
     pub(super) note: Option<String>,
 }

@@ -270,10 +270,11 @@ async fn register(call: &Call<'_>, name: &str, bytes: Bytes) -> Result<Reply, Pr
             alias,
             role: Role::None,
             force: false,
+            replay: None,
             actor,
             note: None,
         };
-        let promoted = registry::promote(&store, promotion).await.map_err(Problem::from);
+        let promoted = registry::promote(&store, promotion, &limits).await.map_err(Problem::from);
         let promoted = promoted.map_err(|problem| {
             let Problem::Conflict { detail } = problem else { return problem };
             let number = version.version;
@@ -292,21 +293,25 @@ async fn register(call: &Call<'_>, name: &str, bytes: Bytes) -> Result<Reply, Pr
 }
 
 async fn promote(call: &Call<'_>, name: &str, body: &[u8]) -> Result<Reply, Problem> {
-    let PromoteBody { version, alias, role, force, note } = read(body)?;
-    let model = name.to_owned();
+    let PromoteBody { version, alias, role, force, replay, note } = read(body)?;
+    let (model, limits) = (name.to_owned(), call.state().config.limits.open_limits());
     let moved = with(call, async move |store, actor| {
-        let promotion = Promotion { model, version, alias, role, force, actor, note };
-        Ok(registry::promote(&store, promotion).await?)
+        let promotion = Promotion { model, version, alias, role, force, replay, actor, note };
+        Ok(registry::promote(&store, promotion, &limits).await?)
     });
     ok(&promoted(&moved.await?))
 }
 
 fn promoted(promoted: &Promoted) -> Value {
-    json!({
+    let mut document = json!({
         "alias": promoted.alias,
         "before": promoted.before,
         "breaks": promoted.breaks
-    })
+    });
+    if let Some(replay) = &promoted.replay {
+        document["replay"] = json!(replay);
+    }
+    document
 }
 
 /// Makes a key. Its text is in this answer and nowhere else.

@@ -54,9 +54,11 @@ impl From<RegistryError> for Problem {
             RegistryError::Open(_) | RegistryError::Load(_) | RegistryError::Check(_) => {
                 Self::invalid(Vec::new(), "refused", detail)
             }
-            RegistryError::Version(_) | RegistryError::Verify(_) | RegistryError::Breaks { .. } => {
-                Self::Conflict { detail }
-            }
+            RegistryError::Version(_)
+            | RegistryError::Verify(_)
+            | RegistryError::Breaks { .. }
+            | RegistryError::Changes { .. }
+            | RegistryError::NothingToReplay { .. } => Self::Conflict { detail },
         }
     }
 }

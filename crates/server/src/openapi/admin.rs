@@ -1,5 +1,6 @@
 //! The operations of administrators.
 
+use foretell_engine::registry::MOST_REQUESTS;
 use serde_json::{Map, Value, json};
 
 /// All paths below `/admin`.
@@ -12,6 +13,23 @@ pub(super) fn paths() -> Map<String, Value> {
     let note = json!({"type": ["string", "null"], "description": "Why, for the history."});
     let query = |name: &str, description: &str, schema: Value| json!({"name": name, "in": "query", "required": false, "description": description, "schema": schema});
     let text = || json!({"type": "string"});
+    let replay = object(
+        &[
+            (
+                "requests",
+                json!({"type": "integer", "minimum": 1, "maximum": MOST_REQUESTS, "description": "How many of the last recorded requests are predicted first."}),
+            ),
+            (
+                "max_changed",
+                json!({"type": "number", "minimum": 0, "maximum": 1, "description": "The share of their rows that may change."}),
+            ),
+            (
+                "tolerance",
+                json!({"type": "number", "minimum": 0, "default": 0, "description": "A number has changed when it moves by more than this."}),
+            ),
+        ],
+        &["requests"],
+    );
     let promotion = object(
         &[
             ("version", number.clone()),
@@ -19,8 +37,9 @@ pub(super) fn paths() -> Map<String, Value> {
             ("role", role()),
             (
                 "force",
-                json!({"type": "boolean", "default": false, "description": "Whether callers may be broken."}),
+                json!({"type": "boolean", "default": false, "description": "Whether callers may be broken, and more may change than is allowed."}),
             ),
+            ("replay", replay),
             ("note", note.clone()),
         ],
         &["version"],
