@@ -5,7 +5,7 @@ use foretell_tests::load::{Load, Outcome};
 use foretell_tests::places::system;
 use foretell_tests::postgres::Postgres;
 use foretell_tests::registry::Registry;
-use foretell_tests::service::Service;
+use foretell_tests::service::{Request, Service};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
@@ -319,6 +319,40 @@ fn a_fleet_follows_every_promotion_under_load() {
         outcomes.len()
     );
     report(&format!("one of 3 servers killed: {lost} of {} requests lost", outcomes.len()));
+}
+
+#[test]
+fn a_server_starts_while_its_database_is_down() {
+    let Some(mut postgres) = Postgres::start() else { return };
+    let registry = Registry::in_database(postgres.create());
+    register(&registry, 2);
+    registry.run(["models", "promote", "m", "1"]);
+    let printed = registry.run(["keys", "create", "shop"]);
+    let key = printed.split_whitespace().find(|word| word.starts_with("fk_")).expect("a key").to_owned();
+    let config = registry.folder().join("foretell.toml");
+    fs::write(&config, "[server]\nauth = 'keys'\n").expect("a configuration");
+    let mut arguments = registry.flags();
+    arguments.extend(["--config".to_owned(), config.display().to_string()]);
+    let ask = |service: &Service, key: &str| {
+        let request = Request::new("POST", "/predict").header("Content-Type", "application/json").body(ROW);
+        service.send(&request.header("X-API-Key", key))
+    };
+    let service = Service::start(&arguments);
+    assert_eq!(ask(&service, &key).ok()["version"], "1");
+    drop(service);
+
+    postgres.stop();
+    let (files, away) = (registry.folder().join("artifacts"), registry.folder().join("away"));
+    fs::rename(&files, &away).expect("the folder is there");
+    let service = Service::start(&arguments);
+    assert_eq!(ask(&service, &key).ok()["version"], "1");
+    assert_eq!(ask(&service, "fk_0123456789abcdef_00").status, 401);
+
+    // The folder was made again, empty, when the store was to be opened.
+    fs::rename(&away, &files).expect("an empty folder can be replaced");
+    postgres.restart();
+    registry.run(["models", "promote", "m", "2"]);
+    until("the registry is followed again", || ask(&service, &key).ok()["version"] == "2");
 }
 
 /// The version that is in production, by the registry's own word.

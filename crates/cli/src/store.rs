@@ -16,6 +16,8 @@ use crate::failure::{Failure, io_text};
 const DATABASE: &str = "foretell.db";
 /// The folder of the models' files in the data folder.
 const ARTIFACTS: &str = "artifacts";
+/// The folder in the data folder of what a server needs to start while its database is away.
+const COPY: &str = "copy";
 /// What the client of a bucket reads from the environment.
 const BUCKET_SETTINGS: [&str; 9] = [
     "AWS_ACCESS_KEY_ID",
@@ -144,7 +146,8 @@ pub(crate) fn options(config: &StoreConfig) -> Result<StoreOptions, Failure> {
         Some(place) => place.parse().map_err(|error: StoreError| unusable(&error))?,
         None => ArtifactsUrl::Folder(folder.join(ARTIFACTS)),
     };
-    let mut options = StoreOptions::new(database, artifacts);
+    let copy = database.is_server().then(|| folder.join(COPY));
+    let mut options = StoreOptions { copy, ..StoreOptions::new(database, artifacts) };
     options.bucket_settings = BUCKET_SETTINGS
         .iter()
         .filter_map(|name| {

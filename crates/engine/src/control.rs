@@ -5,9 +5,11 @@ use std::future::Future;
 use std::io;
 use std::sync::Arc;
 
-use foretell_store::{Store, StoreError, StoreOptions};
+use foretell_store::{LocalCopy, Store, StoreError, StoreOptions};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::OnceCell;
+
+use crate::causes::with_causes;
 
 /// Threads of the runtime: connecting and waiting is all they do.
 const THREADS: usize = 1;
@@ -94,6 +96,19 @@ impl Control {
     /// The store, if it has been opened.
     pub fn opened(&self) -> Option<&Store> {
         self.connection.store.get()
+    }
+
+    /// The copy of what servers need of the store, where one is kept.
+    pub fn copy(&self) -> Option<LocalCopy> {
+        let options = &self.connection.options;
+        let folder = options.copy.as_ref()?;
+        match LocalCopy::open(folder, options.database.to_string()) {
+            Ok(copy) => Some(copy),
+            Err(error) => {
+                tracing::warn!(error = with_causes(&error), "no copy of the registry can be kept");
+                None
+            }
+        }
     }
 
     /// Does work with the store on the control runtime, and waits for it on any other.

@@ -1,6 +1,6 @@
 //! The bytes of models, under the name of their digest, in a folder or in S3-compatible storage.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -89,6 +89,18 @@ impl Artifacts {
         } else {
             Err(bad(ArtifactProblem::Corrupt { bytes: bytes.len() as u64, got }))
         }
+    }
+
+    /// Deletes every artifact that is not one of these.
+    pub(crate) async fn keep_only(&self, used: &BTreeSet<Digest>) -> Result<(), StoreError> {
+        let listed = self.store.list_with_delimiter(Some(&Path::from(FOLDER))).await.map_err(storage)?;
+        for object in listed.objects {
+            let name = object.location.filename().and_then(|name| name.parse::<Digest>().ok());
+            if name.is_some_and(|digest| !used.contains(&digest)) {
+                self.delete(&object.location).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Deletes an artifact; one that is not there is no error.

@@ -11,6 +11,7 @@
 mod artifacts;
 mod audit;
 mod changes;
+mod copy;
 mod database;
 mod digest;
 mod error;
@@ -24,6 +25,7 @@ mod url;
 pub use artifacts::Artifacts;
 pub use audit::{Act, Actor, AuditRecord};
 pub use changes::Changes;
+pub use copy::{CopiedDeployment, LocalCopy};
 pub use digest::{Digest, NotADigest};
 pub use error::{ArtifactProblem, StoreError, Thing};
 pub use keys::{KeyRecord, NewKey, Scopes, split_key};

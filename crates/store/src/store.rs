@@ -1,5 +1,6 @@
 //! The store as a whole: opening it, and the number that every change raises.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +23,8 @@ pub struct StoreOptions {
     pub bucket_settings: Vec<(String, SecretText)>,
     /// Connections to the database held at most, beside one that writes (SQLite) or listens (PostgreSQL).
     pub max_connections: u32,
+    /// Folder of a copy of what servers need of it, so that they start while the database is away. Default: none.
+    pub copy: Option<PathBuf>,
     /// How long to wait for a connection before the database counts as not available.
     pub patience: Duration,
 }
@@ -34,6 +37,7 @@ impl StoreOptions {
             artifacts,
             bucket_settings: Vec::new(),
             max_connections: 4,
+            copy: None,
             patience: Duration::from_secs(5),
         }
     }

@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use foretell_store::{Store, StoreError, Version};
+use bytes::Bytes;
+use foretell_store::{ArtifactProblem, Digest, LocalCopy, Store, StoreError, Version};
 use tokio::task::{JoinError, spawn_blocking};
 
 use super::files::FileSource;
+use crate::causes::with_causes;
 use crate::live::{LiveModel, LoadError, Naming};
 use crate::open::{self, OpenError, OpenLimits};
 use crate::registry::{VerifyError, verify};
@@ -94,17 +96,46 @@ pub async fn load_version(
     wanted: &Version,
     limits: &OpenLimits,
 ) -> Result<Arc<LiveModel>, FleetError> {
-    version(store, wanted, &wanted.model, limits).await
+    version(&Shelf { store: Some(store), copy: None }, wanted, &wanted.model, limits).await
 }
 
-/// The same under another name.
+/// Where the files of versions come from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shelf<'a> {
+    /// The store; `None` while it cannot be reached.
+    pub(super) store: Option<&'a Store>,
+    /// What is kept here.
+    pub(super) copy: Option<&'a LocalCopy>,
+}
+
+impl Shelf<'_> {
+    async fn get(&self, digest: &Digest) -> Result<Bytes, StoreError> {
+        if let Some(copy) = self.copy
+            && let Some(bytes) = copy.artifact(digest).await
+        {
+            return Ok(bytes);
+        }
+        let Some(store) = self.store else {
+            return Err(StoreError::Artifact { digest: *digest, problem: ArtifactProblem::Missing });
+        };
+        let bytes = store.artifacts().get(digest).await?;
+        if let Some(copy) = self.copy
+            && let Err(error) = copy.keep_artifact(bytes.clone()).await
+        {
+            tracing::warn!(error = with_causes(&error), "a version cannot be copied to the data folder");
+        }
+        Ok(bytes)
+    }
+}
+
+/// The same from a shelf, under another name.
 pub(super) async fn version(
-    store: &Store,
+    shelf: &Shelf<'_>,
     wanted: &Version,
     name: &str,
     limits: &OpenLimits,
 ) -> Result<Arc<LiveModel>, FleetError> {
-    let bytes = store.artifacts().get(&wanted.artifact).await?;
+    let bytes = shelf.get(&wanted.artifact).await?;
     let (wanted, name, limits) = (wanted.clone(), name.to_owned(), limits.clone());
     spawn_blocking(move || {
         let (model, version) = (wanted.model.clone(), wanted.version);

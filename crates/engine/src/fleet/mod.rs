@@ -12,12 +12,15 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use foretell_store::{Alias, Changes, Deployment, Role, Store, StoreError, Version};
+use foretell_store::{
+    Alias, Changes, CopiedDeployment, Deployment, LocalCopy, Role, Store, StoreError, Version,
+};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 pub use self::files::FileSource;
 use self::files::WatchedFile;
+use self::load::Shelf;
 pub use self::load::{FleetError, load_version};
 pub use self::status::{Failure, FleetStatus};
 use crate::catalog::{Catalog, LiveCatalog};
@@ -87,6 +90,8 @@ pub struct Fleet {
     catalog: Arc<LiveCatalog>,
     status: Arc<FleetStatus>,
     control: Option<Control>,
+    /// What is kept of the registry for a start while it is away.
+    copy: Option<LocalCopy>,
     /// What the registry said last.
     deployment: Deployment,
     /// The versions that are served by their number, under their names.
@@ -176,6 +181,7 @@ impl Fleet {
             catalog: Arc::default(),
             status: Arc::default(),
             control,
+            copy: None,
             deployment: Deployment { revision: 0, aliases: Vec::new() },
             fixed: Vec::new(),
             loaded: HashMap::new(),
@@ -196,13 +202,12 @@ impl Fleet {
             fleet.sources.push(origin);
         }
         if let Some(control) = fleet.registry().cloned() {
-            let store = control.store().await?;
-            for origin in &fleet.sources {
-                if let Origin::Registered { model, which: Which::Number(number), name } = origin {
-                    fleet.fixed.push((name.clone(), store.version(model, *number).await?));
-                }
+            fleet.copy = control.copy();
+            match fleet.read_first(&control).await {
+                Ok(()) => {}
+                Err(error @ StoreError::Unavailable { .. }) => fleet.read_copy(error).await?,
+                Err(error) => return Err(error.into()),
             }
-            fleet.read(store).await?;
             fleet.refuse_missing()?;
         }
         let catalog = fleet.assemble()?;
@@ -307,9 +312,45 @@ impl Fleet {
         }
     }
 
-    /// Reads the registry, and loads what is wanted and not in memory.
+    /// Reads the registry for the first time.
+    async fn read_first(&mut self, control: &Control) -> Result<(), StoreError> {
+        let store = control.store().await?;
+        for origin in &self.sources {
+            if let Origin::Registered { model, which: Which::Number(number), name } = origin {
+                self.fixed.push((name.clone(), store.version(model, *number).await?));
+            }
+        }
+        self.read(store).await
+    }
+
+    /// Loads what was served when the registry could be read last, because it cannot be now.
+    async fn read_copy(&mut self, error: StoreError) -> Result<(), StoreError> {
+        let Some(copied) = self.copy.as_ref().and_then(LocalCopy::deployment) else {
+            return Err(error);
+        };
+        self.fixed = copied.fixed;
+        self.load(None, copied.deployment).await;
+        self.unreachable(&error);
+        Ok(())
+    }
+
+    /// Reads the registry, loads what is wanted and not in memory, and keeps a copy of what can be served.
     async fn read(&mut self, store: &Store) -> Result<(), StoreError> {
         let deployment = store.deployment().await?;
+        let whole = self.load(Some(store), deployment).await;
+        if let Some(copy) = self.copy.as_ref().filter(|_| whole) {
+            let copied = CopiedDeployment { deployment: self.deployment.clone(), fixed: self.fixed.clone() };
+            if let Err(error) = copy.keep_deployment(&copied).await {
+                tracing::warn!(%error, "what is served cannot be copied to the data folder");
+            }
+        }
+        Ok(())
+    }
+
+    /// Loads what is wanted of a state of the registry and not in memory. Whether all of it is there now.
+    async fn load(&mut self, store: Option<&Store>, deployment: Deployment) -> bool {
+        let copy = self.copy.clone();
+        let shelf = Shelf { store, copy: copy.as_ref() };
         let (mut names, mut missing) = (Vec::new(), Vec::new());
         for wanted in self.wanted(&deployment) {
             let others = wanted.others.iter().map(|(_, version)| *version);
@@ -323,7 +364,7 @@ impl Fleet {
         }
         let mut refused_names = HashSet::new();
         for (key, version) in missing {
-            match load::version(store, &version, &key.name, &self.limits).await {
+            match load::version(&shelf, &version, &key.name, &self.limits).await {
                 Ok(live) => {
                     tracing::info!(model = key.name, version = key.version, "version loaded");
                     self.status.loaded();
@@ -340,7 +381,7 @@ impl Fleet {
         }
         self.status.serving(deployment.revision);
         self.deployment = deployment;
-        Ok(())
+        refused_names.is_empty()
     }
 
     /// The names of the registry that are to be served, each once, with what an alias of them stands for in
@@ -496,7 +537,8 @@ impl Fleet {
         if version.archived_at.is_some() {
             return false;
         }
-        match load::version(store, &version, &key.name, &self.limits).await {
+        let shelf = Shelf { store: Some(store), copy: None };
+        match load::version(&shelf, &version, &key.name, &self.limits).await {
             Ok(live) => {
                 self.status.loaded();
                 self.loaded.insert(key.clone(), Loaded { live, used: Instant::now() });

@@ -63,7 +63,7 @@ pub struct NewVersion {
 }
 
 /// A version of a model.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Version {
     /// The model's name.
     pub model: String,
@@ -200,7 +200,7 @@ impl fmt::Display for Role {
 }
 
 /// A name that points to a version.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Alias {
     /// The model's name.
     pub model: String,
@@ -248,7 +248,7 @@ pub struct AliasMove {
 }
 
 /// All that a server needs to know of the registry: one state of it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Deployment {
     /// The revision it is of.
     pub revision: i64,
