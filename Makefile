@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CARGO ?= cargo
 
-.PHONY: help test lint golden bench supported fuzz clean
+.PHONY: help test lint golden bench bench-kernels supported fuzz clean
 
 help:
 	@echo "make test     every test; installs what it needs into $(VENV) and from Debian"
@@ -12,6 +12,7 @@ help:
 	@echo "make golden   predictions of real model files against their libraries, one line per library"
 	@echo "make supported  the list of what is opened, in docs/supported.md"
 	@echo "make fuzz     arbitrary files and bodies, SECONDS=600 for each kind (needs cargo-fuzz)"
+	@echo "make bench-kernels  the kernels alone beside the libraries' own, one thread"
 	@echo "make bench    throughput, latency and memory beside FastAPI and Flask (needs a quiet machine)"
 
 # A missing tool fails a test here; under a bare `cargo test` it skips with a message.
@@ -46,6 +47,9 @@ golden:
 bench: $(BIN)/.bench
 	tests/setup debian wrk:wrk
 	$(BIN)/python bench/run.py
+
+bench-kernels: $(BIN)/.bench
+	$(BIN)/python bench/run.py kernels
 
 $(BIN)/.tests: tests/requirements.txt examples/requirements.txt
 	tests/setup python $(VENV)

@@ -117,10 +117,29 @@ def treelite_gtil(name, model):
     return "treelite", lambda X: treelite.gtil.predict(tree, X, nthread=1)
 
 
+def compiled(name, model, folder):
+    """The trees as C, compiled; the large models would keep a compiler busy for an hour."""
+    import tl2cgen
+    import treelite
+
+    if name != "xgb-100x6":
+        raise ValueError("tl2cgen is measured on xgb-100x6 only")
+    library = folder / "tl2cgen.so"
+    if not library.exists():
+        tree = treelite.frontend.from_xgboost(model.get_booster())
+        tl2cgen.export_lib(tree, toolchain="gcc", libpath=str(library), params={"parallel_comp": 8})
+    predictor = tl2cgen.Predictor(str(library), nthread=1)
+    return "tl2cgen", lambda X: predictor.predict(tl2cgen.DMatrix(X))
+
+
 def contenders(name, model, folder):
     """Pairs of a library's name and a function that predicts a float32 matrix."""
     yield own_library(name, model)
-    for make in (lambda: onnx(name, model, folder), lambda: treelite_gtil(name, model)):
+    for make in (
+        lambda: onnx(name, model, folder),
+        lambda: treelite_gtil(name, model),
+        lambda: compiled(name, model, folder),
+    ):
         try:
             yield make()
         except Exception as error:  # a library that is missing, or that cannot take this model

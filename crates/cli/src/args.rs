@@ -204,6 +204,9 @@ pub(crate) struct BenchArguments {
     /// Table of rows, CSV or JSON Lines by content; `-` for stdin
     #[arg(id = "rows", value_name = "DATA")]
     pub(crate) data: PathBuf,
+    /// Kernel that evaluates trees; without it the one that was fastest when the model was loaded
+    #[arg(long)]
+    pub(crate) kernel: Option<KernelName>,
     /// Threads that a large batch is split over
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) threads: u16,
@@ -212,6 +215,15 @@ pub(crate) struct BenchArguments {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) table: TableArguments,
+}
+
+/// How trees are evaluated.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum KernelName {
+    /// Node after node, on every processor
+    Walk,
+    /// Over ranks, with AVX-512 where the model allows it
+    Ranked,
 }
 
 #[derive(Debug, Subcommand)]

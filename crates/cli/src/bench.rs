@@ -1,12 +1,14 @@
 //! `foretell bench`: how fast a model predicts on this machine.
 
 use std::io::Write;
+use std::sync::Arc;
 
+use foretell_engine::Kernel;
 use foretell_engine::bench::{self, BenchOptions, BenchReport};
 use foretell_frame::Frame;
 use serde_json::json;
 
-use crate::args::BenchArguments;
+use crate::args::{BenchArguments, KernelName};
 use crate::failure::Failure;
 use crate::model;
 use crate::output::Output;
@@ -16,7 +18,13 @@ use crate::table::Table;
 const MOST_ROWS: usize = 100_000;
 
 pub(crate) fn run(arguments: &BenchArguments) -> Result<(), Failure> {
-    let model = model::load(&arguments.model)?;
+    let mut model = model::load(&arguments.model)?;
+    if let (Some(name), Some(model)) = (arguments.kernel, Arc::get_mut(&mut model)) {
+        model.pin_kernel(match name {
+            KernelName::Walk => Kernel::Walk,
+            KernelName::Ranked => Kernel::Ranked,
+        });
+    }
     let table = Table::new(&arguments.data, &arguments.table, None);
     let mut rows = Frame::default();
     table.for_each_chunk(&model, |chunk| {

@@ -36,7 +36,7 @@ impl Default for BenchOptions {
 #[derive(Debug, Clone, PartialEq)]
 pub struct BenchReport {
     /// What computed them.
-    pub kernel: &'static str,
+    pub kernel: String,
     /// Threads that large batches were split over.
     pub threads: usize,
     /// Microseconds of a call with one row.

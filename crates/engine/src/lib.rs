@@ -31,7 +31,7 @@ pub mod table;
 
 pub use catalog::{Catalog, DuplicateModel, LiveCatalog};
 pub use causes::with_causes;
-pub use foretell_model::{Part, Provenance, Task};
+pub use foretell_model::{Kernel, Part, Provenance, Task};
 /// The registry, keys and the record of predictions.
 pub use foretell_store as store;
 pub use given::{Category, Given};

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use foretell_frame::{Cell, Frame, Kind, Labels, Method, MethodSet, RowBuilder, Schema, Shape, validate};
 use foretell_model::head::ClassPredict;
-use foretell_model::{Head, Model, ModelError, Part, Predictor, Provenance, Task};
+use foretell_model::{Head, Kernel, Kernels, Model, ModelError, Part, Predictor, Provenance, Task};
 
 use crate::given::Given;
 use crate::open::{FileFacts, Opened};
@@ -122,7 +122,7 @@ impl LiveModel {
         let table = predictor.output_kinds().collect();
         let unmeasured = Cost { one_row: Duration::ZERO, batch_row: Duration::ZERO };
         let mut live = Self { naming, version, predictor, table, facts, cost: unmeasured };
-        live.cost = live.measure();
+        live.choose_kernels();
         Ok(live)
     }
 
@@ -208,8 +208,23 @@ impl LiveModel {
     }
 
     /// What computes its predictions, for reports.
-    pub fn kernel(&self) -> &'static str {
-        self.model().pipeline().estimator.as_ref().map_or("steps", |fitted| fitted.estimator.kind())
+    pub fn kernel(&self) -> String {
+        let fitted = self.model().pipeline().estimator.as_ref();
+        let kind = fitted.map_or("steps", |fitted| fitted.estimator.kind());
+        let Kernels { one_row, batch } = self.predictor.kernels();
+        if !self.predictor.has_kernels() {
+            kind.to_owned()
+        } else if one_row == batch {
+            format!("{kind}, {}", batch.name())
+        } else {
+            format!("{kind}, {}, batches {}", one_row.name(), batch.name())
+        }
+    }
+
+    /// Uses one kernel from now on, whether or not it is the fastest.
+    pub fn pin_kernel(&mut self, kernel: Kernel) {
+        self.predictor.set_kernels(Kernels::all(kernel));
+        self.cost = self.measure();
     }
 
     /// Whether the library's own `predict` of a classifier gives the class.
@@ -257,6 +272,28 @@ impl LiveModel {
             builder.end_row();
         }
         frame
+    }
+
+    /// Measures every kernel and keeps the fastest, one row and batches apart.
+    fn choose_kernels(&mut self) {
+        self.cost = self.measure();
+        if !self.predictor.has_kernels() {
+            return;
+        }
+        let (ranked, mut kernels) = (self.cost, self.predictor.kernels());
+        self.predictor.set_kernels(Kernels::all(Kernel::Walk));
+        let walk = self.measure();
+        if walk.one_row < ranked.one_row {
+            kernels.one_row = Kernel::Walk;
+        }
+        if walk.batch_row < ranked.batch_row {
+            kernels.batch = Kernel::Walk;
+        }
+        self.predictor.set_kernels(kernels);
+        self.cost = Cost {
+            one_row: walk.one_row.min(ranked.one_row),
+            batch_row: walk.batch_row.min(ranked.batch_row),
+        };
     }
 
     /// Predicts examples until caches and branch predictors are warm, and takes the fastest time. A model that

@@ -98,6 +98,11 @@ impl PipelinePlan {
         self.transform.as_ref().map(|(_, layout)| layout)
     }
 
+    /// Whether the estimator has a choice of kernels.
+    pub(crate) fn has_kernels(&self) -> bool {
+        self.estimator.as_ref().is_some_and(|(_, scorer, _)| scorer.has_kernels())
+    }
+
     /// The head, where there is an estimator.
     pub(crate) fn head(&self) -> Option<&Head> {
         self.estimator.as_ref().map(|(_, _, head)| head)

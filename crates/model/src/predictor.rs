@@ -8,7 +8,7 @@ use crate::Model;
 use crate::error::{PredictError, Refusal};
 use crate::estimator::NeuralBuffers;
 use crate::head::Wanted;
-use crate::kernel::{ForestBuffers, ObliviousBuffers};
+use crate::kernel::{ForestBuffers, Kernel, ObliviousBuffers};
 use crate::pipeline::PipelinePlan;
 use crate::plan::{Block, Layout, Located, Place, Pool, Rows};
 use crate::step::TextBuffers;
@@ -35,6 +35,22 @@ pub struct Scratch {
     pub(crate) terms: Vec<(u32, f64)>,
 }
 
+/// Which kernels evaluate trees: the choice changes how long a prediction takes, and not one bit of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kernels {
+    /// For a frame of one row.
+    pub one_row: Kernel,
+    /// For larger frames.
+    pub batch: Kernel,
+}
+
+impl Kernels {
+    /// The same for all frames.
+    pub fn all(kernel: Kernel) -> Self {
+        Self { one_row: kernel, batch: kernel }
+    }
+}
+
 /// A model compiled for serving: columns resolved, categories hashed, trees packed. It can be used by any number
 /// of threads at once, each with its own [`Scratch`].
 ///
@@ -49,6 +65,7 @@ pub struct Predictor {
     has_texts: bool,
     /// Rows that go through the pipeline together.
     chunk: usize,
+    kernels: Kernels,
 }
 
 impl Predictor {
@@ -59,12 +76,27 @@ impl Predictor {
         let has_texts = columns.iter().any(|column| column.kind() == Kind::Text);
         let methods = model.methods();
         let chunk = (CELLS / model.widest().max(1)).clamp(1, CHUNK);
-        Self { model, plan, methods, has_texts, chunk }
+        Self { model, plan, methods, has_texts, chunk, kernels: Kernels::all(Kernel::Ranked) }
     }
 
     /// The model.
     pub fn model(&self) -> &Arc<Model> {
         &self.model
+    }
+
+    /// Whether the estimator has several kernels on this processor.
+    pub fn has_kernels(&self) -> bool {
+        self.plan.has_kernels()
+    }
+
+    /// The kernels it uses, where it has several.
+    pub fn kernels(&self) -> Kernels {
+        self.kernels
+    }
+
+    /// Chooses the kernels.
+    pub fn set_kernels(&mut self, kernels: Kernels) {
+        self.kernels = kernels;
     }
 
     /// The kinds of the columns of a transformer's output, in order. Where there are texts, numbers and texts
@@ -92,6 +124,7 @@ impl Predictor {
         out: &mut Predictions,
     ) -> Result<(), PredictError> {
         self.check(frame, methods)?;
+        scratch.forest.kernel = if frame.rows() == 1 { self.kernels.one_row } else { self.kernels.batch };
         out.reset(frame.rows(), methods);
         if self.has_texts {
             self.reset_table(out);

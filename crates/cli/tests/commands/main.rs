@@ -348,7 +348,7 @@ fn bench_prints_what_programs_read() {
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(report["threads"], 2);
     assert_eq!(report["batch_rows"], 1000);
-    assert_eq!(report["kernel"], "trees");
+    assert!(report["kernel"].as_str().is_some_and(|kernel| kernel.starts_with("trees")), "{report}");
     for time in ["one_row_us", "batch_row_us"] {
         assert!(report[time].as_f64().expect("a time") > 0.0, "{report}");
     }

@@ -1,8 +1,14 @@
 //! Scores of an ensemble: trees packed, walked, and their leaf values summed in the order of the trees.
 
+#[cfg_attr(not(target_arch = "x86_64"), path = "forest/unranked.rs")]
+mod ranked;
+
+use self::ranked::{Ranked, RankedBuffers};
 use super::walk::{Narrow, Node, Packed, Sets, Split, Wide};
 use super::{Floats, Real};
 use crate::estimator::{Average, NumberFormat, Trees};
+
+pub(super) use self::ranked::Lanes;
 
 /// Walks in flight at once.
 const LANES: usize = 8;
@@ -12,11 +18,34 @@ const LANES: usize = 8;
 pub(crate) struct ForestBuffers {
     input: Floats,
     sums: Floats,
+    ranked: RankedBuffers,
+    /// The kernel of the next prediction.
+    pub(crate) kernel: Kernel,
 }
 
 /// An ensemble packed for walking.
 #[derive(Debug)]
 pub(crate) struct Forest(Box<dyn Scores>);
+
+/// How trees are evaluated. All give the same results, bit for bit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Kernel {
+    /// Node after node, several rows or trees in step; on every processor.
+    #[default]
+    Walk,
+    /// Over the ranks of values among the thresholds, with AVX-512. Where a model or a row does not allow it, [`Kernel::Walk`].
+    Ranked,
+}
+
+impl Kernel {
+    /// Its name in configurations and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Walk => "walk",
+            Self::Ranked => "ranked",
+        }
+    }
+}
 
 /// What [`Forest`] does, for each layout of nodes and precision of sums.
 trait Scores: std::fmt::Debug + Send + Sync {
@@ -27,6 +56,8 @@ trait Scores: std::fmt::Debug + Send + Sync {
         buffers: &mut ForestBuffers,
         raw: &mut Vec<f64>,
     ) -> Checked;
+    /// Whether there is a choice of kernels.
+    fn is_ranked(&self) -> bool;
 }
 
 /// Position in the block of the first number that is refused, once rounded to the precision of the tests.
@@ -46,6 +77,11 @@ impl Forest {
             (false, NumberFormat::Single) => Box::new(Ensemble::<Wide, f32>::new(trees)),
             (false, NumberFormat::Double) => Box::new(Ensemble::<Wide, f64>::new(trees)),
         })
+    }
+
+    /// Whether [`Kernel::Ranked`] is there for these trees on this processor.
+    pub(crate) fn is_ranked(&self) -> bool {
+        self.0.is_ranked()
     }
 
     /// Appends the raw scores of `rows` rows of `numbers` to `raw`.
@@ -73,8 +109,9 @@ enum LeafValues<S> {
 }
 
 #[derive(Debug)]
-struct Ensemble<N, S> {
+struct Ensemble<N: Node, S> {
     packed: Packed<N>,
+    ranked: Option<Ranked<N::Number, S>>,
     leaves: LeafValues<S>,
     trees: usize,
     features: usize,
@@ -110,7 +147,7 @@ fn order(trees: &Trees, root: u32) -> Vec<(u32, u32)> {
     order
 }
 
-impl<N: Node, S: Real> Ensemble<N, S> {
+impl<N: Node, S: Lanes> Ensemble<N, S> {
     fn new(trees: &Trees) -> Self {
         let mut nodes = Vec::new();
         let mut starts = Vec::with_capacity(trees.roots.len());
@@ -139,6 +176,7 @@ impl<N: Node, S: Real> Ensemble<N, S> {
                 features,
                 Sets::new(&trees.category_sets, trees.truncate_negative),
             ),
+            ranked: Ranked::new(trees),
             leaves,
             trees: trees.roots.len(),
             features: trees.features,
@@ -255,7 +293,11 @@ impl<N: Node, S: Real> Ensemble<N, S> {
     }
 }
 
-impl<N: Node, S: Real> Scores for Ensemble<N, S> {
+impl<N: Node, S: Lanes> Scores for Ensemble<N, S> {
+    fn is_ranked(&self) -> bool {
+        self.ranked.is_some()
+    }
+
     fn scores(
         &self,
         numbers: &[f64],
@@ -267,6 +309,11 @@ impl<N: Node, S: Real> Scores for Ensemble<N, S> {
         let missing = self.input(numbers, rows, input)? || self.always_missing;
         let sums = S::buffer(&mut buffers.sums);
         self.start(rows, sums);
+        if let (Kernel::Ranked, false, Some(ranked)) = (buffers.kernel, missing, &self.ranked) {
+            ranked.sum(input, self.outputs, &mut buffers.ranked, sums);
+            self.finish(sums, raw);
+            return Ok(());
+        }
         match (missing, self.special) {
             (false, false) => self.sum::<false, false>(input, rows, sums),
             (true, false) => self.sum::<true, false>(input, rows, sums),

@@ -10,6 +10,7 @@ mod real;
 mod walk;
 
 pub(crate) use dense::{Dense, dot};
+pub use forest::Kernel;
 pub(crate) use forest::{Forest, ForestBuffers};
 pub(crate) use oblivious::{Oblivious, ObliviousBuffers};
 pub(crate) use real::{Floats, Real};

@@ -31,6 +31,8 @@ pub(crate) trait Real:
     const NEGATIVE_INFINITY: Self;
     /// Rounds to the nearest.
     fn of(value: f64) -> Self;
+    /// The largest number of this type that is not above `value`.
+    fn rounded_down(value: f64) -> Self;
     fn to_f64(self) -> f64;
     fn is_finite(self) -> bool;
     fn is_nan(self) -> bool;
@@ -53,6 +55,12 @@ macro_rules! real {
             #[inline]
             fn of(value: f64) -> Self {
                 value as Self
+            }
+
+            #[inline]
+            fn rounded_down(value: f64) -> Self {
+                let nearest = value as Self;
+                if f64::from(nearest) > value { nearest.next_down() } else { nearest }
             }
 
             #[inline]

@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 
 use super::Real;
+use super::forest::Lanes;
 use crate::estimator::NEAR_ZERO;
 
 /// The 15 bits of a [`Narrow`] node that hold the feature.
@@ -53,7 +54,7 @@ impl Split {
 /// A packed node.
 pub(super) trait Node: Copy + Send + Sync + std::fmt::Debug + 'static {
     /// What the input is rounded to before a test.
-    type Number: Real;
+    type Number: Lanes;
     /// Largest feature index that fits.
     const MOST_FEATURES: usize;
     /// Largest number of nodes of one tree that fits.
@@ -98,7 +99,7 @@ impl Node for Narrow {
         debug_assert!(split.set.is_none() && !split.zero_missing, "special splits are packed in wide nodes");
         let missing = if split.missing_left { 0 } else { NARROW_MISSING_RIGHT };
         Self {
-            threshold: round_down(split.threshold),
+            threshold: f32::rounded_down(split.threshold),
             feature: split.feature as u16 | missing,
             left: split.left as u16,
         }
@@ -177,12 +178,6 @@ impl Node for Wide {
 #[expect(clippy::neg_cmp_op_on_partial_ord, reason = "false for NaN is what is meant")]
 fn above<T: PartialOrd, const MISSING: bool>(x: T, threshold: T) -> u32 {
     u32::from(if MISSING { !(x <= threshold) } else { x > threshold })
-}
-
-/// The largest float32 that is not above `threshold`: for float32 `x`, `x <= threshold` is the same with it.
-pub(super) fn round_down(threshold: f64) -> f32 {
-    let nearest = threshold as f32;
-    if f64::from(nearest) > threshold { nearest.next_down() } else { nearest }
 }
 
 /// Category sets as bits.

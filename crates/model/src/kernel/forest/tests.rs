@@ -83,10 +83,10 @@ fn choices() -> impl Strategy<Value = Choices> {
     })
 }
 
-fn ensemble(drawn: &[Tree], choices: &Choices) -> Trees {
+fn ensemble(features: usize, drawn: &[Tree], choices: &Choices) -> Trees {
     let format = |single| if single { NumberFormat::Single } else { NumberFormat::Double };
     let mut trees = Trees {
-        features: FEATURES,
+        features,
         outputs: 2,
         roots: Vec::new(),
         output_of_tree: (0..drawn.len() as u32).map(|tree| tree % 2).collect(),
@@ -194,8 +194,8 @@ fn bits(numbers: &[f64]) -> Vec<u64> {
     numbers.iter().map(|x| x.to_bits()).collect()
 }
 
-fn scores(trees: &Trees, rows: &[[f64; FEATURES]]) -> Vec<f64> {
-    let (mut raw, mut buffers) = (Vec::new(), ForestBuffers::default());
+fn scores<const F: usize>(trees: &Trees, kernel: Kernel, rows: &[[f64; F]]) -> Vec<f64> {
+    let (mut raw, mut buffers) = (Vec::new(), ForestBuffers { kernel, ..ForestBuffers::default() });
     Forest::new(trees).scores(rows.as_flattened(), rows.len(), &mut buffers, &mut raw).unwrap();
     raw
 }
@@ -210,18 +210,73 @@ proptest! {
         rows in prop::collection::vec(
             [(); FEATURES].map(|()| prop_oneof![9 => number(), 1 => Just(f64::NAN)]), 1..21),
     ) {
-        let trees = ensemble(&drawn, &choices);
+        let trees = ensemble(FEATURES, &drawn, &choices);
         let expected: Vec<f64> = rows.iter().flat_map(|row| define(&trees, row)).collect();
-        prop_assert_eq!(bits(&scores(&trees, &rows)), bits(&expected));
-        let one_by_one: Vec<f64> = rows.iter().flat_map(|row| scores(&trees, &[*row])).collect();
-        prop_assert_eq!(bits(&one_by_one), bits(&expected));
+        for kernel in [Kernel::Walk, Kernel::Ranked] {
+            prop_assert_eq!(bits(&scores(&trees, kernel, &rows)), bits(&expected));
+            let one_by_one: Vec<f64> = rows.iter().flat_map(|row| scores(&trees, kernel, &[*row])).collect();
+            prop_assert_eq!(bits(&one_by_one), bits(&expected));
+        }
+        // Numbers alone, in a block of its own size for every number of rows.
+        let mut rows = rows;
+        rows.iter_mut().flatten().filter(|x| x.is_nan()).for_each(|x| *x = 0.1);
+        let rows: Vec<[f64; FEATURES]> = rows.iter().copied().cycle().take(17 * rows.len()).collect();
+        let expected: Vec<f64> = rows.iter().flat_map(|row| define(&trees, row)).collect();
+        prop_assert_eq!(bits(&scores(&trees, Kernel::Ranked, &rows)), bits(&expected));
     }
 
     #[test]
     fn a_threshold_rounded_down_says_the_same_of_every_float32(threshold in number(), x in any::<f32>()) {
-        let rounded = super::super::walk::round_down(threshold);
+        let rounded = f32::rounded_down(threshold);
         for x in [x, rounded, rounded.next_up(), rounded.next_down(), threshold as f32] {
             prop_assert_eq!(x <= rounded, f64::from(x) <= threshold, "{} {}", x, threshold);
+        }
+    }
+}
+
+/// A complete tree whose thresholds of a feature are the whole numbers from 0 to 254.
+fn complete(depth: u32, features: u32, random: &mut impl FnMut(u32) -> u32) -> Tree {
+    if depth == 0 {
+        return Tree::Leaf([f64::from(random(1000)) / 7.0, f64::from(random(1000)) / 3.0]);
+    }
+    let (feature, threshold) = (random(features), f64::from(random(255)));
+    let children = Box::new([(); 2].map(|()| complete(depth - 1, features, random)));
+    Tree::Split { feature, threshold, set: None, missing_left: false, zero_missing: false, children }
+}
+
+/// Leaves whose numbers take a whole byte, every rank there is, and more features than fit in one register.
+#[test]
+fn the_largest_trees_that_are_ranked_agree_with_the_definition() {
+    let mut state = 1u64;
+    let mut random = |below: u32| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as u32 % below
+    };
+    for flags in 0..16 {
+        let features = if flags & 8 == 0 { 64 } else { 128 };
+        let drawn: Vec<Tree> = (0..37).map(|tree| complete(tree % 9, features, &mut random)).collect();
+        let choices = Choices {
+            single_input: flags & 1 == 0,
+            single_sum: flags & 2 == 0,
+            equal_left: flags & 1 == 0,
+            sets: false,
+            vectors: flags & 4 == 0,
+            zero_missing: false,
+            truncate_negative: false,
+            average: Average::SumFromBase,
+            missing_value: None,
+        };
+        let trees = ensemble(features as usize, &drawn, &choices);
+        let rows: Vec<[f64; 128]> =
+            (0..300).map(|_| [(); 128].map(|()| f64::from(random(514)) / 2.0 - 1.0)).collect();
+        let narrow: Vec<[f64; 64]> = rows.iter().map(|row| std::array::from_fn(|i| row[i])).collect();
+        let expected: Vec<f64> = rows.iter().flat_map(|row| define(&trees, row)).collect();
+        let got = |count: usize| match features {
+            64 => scores(&trees, Kernel::Ranked, &narrow[..count]),
+            _ => scores(&trees, Kernel::Ranked, &rows[..count]),
+        };
+        for count in [1, 15, 64, 100, 150, 250, 300] {
+            assert_eq!(bits(&got(count)), bits(&expected[..2 * count]), "{count} rows, case {flags}");
         }
     }
 }
@@ -262,7 +317,7 @@ fn trees_too_large_for_narrow_nodes_are_walked_all_the_same() {
     };
     trees.check().unwrap();
     let rows = [[-1.0, 0.0, 0.0], [123.25, 0.0, 0.0], [1e9, 0.0, 0.0]];
-    assert_eq!(scores(&trees, &rows), [0.5, 124.5, f64::from(splits) + 0.5]);
+    assert_eq!(scores(&trees, Kernel::Ranked, &rows), [0.5, 124.5, f64::from(splits) + 0.5]);
 }
 
 #[test]
@@ -278,7 +333,7 @@ fn a_value_that_is_refused_is_named_by_its_position() {
         average: Average::SumFromBase,
         missing_value: None,
     };
-    let mut trees = ensemble(&[Tree::Leaf([1.0, 2.0])], &choices);
+    let mut trees = ensemble(FEATURES, &[Tree::Leaf([1.0, 2.0])], &choices);
     (trees.missing, trees.infinite) = (true, false);
     let (mut raw, mut buffers) = (Vec::new(), ForestBuffers::default());
     let rows = [0.0, 0.0, f64::NAN, 0.0, 1e39, 0.0];
