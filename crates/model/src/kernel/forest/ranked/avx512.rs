@@ -378,9 +378,9 @@ unsafe fn planes(leaves: usize, reach: &[Quad]) -> [Quad; 8] {
         planes[0] = or(planes[0], or(or(r[1], r[3]), or(r[5], r[7])));
         planes[1] = or(planes[1], or(two, six));
         planes[2] = or(planes[2], upper);
-        for bit in 3..8 {
-            if eight >> (bit - 3) & 1 == 1 {
-                planes[bit] = or(planes[bit], all);
+        for (bit, plane) in planes[3..].iter_mut().enumerate() {
+            if eight >> bit & 1 == 1 {
+                *plane = or(*plane, all);
             }
         }
     }

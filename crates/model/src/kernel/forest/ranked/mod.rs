@@ -314,11 +314,14 @@ fn threshold_of<T: Real>(trees: &Trees, node: usize) -> T {
 fn thresholds<T: Real>(trees: &Trees) -> Option<Vec<Vec<T>>> {
     let mut thresholds = vec![Vec::new(); trees.features];
     for node in 0..trees.nodes.left.len() {
-        if trees.nodes.left[node] != trees.nodes.right[node] {
-            thresholds[trees.nodes.feature[node] as usize].push(threshold_of::<T>(trees, node));
+        // Nodes that no root leads to were not checked.
+        let of_feature = thresholds.get_mut(trees.nodes.feature[node] as usize);
+        if let Some(of_feature) = of_feature.filter(|_| trees.nodes.left[node] != trees.nodes.right[node]) {
+            of_feature.push(threshold_of::<T>(trees, node));
         }
     }
     for sorted in &mut thresholds {
+        sorted.retain(|threshold| !threshold.is_nan());
         sorted.sort_unstable_by(|a, b| a.to_f64().total_cmp(&b.to_f64()));
         sorted.dedup();
         if sorted.len() > MOST_THRESHOLDS {
