@@ -202,20 +202,7 @@ enum ScorerKind {
 impl Scorer {
     /// Whether there is a choice of kernels.
     pub(crate) fn has_kernels(&self) -> bool {
-        match &self.kind {
-            ScorerKind::Forest(forest) => forest.is_ranked(),
-            ScorerKind::Linear(_)
-            | ScorerKind::LinearBooster(_)
-            | ScorerKind::LinearTrees(_)
-            | ScorerKind::Oblivious(_)
-            | ScorerKind::Neural(_)
-            | ScorerKind::Gaussian(_)
-            | ScorerKind::KernelSum(_)
-            | ScorerKind::LaplaceProcess(_)
-            | ScorerKind::Neighbours(_)
-            | ScorerKind::Constant(_)
-            | ScorerKind::Columns(_) => false,
-        }
+        if let ScorerKind::Forest(forest) = &self.kind { forest.is_ranked() } else { false }
     }
 
     /// Appends the raw scores of the rows to `raw`.
