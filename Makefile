@@ -4,10 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 CARGO ?= cargo
 
-.PHONY: help test lint golden bench bench-kernels supported fuzz clean
+.PHONY: help test soak lint golden bench bench-kernels supported fuzz clean
 
 help:
 	@echo "make test     every test; installs what it needs into $(VENV) and from Debian"
+	@echo "make soak     fleets, promotions and outages for longer, with figures (docs/reliability.md)"
 	@echo "make lint     formatting, clippy, licences, Dockerfile and compose file"
 	@echo "make golden   predictions of real model files against their libraries, one line per library"
 	@echo "make supported  the list of what is opened, in docs/supported.md"
@@ -20,6 +21,11 @@ test: $(BIN)/.tests
 	tests/setup debian chromium:chromium chromium-driver:chromedriver curl:curl postgresql:pg_createcluster nginx:nginx
 	FORETELL_TEST_TOOLS=required $(CARGO) test --workspace
 
+# The same tests with more repetitions and longer outages; prints what it measures.
+soak: $(BIN)/.tests
+	tests/setup debian curl:curl postgresql:pg_createcluster nginx:nginx
+	FORETELL_TEST_TOOLS=required FORETELL_SOAK=1 $(CARGO) test -p foretell-tests --test updates --test keys -- --nocapture
+
 lint: $(BIN)/.tests
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --quiet -- -D warnings
@@ -29,7 +35,7 @@ lint: $(BIN)/.tests
 	$(BIN)/ruff check --quiet .
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/hadolint Dockerfile
-	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml examples/boston/compose.yaml
 	bash -n .ci/run tests/setup fuzz/run
 
 supported:

@@ -23,6 +23,9 @@ const FEW: usize = 8;
 const TAKEN: usize = 2;
 /// And as many as begin in this time.
 const TAKEN_WITHIN: Duration = Duration::from_micros(250);
+/// And in this part of the turn before, as its reciprocal: where refusing alone takes all the time, some of it still goes
+/// to answers.
+const SHARE: u32 = 4;
 
 /// The turn of a thread that is under way.
 #[derive(Debug, Default)]
@@ -32,6 +35,8 @@ pub(crate) struct Turn {
     /// The processor time that the thread had used by then. Known only where the turn before was long: reading it costs
     /// a system call.
     used: Cell<Option<Duration>>,
+    /// How long the one before took.
+    last: Cell<Duration>,
     /// Requests that have come in it.
     asked: Cell<usize>,
     /// Those of them that were taken.
@@ -65,7 +70,8 @@ impl Turn {
                 if self.asked.get() > FEW && wait > max_wait && self.used.get().is_some_and(worked) {
                     shedding.begin(now);
                 }
-                !shedding.is_on() || self.taken.get() < TAKEN || wait <= TAKEN_WITHIN
+                let soon = wait <= TAKEN_WITHIN.max(self.last.get() / SHARE);
+                !shedding.is_on() || self.taken.get() < TAKEN || soon
             }
         };
         self.shedding.set(shedding);
@@ -79,10 +85,12 @@ impl Turn {
         if self.asked.replace(0) == 0 {
             self.idle.set(self.began.take());
             self.used.set(None);
+            self.last.set(Duration::ZERO);
             return false;
         }
         let last = self.began.replace(Some(now)).map_or(Duration::ZERO, |began| now - began);
         self.used.set((last > max_wait / 2).then(used));
+        self.last.set(last);
         true
     }
 }
@@ -233,6 +241,16 @@ mod tests {
             let (_, refused) = thread.open_loop(10.0 * capacity, 2.0, 1000);
             assert!(!refused.is_empty());
         }
+    }
+
+    #[test]
+    fn where_refusing_alone_takes_all_the_time_some_are_still_answered() {
+        let service = Duration::from_micros(100);
+        let (taken, refused) = Thread::new(service).open_loop(2.0 / REFUSAL.as_secs_f64(), 20.0, 1000);
+        assert!(refused.len() > taken.len());
+        let busy = taken.len() as f64 * service.as_secs_f64();
+        assert!(busy > 0.2 * 20.0, "{busy}");
+        assert!(p99(&taken) < Duration::from_millis(50), "{:?}", p99(&taken));
     }
 
     #[test]
