@@ -40,6 +40,9 @@ pub(crate) enum Command {
     /// Measure how fast a model predicts on this machine
     #[command(after_help = "Example:\n  foretell bench model.joblib rows.csv")]
     Bench(BenchArguments),
+    /// Write a model as foretell's own artifact, which loads faster and does not change when other libraries do
+    #[command(after_help = "Example:\n  foretell convert model.joblib -o model.foretell")]
+    Convert(ConvertArguments),
     /// Register, list, promote and roll back models
     Models(ModelsArguments),
     /// Make, list and revoke API keys
@@ -113,6 +116,15 @@ pub(crate) struct InspectArguments {
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConvertArguments {
+    #[command(flatten)]
+    pub(crate) model: ModelArguments,
+    /// Write to this file
+    #[arg(short, long, value_name = "OUT")]
+    pub(crate) output: PathBuf,
 }
 
 #[derive(Debug, Args)]

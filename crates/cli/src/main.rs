@@ -3,6 +3,7 @@
 mod args;
 mod bench;
 mod config;
+mod convert;
 mod failure;
 mod inspect;
 mod keys;
@@ -43,6 +44,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Serve(command) => serve::run(&command),
         Command::Score(command) => score::run(&command),
         Command::Bench(command) => bench::run(&command),
+        Command::Convert(command) => convert::run(&command),
         Command::Models(command) => models::run(&command),
         Command::Keys(command) => keys::run(&command),
         Command::Log(command) => log::run(&command),

@@ -4,8 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use foretell_frame::{Cell, Frame, Kind, Labels, Method, MethodSet, RowBuilder, Schema, Shape, validate};
+use foretell_model::artifact;
 use foretell_model::head::ClassPredict;
 use foretell_model::{Head, Kernel, Kernels, Model, ModelError, Part, Predictor, Provenance, Task};
+
+use serde_json::json;
 
 use crate::given::Given;
 use crate::open::{FileFacts, Opened};
@@ -55,6 +58,7 @@ pub struct LiveModel {
     /// Kinds of a transformer's output columns.
     table: Vec<Kind>,
     facts: FileFacts,
+    metadata: Option<String>,
     cost: Cost,
 }
 
@@ -102,7 +106,7 @@ impl LiveModel {
     /// # Errors
     /// Names of features that do not fit.
     pub fn new(opened: Opened, naming: Naming) -> Result<Self, LoadError> {
-        let Opened { model, facts } = opened;
+        let Opened { model, facts, metadata } = opened;
         let model = match &naming.given.features {
             Some(names) => {
                 model.with_names(names).map_err(|error| LoadError::Features { source: error.into() })?
@@ -121,7 +125,7 @@ impl LiveModel {
         let predictor = Predictor::new(Arc::new(model));
         let table = predictor.output_kinds().collect();
         let unmeasured = Cost { one_row: Duration::ZERO, batch_row: Duration::ZERO };
-        let mut live = Self { naming, version, predictor, table, facts, cost: unmeasured };
+        let mut live = Self { naming, version, predictor, table, facts, metadata, cost: unmeasured };
         live.choose_kernels();
         Ok(live)
     }
@@ -144,6 +148,28 @@ impl LiveModel {
     /// The file it came from.
     pub fn facts(&self) -> &FileFacts {
         &self.facts
+    }
+
+    /// What an artifact says about its model, as JSON.
+    pub fn metadata(&self) -> Option<&str> {
+        self.metadata.as_deref()
+    }
+
+    /// The model as foretell's own artifact, with the names and categories that were given for it. What it says about
+    /// itself is kept; a model that says nothing says what it was converted from.
+    pub fn artifact(&self) -> Vec<u8> {
+        let converted = || {
+            json!({
+                "foretell_version": env!("CARGO_PKG_VERSION"),
+                "converted_from": {
+                    "format": self.provenance().format,
+                    "sha256": self.facts.sha256,
+                    "bytes": self.facts.bytes,
+                },
+            })
+        };
+        let metadata = self.metadata.clone().unwrap_or_else(|| converted().to_string());
+        artifact::encode(self.model(), &metadata)
     }
 
     /// What a prediction costs.

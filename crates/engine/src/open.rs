@@ -43,6 +43,8 @@ pub struct Opened {
     pub model: Model,
     /// The file.
     pub facts: FileFacts,
+    /// What an artifact says about its model, as JSON: how it was trained, or converted.
+    pub metadata: Option<String>,
 }
 
 /// Why a model file was not opened.
@@ -95,7 +97,12 @@ pub fn open_bytes(bytes: Vec<u8>, limits: &OpenLimits) -> Result<Opened, OpenErr
     let facts = FileFacts { path: None, bytes: bytes.len() as u64, sha256: sha256(&bytes) };
     let model =
         foretell_formats::open(&bytes, &limits.loader).map_err(|source| OpenError::Refused { source })?;
-    Ok(Opened { model, facts })
+    Ok(Opened { model, facts, metadata: metadata(&bytes)? })
+}
+
+fn metadata(bytes: &[u8]) -> Result<Option<String>, OpenError> {
+    let metadata = foretell_formats::metadata(bytes).map_err(|source| OpenError::Refused { source })?;
+    Ok(metadata.filter(|metadata| !metadata.is_empty()).map(str::to_owned))
 }
 
 /// Folders inside one another that are looked into.
@@ -110,7 +117,7 @@ fn open_folder(path: &Path, limits: &OpenLimits) -> Result<Opened, OpenError> {
     let Member { name, bytes } = &members[only];
     let path = Some(path.join(name));
     let facts = FileFacts { path, bytes: bytes.len() as u64, sha256: sha256(bytes) };
-    Ok(Opened { model, facts })
+    Ok(Opened { model, facts, metadata: metadata(bytes)? })
 }
 
 /// Reads the files of a folder and of those in it, in the order of their names. Hidden files and links to folders are left out.

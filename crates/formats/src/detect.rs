@@ -11,6 +11,9 @@ use crate::{FileKind, FormatError, Problem, xgboost};
 /// assert_eq!(detect(b"hello"), FileKind::Unknown);
 /// ```
 pub fn detect(bytes: &[u8]) -> FileKind {
+    if foretell_model::artifact::detect(bytes) {
+        return FileKind::Artifact;
+    }
     if let Some(kind) = xgboost::detect(bytes) {
         return kind;
     }

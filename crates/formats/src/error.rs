@@ -31,6 +31,8 @@ struct Inner {
 /// A kind of model file, told from its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FileKind {
+    /// foretell's own artifact.
+    Artifact,
     /// A Python pickle or a joblib dump, after decompression.
     Pickle,
     /// XGBoost's JSON model.
@@ -58,6 +60,7 @@ pub enum FileKind {
 impl fmt::Display for FileKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            FileKind::Artifact => "foretell artifact",
             FileKind::Pickle => "pickle",
             FileKind::XgboostJson => "XGBoost JSON",
             FileKind::XgboostUbjson => "XGBoost UBJSON",
@@ -166,7 +169,7 @@ impl fmt::Display for Problem {
             ),
             Problem::UnknownFormat { found } => write!(
                 f,
-                "not a model file foretell knows: {found}; expected a scikit-learn pickle, joblib or skops file, or a model of XGBoost, LightGBM, CatBoost or ONNX"
+                "not a model file foretell knows: {found}; expected a scikit-learn pickle, joblib or skops file, a model of XGBoost, LightGBM, CatBoost or ONNX, or an artifact of foretell"
             ),
             Problem::UnsupportedClass { class } => write!(
                 f,

@@ -1,5 +1,6 @@
 //! Readers of model files: bytes to [`Model`](foretell_model::Model), without running anything.
 
+mod artifact;
 pub mod catboost;
 pub mod container;
 mod detect;
@@ -15,6 +16,7 @@ mod skops;
 mod supported;
 pub mod xgboost;
 
+pub use artifact::metadata;
 pub use detect::detect;
 pub use error::{FileKind, FormatError, Problem};
 pub use limits::Limits;

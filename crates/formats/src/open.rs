@@ -8,7 +8,9 @@ use crate::container::{Container, inflate};
 use crate::detect::{self, detect};
 use crate::members::{self, Member, only_model};
 use crate::pickle::{Pickle, Value};
-use crate::{FileKind, FormatError, Limits, Problem, catboost, lightgbm, onnx, sklearn, skops, xgboost};
+use crate::{
+    FileKind, FormatError, Limits, Problem, artifact, catboost, lightgbm, onnx, sklearn, skops, xgboost,
+};
 
 /// Opens a model file of any supported kind, compressed or not, or a `.zip` or `.tar` archive that holds one.
 ///
@@ -65,6 +67,7 @@ fn read(
             };
             of_pickle(&pickle, format)?
         }
+        FileKind::Artifact => artifact::read(&content, limits)?,
         FileKind::Skops => of_skops(&members::of_zip(&content, limits)?, compression, limits)?,
         FileKind::XgboostJson | FileKind::XgboostUbjson | FileKind::XgboostBinary => {
             native(xgboost::read(&content, limits)?, compression)

@@ -124,6 +124,7 @@ fn help() {
         .run("serve --help")
         .run("score --help")
         .run("bench --help")
+        .run("convert --help")
         .run("models --help")
         .run("models register --help")
         .run("models promote --help")
@@ -164,6 +165,42 @@ fn inspect() {
         .run("inspect sk0.24-ct-drop/model.pkl")
         .run("inspect xgb3.2-multi-softprob-ubj/model.ubj --json")
         .check("inspect");
+}
+
+#[test]
+fn a_converted_model_is_opened_everywhere_and_answers_the_same() {
+    const NAMED: &str = "sk0.24-ct-drop/model.pkl";
+    let folder = tempfile::tempdir().expect("a folder");
+    let artifact = folder.path().join("model.foretell");
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_foretell"));
+        let output = command.args(arguments).current_dir(corpus()).output().expect("foretell runs");
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
+    };
+    let path = artifact.to_str().expect("a path is text");
+    assert!(run(&["convert", NAMED, "-o", path]).is_empty());
+    let rows = "sk0.24-ct-drop/input.csv";
+    assert_eq!(run(&["predict", path, rows]), run(&["predict", NAMED, rows]));
+    let summary: serde_json::Value =
+        serde_json::from_slice(&run(&["inspect", path, "--json"])).expect("JSON");
+    assert_eq!(summary["format"], "foretell artifact (from pickle (protocol 4))");
+    assert_eq!(summary["library"], "scikit-learn");
+    // Converting it again changes nothing.
+    let again = folder.path().join("again.foretell");
+    run(&["convert", path, "-o", again.to_str().expect("a path is text")]);
+    run(&["bench", path, rows]);
+    let summary: serde_json::Value =
+        serde_json::from_slice(&run(&["inspect", again.to_str().expect("text"), "--json"])).expect("JSON");
+    assert_eq!(summary["format"], "foretell artifact (from pickle (protocol 4))");
+    let mut damaged = fs::read(&artifact).expect("the artifact is there");
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 1;
+    fs::write(folder.path().join("damaged.foretell"), damaged).expect("a file");
+    Session::in_folder(folder.path().to_owned())
+        .run("inspect damaged.foretell")
+        .run("convert model.foretell")
+        .check("convert");
 }
 
 #[test]

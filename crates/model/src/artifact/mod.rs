@@ -75,7 +75,7 @@ mod write;
 
 pub use error::ArtifactError;
 
-use crate::Model;
+use crate::{Model, ModelParts};
 use code::Code;
 use container::{Container, Section};
 use read::Decoder;
@@ -83,6 +83,9 @@ use write::Encoder;
 
 /// The version of the layout that is written.
 pub const VERSION: u32 = 1;
+
+/// What `Provenance::format` begins with for a model that was read from an artifact.
+pub const FORMAT: &str = "foretell artifact";
 
 /// A model and what is told about it.
 #[derive(Debug, Clone, PartialEq)]
@@ -125,11 +128,20 @@ pub fn encode(model: &Model, metadata: &str) -> Vec<u8> {
 /// # Errors
 /// Bytes that are no artifact, are damaged, need a newer foretell or more memory, or hold a model that contradicts itself.
 pub fn decode(bytes: &[u8], memory: usize) -> Result<Artifact, ArtifactError> {
+    let model = Model::new(decode_parts(bytes, memory)?)?;
+    Ok(Artifact { model, metadata: metadata(bytes)?.to_owned() })
+}
+
+/// What the model in an artifact is made of, for a reader that adds to it before it is checked.
+///
+/// # Errors
+/// As for [`decode`], but for a model that contradicts itself.
+pub fn decode_parts(bytes: &[u8], memory: usize) -> Result<ModelParts, ArtifactError> {
     let container = Container::read(bytes)?;
     let mut decoder = Decoder::new(&container, memory)?;
-    let parts = crate::ModelParts::decode(&mut decoder)?;
+    let parts = ModelParts::decode(&mut decoder)?;
     decoder.finish()?;
-    Ok(Artifact { model: Model::new(parts)?, metadata: container.metadata()?.to_owned() })
+    Ok(parts)
 }
 
 /// The metadata of an artifact, without its model; empty where there is none.
