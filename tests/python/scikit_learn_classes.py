@@ -196,6 +196,7 @@ def cases():
         labelled = "semi_supervised." + name
         yield name.lower(), labelled, {"gamma": 0.5}, (X, PARTLY), {}
         yield name.lower() + "-knn", labelled, {"kernel": "knn", "n_neighbors": 5}, (X, PARTLY), {}
+    yield "spline", "preprocessing.SplineTransformer", {"n_knots": 4}, (X,), {}
     sketch = "kernel_approximation.PolynomialCountSketch"
     yield (
         "count-sketch",

@@ -173,7 +173,7 @@ impl fmt::Display for Problem {
             ),
             Problem::UnsupportedClass { class } => write!(
                 f,
-                "class `{class}` is not supported; replace it in the pipeline by a supported class and fit again"
+                "class `{class}` is not supported; replace it in the pipeline by a supported class and fit again, or export the pipeline to ONNX"
             ),
             Problem::UnsupportedOption { option, value, supported } => {
                 write!(f, "`{option}` = {value} is not supported, expected {supported}")

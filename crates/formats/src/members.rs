@@ -6,6 +6,8 @@
 use std::borrow::Cow;
 use std::io::Read;
 
+use foretell_frame::Cell;
+
 use crate::container::{Container, FREE_BYTES};
 use crate::detect::detect;
 use crate::{FileKind, FormatError, Limits, Problem};
@@ -106,6 +108,26 @@ pub(crate) fn signature_names(members: &[Member<'_>]) -> Option<Vec<String>> {
     let text = text.rsplit_once('\'')?.0.replace("''", "'");
     let inputs: Vec<serde_json::Value> = serde_json::from_str(&text).ok()?;
     inputs.iter().map(|input| Some(input.get("name")?.as_str()?.to_owned())).collect()
+}
+
+/// The first row of MLflow's `input_example.json`: names of columns and their values.
+pub(crate) fn example(members: &[Member<'_>]) -> Vec<(String, Cell)> {
+    let read = || {
+        let member = members.iter().find(|member| member.file_name() == "input_example.json")?;
+        let table: serde_json::Value = serde_json::from_slice(&member.bytes).ok()?;
+        let columns = table.get("columns")?.as_array()?;
+        let row = table.get("data")?.get(0)?.as_array()?;
+        let cell = |value: &serde_json::Value| match value {
+            serde_json::Value::String(text) => Some(Cell::Text(text.clone())),
+            serde_json::Value::Bool(value) => Some(Cell::Number(f64::from(u8::from(*value)))),
+            serde_json::Value::Number(number) => number.as_f64().map(Cell::Number),
+            serde_json::Value::Null => Some(Cell::Missing),
+            serde_json::Value::Array(_) | serde_json::Value::Object(_) => None,
+        };
+        let pairs = columns.iter().zip(row);
+        Some(pairs.filter_map(|(name, value)| Some((name.as_str()?.to_owned(), cell(value)?))).collect())
+    };
+    read().unwrap_or_default()
 }
 
 /// The files of an archive; `None` for anything else.

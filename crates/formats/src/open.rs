@@ -47,7 +47,8 @@ pub fn open_member(members: &[Member<'_>], at: usize, limits: &Limits) -> Result
     if parts.names.is_none() {
         parts.names = members::signature_names(members).filter(|names| names.len() == parts.features);
     }
-    check(kind, parts)
+    let example = members::example(members);
+    check(kind, parts).map(|model| model.with_example(&example))
 }
 
 /// Reads the content of a model file.
@@ -113,7 +114,8 @@ fn of_skops(
 
 /// The one model in a tree of Python values.
 fn of_pickle(pickle: &Pickle<'_>, format: String) -> Result<ModelParts, FormatError> {
-    let estimator = sklearn::find_estimator(&pickle.root())?;
+    let root = pickle.root();
+    let estimator = sklearn::find_estimator(&root)?;
     let lowered = sklearn::lower(&estimator, sklearn::Input::default())?;
     let (library, version) = library(&estimator)?;
     let library_version = lowered.library_version.clone().or(version);

@@ -187,6 +187,34 @@ impl Model {
         Ok(self)
     }
 
+    /// The same model with these values as examples of its features, where they fit.
+    #[must_use]
+    pub fn with_example(mut self, row: &[(String, Cell)]) -> Self {
+        if row.is_empty() {
+            return self;
+        }
+        let fits = |feature: &Feature, cell: &Cell| match cell {
+            Cell::Number(number) => feature.kind == Kind::Number && number.is_finite(),
+            Cell::Text(_) => {
+                let known = feature.categories.as_ref().is_none_or(|categories| categories.contains(cell));
+                feature.kind == Kind::Text && (known || !feature.closed)
+            }
+            Cell::Missing => false,
+        };
+        let mut features = self.schema.features().to_vec();
+        for feature in &mut features {
+            let given = row.iter().find(|(name, _)| *name == feature.name);
+            if let Some((_, cell)) = given.filter(|(_, cell)| fits(feature, cell)) {
+                feature.example = cell.clone();
+            }
+        }
+        // Examples change nothing that a schema can be refused for.
+        if let Ok(schema) = Schema::new(features, self.schema.named()) {
+            self.schema = schema;
+        }
+        self
+    }
+
     fn names(&self) -> Vec<String> {
         self.schema.features().iter().map(|feature| feature.name.clone()).collect()
     }

@@ -196,6 +196,9 @@ pub(super) fn spline_transformer(value: &Value<'_>, _: Input) -> Result<Lowered>
 
 /// A `BSpline` of scipy; since scipy 1.15 its attributes are private.
 fn spline(held: &Value<'_>, bias: bool) -> Result<Spline> {
+    // Since scipy 1.18 they are those of another object, the first of a pair that is the state.
+    let inner = if held.has("k") { None } else { held.state().and_then(|state| state.at(0)).ok() };
+    let held = inner.as_ref().unwrap_or(held);
     let either = |private: &'static str, public: &'static str| match present(held, private)? {
         Some(value) => Ok(value),
         None => held.field(public),

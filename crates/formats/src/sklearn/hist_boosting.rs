@@ -53,7 +53,11 @@ pub(super) fn regression(value: &Value<'_>, input: Input) -> Result<Lowered> {
 
 /// The class of the loss. Up to 1.0 they have classes of their own.
 fn loss<'p>(value: &Value<'p>) -> Result<&'p str> {
-    let loss = value.field("_loss")?;
+    // `loss_` in 0.23.
+    let loss = match present(value, "_loss")? {
+        Some(loss) => loss,
+        None => value.field("loss_")?,
+    };
     match loss.class().filter(|class| class.package() == "sklearn") {
         Some(class) => Ok(class.name()),
         None => Err(value.unsupported_option("loss", loss.describe(), "a loss of scikit-learn's own")),

@@ -21,6 +21,7 @@ mod density;
 mod dummy;
 mod encode;
 mod expand;
+mod file;
 mod gaussian_process;
 mod hist_boosting;
 mod importance;
@@ -62,11 +63,12 @@ use foretell_model::{
 
 pub(crate) use self::classes::labels;
 
+pub use self::file::find_estimator;
 pub use self::naming::Naming;
 use self::table::lowering;
 pub(crate) use self::table::supported_classes;
 use crate::FormatError;
-use crate::pickle::{Class, Value};
+use crate::pickle::Value;
 
 /// The result of reading a file.
 pub(crate) type Result<T> = std::result::Result<T, FormatError>;
@@ -246,51 +248,6 @@ pub fn lower(value: &Value<'_>, input: Input) -> Result<Lowered> {
         lowered.names = Some(names.text_vector(lowered.features)?);
     }
     Ok(lowered)
-}
-
-/// The estimator a file holds: its root, or the only one among the values of a dict, list or tuple around it.
-///
-/// # Errors
-/// The file holds something else, or more than one.
-pub fn find_estimator<'p>(root: &Value<'p>) -> Result<Value<'p>> {
-    let held = if root.is_dict() {
-        root.pairs()?.into_iter().map(|(_, value)| value).collect()
-    } else if root.is_list() {
-        root.items()?
-    } else if root.class().is_some() {
-        return Ok(root.clone());
-    } else {
-        return Err(root.not_a_model());
-    };
-    let is_known = |value: &&Value<'_>| value.class().is_some_and(|class| lowering(class).is_some());
-    let mut known = held.iter().filter(is_known);
-    match (known.next(), known.next()) {
-        (Some(only), None) => Ok(only.clone()),
-        (Some(first), Some(second)) => Err(root.invalid(format_args!(
-            "the file holds several models (`{first}`, `{second}`); save the one to serve in a file of its own"
-        ))),
-        // What is not of Python's own library is likely the model that was meant.
-        (None, _) => match held.iter().find(|value| value.class().is_some_and(is_foreign)) {
-            Some(value) => Err(value.unsupported_class()),
-            None => Err(root.not_a_model()),
-        },
-    }
-}
-
-/// Is a class none of Python's own that stand beside models: dates, numbers, identifiers?
-fn is_foreign(class: Class<'_>) -> bool {
-    !matches!(
-        class.package(),
-        "builtins"
-            | "collections"
-            | "datetime"
-            | "decimal"
-            | "fractions"
-            | "functools"
-            | "pathlib"
-            | "uuid"
-            | "numpy"
-    )
 }
 
 /// `pca0`, `pca1`, ...: how transformers name columns that come of no column alone.

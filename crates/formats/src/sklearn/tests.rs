@@ -327,7 +327,7 @@ fn unknown_classes_are_refused_with_class_place_and_version() {
     assert_eq!(
         refusal(&pipeline),
         "Pipeline.steps[0]: class `sklearn.any.OddScaler` is not supported; replace it in the pipeline by a supported \
-         class and fit again (written by scikit-learn 1.9.1)"
+         class and fit again, or export the pipeline to ONNX (written by scikit-learn 1.9.1)"
     );
 }
 

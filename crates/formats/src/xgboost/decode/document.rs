@@ -182,7 +182,7 @@ impl<'d> Cursor<'d> {
             Some((key, _)) => {
                 let key: String = key.chars().take(80).collect();
                 Err(self.invalid(format!(
-                    "field `{key}` is none that XGBoost 1.0 to 3.2 write and may change what the model predicts; \
+                    "field `{key}` is none that XGBoost 1.0 to 3.4 write and may change what the model predicts; \
                      save the model with one of these releases"
                 )))
             }

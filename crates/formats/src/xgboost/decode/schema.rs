@@ -21,7 +21,8 @@ const LEARNER: &[&str] = &[
 ];
 const LEARNER_PARAM: &[&str] =
     &["base_score", "boost_from_average", "num_class", "num_feature", "num_target"];
-const TREE_MODEL: &[&str] = &["cats", "gbtree_model_param", "iteration_indptr", "tree_info", "trees"];
+const TREE_MODEL: &[&str] =
+    &["cats", "gbtree_model_param", "iteration_indptr", "tree_info", "trees", "weight_drop"];
 const TREE: &[&str] = &[
     "base_weights",
     "categories",
@@ -43,7 +44,7 @@ const TREE: &[&str] = &[
     "tree_param",
 ];
 /// The newest release line whose files are known.
-const NEWEST: Version = Version(3, 2, 0);
+const NEWEST: Version = Version(3, 4, 0);
 
 /// Reads a model document, or the `Model` member of a serialized booster.
 pub(super) fn learner(document: Cursor<'_>) -> Result<Learner, FormatError> {
@@ -162,12 +163,17 @@ fn forest(model: &Cursor<'_>, outputs: usize) -> Result<Forest, FormatError> {
             even_rounds(trees.len(), parallel.saturating_mul(outputs))
         }
     };
+    // From 3.4 on boosters of `dart` have no model around their trees.
+    let weight_drop = match model.find("weight_drop")? {
+        Some(_) => Some(column(model, "weight_drop", trees.len(), Cursor::floats)?),
+        None => None,
+    };
     Ok(Forest {
         place: "learner.gradient_booster.model",
         trees,
         output_of_tree,
         round_ends,
-        weight_drop: None,
+        weight_drop,
         categories: categories(model)?,
     })
 }

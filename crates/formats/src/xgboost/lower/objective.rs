@@ -47,6 +47,8 @@ impl Objective {
             | "reg:pseudohubererror"
             | "reg:absoluteerror"
             | "reg:quantileerror" => Self::Regression { link: Link::Identity },
+            // Of several expectiles each is above the one before, which is not reproduced.
+            "reg:expectileerror" if learner.outputs() == 1 => Self::Regression { link: Link::Identity },
             "reg:logistic" => Self::Regression { link: Link::SigmoidSingle },
             "count:poisson" | "reg:gamma" | "reg:tweedie" | "survival:cox" | "survival:aft" => {
                 Self::Regression { link: Link::ExpSingle }

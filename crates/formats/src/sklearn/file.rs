@@ -1,0 +1,71 @@
+//! What a file holds around an estimator: dicts, lists and tuples.
+
+use super::Result;
+use super::table::lowering;
+use crate::pickle::{Class, Value};
+
+/// How deep containers are looked into.
+const DEEPEST: usize = 3;
+/// Longest container that is looked into: longer ones hold data.
+const LONGEST: usize = 64;
+
+/// The estimator a file holds: its root, or the only one in the dicts, lists and tuples around it.
+///
+/// # Errors
+/// The file holds something else, or more than one.
+pub fn find_estimator<'p>(root: &Value<'p>) -> Result<Value<'p>> {
+    if !root.is_dict() && !root.is_list() {
+        return if root.class().is_some() { Ok(root.clone()) } else { Err(root.not_a_model()) };
+    }
+    let mut held = Vec::new();
+    collect(root, DEEPEST, &mut held)?;
+    let values = || held.iter();
+    let mut known = values().filter(|value| value.class().is_some_and(|class| lowering(class).is_some()));
+    match (known.next(), known.next()) {
+        (Some(only), None) => Ok(only.clone()),
+        (Some(first), Some(second)) => Err(root.invalid(format_args!(
+            "the file holds several models (`{first}`, `{second}`); save the one to serve in a file of its own, and what prepares its \
+             rows with it in a `Pipeline`"
+        ))),
+        // What is not of Python's own library is likely the model that was meant.
+        (None, _) => match values().find(|value| value.class().is_some_and(is_foreign)) {
+            Some(value) => Err(value.unsupported_class()),
+            None => Err(root.not_a_model()),
+        },
+    }
+}
+
+/// Appends what a container holds, and what the containers in it hold.
+fn collect<'p>(container: &Value<'p>, depth: usize, held: &mut Vec<Value<'p>>) -> Result<()> {
+    if container.len()? > LONGEST {
+        return Ok(());
+    }
+    let values: Vec<Value<'p>> = if container.is_dict() {
+        container.pairs()?.into_iter().map(|(_, value)| value).collect()
+    } else {
+        container.items()?
+    };
+    for value in values {
+        if depth > 1 && (value.is_dict() || value.is_list()) {
+            collect(&value, depth - 1, held)?;
+        }
+        held.push(value);
+    }
+    Ok(())
+}
+
+/// Is a class none of Python's own that stand beside models: dates, numbers, identifiers?
+fn is_foreign(class: Class<'_>) -> bool {
+    !matches!(
+        class.package(),
+        "builtins"
+            | "collections"
+            | "datetime"
+            | "decimal"
+            | "fractions"
+            | "functools"
+            | "pathlib"
+            | "uuid"
+            | "numpy"
+    )
+}
