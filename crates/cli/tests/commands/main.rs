@@ -184,7 +184,7 @@ fn a_converted_model_is_opened_everywhere_and_answers_the_same() {
     assert_eq!(run(&["predict", path, rows]), run(&["predict", NAMED, rows]));
     let summary: serde_json::Value =
         serde_json::from_slice(&run(&["inspect", path, "--json"])).expect("JSON");
-    assert_eq!(summary["format"], "foretell artifact (from pickle (protocol 4))");
+    assert_eq!(summary["format"], "foretell artifact (from pickle (protocol 5))");
     assert_eq!(summary["library"], "scikit-learn");
     // Converting it again changes nothing.
     let again = folder.path().join("again.foretell");
@@ -192,7 +192,7 @@ fn a_converted_model_is_opened_everywhere_and_answers_the_same() {
     run(&["bench", path, rows]);
     let summary: serde_json::Value =
         serde_json::from_slice(&run(&["inspect", again.to_str().expect("text"), "--json"])).expect("JSON");
-    assert_eq!(summary["format"], "foretell artifact (from pickle (protocol 4))");
+    assert_eq!(summary["format"], "foretell artifact (from pickle (protocol 5))");
     let mut damaged = fs::read(&artifact).expect("the artifact is there");
     let middle = damaged.len() / 2;
     damaged[middle] ^= 1;
