@@ -281,6 +281,60 @@ fn the_largest_trees_that_are_ranked_agree_with_the_definition() {
     }
 }
 
+/// More thresholds than bytes can rank, leaves at both kinds of positions, and as many features as still fit.
+#[test]
+fn ranks_of_sixteen_bits_agree_with_the_definition() {
+    let mut state = 7u64;
+    let mut random = |below: u32| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as u32 % below
+    };
+    let split = |feature, threshold, children| Tree::Split {
+        feature,
+        threshold,
+        set: None,
+        missing_left: false,
+        zero_missing: false,
+        children: Box::new(children),
+    };
+    for (features, single) in [(3, true), (31, false), (63, true), (64, true)] {
+        let mut drawn: Vec<Tree> = (0..80).map(|tree| complete(tree % 8, features, &mut random)).collect();
+        // More than 255 thresholds of one feature, and chains of many levels.
+        drawn.extend((0..600).map(|number| {
+            let leaves = [Tree::Leaf([1.0, 2.0]), Tree::Leaf([f64::from(number), 3.0])];
+            split(1, f64::from(number) / 2.0, leaves)
+        }));
+        drawn.extend((0..20).map(|_| {
+            (0..60).fold(Tree::Leaf([0.5, -0.5]), |tree, number| {
+                let leaf = Tree::Leaf([f64::from(number), f64::from(number) / 3.0]);
+                let children = if random(2) == 0 { [tree, leaf] } else { [leaf, tree] };
+                split(random(features), f64::from(random(60_000)) / 8.0, children)
+            })
+        }));
+        let choices = Choices {
+            single_input: single,
+            single_sum: false,
+            equal_left: true,
+            sets: false,
+            vectors: single,
+            zero_missing: false,
+            truncate_negative: false,
+            average: Average::Mean,
+            missing_value: None,
+        };
+        let width = features as usize;
+        let trees = ensemble(width, &drawn, &choices);
+        let rows: Vec<f64> = (0..270 * width).map(|_| f64::from(random(700)) / 2.0 - 9.0).collect();
+        let expected: Vec<f64> = rows.chunks(width).flat_map(|row| define(&trees, row)).collect();
+        for count in [1, 2, 257, 270] {
+            let mut buffers = ForestBuffers { kernel: Kernel::Ranked, ..ForestBuffers::default() };
+            let mut raw = Vec::new();
+            Forest::new(&trees).scores(&rows[..count * width], count, &mut buffers, &mut raw).unwrap();
+            assert_eq!(bits(&raw), bits(&expected[..2 * count]), "{count} rows of {features}");
+        }
+    }
+}
+
 #[test]
 fn trees_too_large_for_narrow_nodes_are_walked_all_the_same() {
     // A chain of 40000 splits: x <= 0, else x <= 1, ...

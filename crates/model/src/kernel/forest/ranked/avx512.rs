@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{BLOCK, Block, GROUP, MOST_LEAVES, Ranked, RankedBuffers, Scale, Test};
+use super::{BLOCK, Block, Coding, GROUP, MOST_LEAVES, Ranked, RankedBuffers, Scale, Test};
 use crate::kernel::Real;
 
 /// 64 ranks.
@@ -14,6 +14,18 @@ pub(super) struct Line([u8; 64]);
 #[derive(Debug, Clone, Copy, Default)]
 #[repr(C, align(32))]
 pub(super) struct Quad([u64; 4]);
+
+impl Line {
+    /// No ranks.
+    pub(super) const ZERO: Self = Self([0; 64]);
+}
+
+/// [`Coding::Bytes`] of up to 64 features.
+const BYTES: u8 = 0;
+/// [`Coding::Bytes`] of more.
+const MANY_BYTES: u8 = 1;
+/// [`Coding::Words`].
+const WORDS: u8 = 2;
 
 /// Groups of trees in flight at once for one row.
 const FLIGHT: usize = 4;
@@ -129,52 +141,78 @@ impl Lanes for f64 {
 }
 
 impl<T: Lanes, S: Lanes> Ranked<T, S> {
-    /// Writes for each tree the position in `nodes` of the leaf where the row ends.
+    /// Ranks rows, for [`Ranked::walk`].
     ///
     /// # Safety
-    /// Needs [`available`], a number for each feature, and an end for each tree.
+    /// Needs [`available`].
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,bmi1,bmi2,popcnt")]
-    pub(super) unsafe fn walk(&self, row: &[T], ends: &mut [u32]) {
-        debug_assert!(row.len() == self.scales.len() && ends.len() == self.trees);
-        let mut ranks = [Line([0; 64]); 2];
-        let bytes = ranks.as_mut_ptr().cast::<u8>();
-        for (feature, (scale, x)) in self.scales.iter().zip(row).enumerate() {
-            // SAFETY: there are at most 128 features; every scale ends in an infinite pivot.
-            unsafe { *bytes.add(feature) = T::rank(scale, *x) };
-        }
-        // SAFETY: lines of 64 bytes, aligned.
-        let [low, high] = [0, 1].map(|line| unsafe { _mm512_load_si512(ranks.as_ptr().add(line).cast()) });
-        let groups = self.levels.len();
-        let mut group = 0;
-        // SAFETY: groups below `groups`.
-        unsafe {
-            if self.features <= 64 {
-                while group + FLIGHT <= groups {
-                    self.walk_groups::<FLIGHT, false>(group, low, high, ends);
-                    group += FLIGHT;
+    pub(super) unsafe fn rank_rows(&self, input: &[T], rows: &mut [[Line; 2]]) {
+        for (row, lines) in input.chunks_exact(self.features).zip(rows) {
+            match &self.coding {
+                Coding::Bytes(scales) => {
+                    for ((scale, x), rank) in scales.iter().zip(row).zip(lines.as_flattened_mut_bytes()) {
+                        // SAFETY: every scale ends in an infinite pivot.
+                        *rank = unsafe { T::rank(scale, *x) };
+                    }
                 }
-                while group < groups {
-                    self.walk_groups::<1, false>(group, low, high, ends);
-                    group += 1;
-                }
-            } else {
-                while group + FLIGHT <= groups {
-                    self.walk_groups::<FLIGHT, true>(group, low, high, ends);
-                    group += FLIGHT;
-                }
-                while group < groups {
-                    self.walk_groups::<1, true>(group, low, high, ends);
-                    group += 1;
+                Coding::Words { thresholds, .. } => {
+                    let (ranks, _) = lines.as_flattened_mut_bytes().as_chunks_mut::<2>();
+                    ranks[self.features] = 1u16.to_ne_bytes();
+                    for ((sorted, x), rank) in thresholds.iter().zip(row).zip(ranks) {
+                        *rank = (sorted.partition_point(|threshold| threshold < x) as u16).to_ne_bytes();
+                    }
                 }
             }
         }
     }
 
+    /// Writes for each row and tree the position in `nodes` of the leaf where the row ends.
+    ///
     /// # Safety
-    /// Needs [`available`] and groups `first..first + G`.
+    /// Needs [`available`].
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,bmi1,bmi2,popcnt")]
+    pub(super) unsafe fn walk(&self, rows: &[[Line; 2]], ends: &mut [u32]) {
+        assert!(ends.len() == rows.len() * self.trees, "an end for each row and tree");
+        // SAFETY: as this function's; the coding is that of the nodes.
+        unsafe {
+            match &self.coding {
+                Coding::Bytes(scales) if scales.len() <= 64 => self.walk_coded::<BYTES>(rows, ends),
+                Coding::Bytes(_) => self.walk_coded::<MANY_BYTES>(rows, ends),
+                Coding::Words { .. } => self.walk_coded::<WORDS>(rows, ends),
+            }
+        }
+    }
+
+    /// # Safety
+    /// Needs [`available`], the coding of the nodes, and an end for each row and tree.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,bmi1,bmi2,popcnt")]
-    unsafe fn walk_groups<const G: usize, const TWO: bool>(
+    unsafe fn walk_coded<const CODING: u8>(&self, rows: &[[Line; 2]], ends: &mut [u32]) {
+        let (groups, mut group) = (self.levels.len(), 0);
+        while group < groups {
+            let flight = if group + FLIGHT <= groups { FLIGHT } else { 1 };
+            for (lines, ends) in rows.iter().zip(ends.chunks_exact_mut(self.trees)) {
+                // SAFETY: aligned lines of 64 bytes.
+                let [low, high] =
+                    [0, 1].map(|line| unsafe { _mm512_load_si512((&raw const lines[line]).cast()) });
+                // SAFETY: groups below `groups`.
+                unsafe {
+                    if flight == FLIGHT {
+                        self.walk_groups::<FLIGHT, CODING>(group, low, high, ends);
+                    } else {
+                        self.walk_groups::<1, CODING>(group, low, high, ends);
+                    }
+                }
+            }
+            group += flight;
+        }
+    }
+
+    /// # Safety
+    /// Needs [`available`], the coding of the nodes, and groups `first..first + G`.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,bmi1,bmi2,popcnt")]
+    unsafe fn walk_groups<const G: usize, const CODING: u8>(
         &self,
         first: usize,
         low: __m512i,
@@ -188,21 +226,47 @@ impl<T: Lanes, S: Lanes> Ranked<T, S> {
         });
         let mut at = starts;
         let one = _mm512_set1_epi32(1);
+        let (feature_bits, rank_bits) = match &self.coding {
+            Coding::Bytes(_) => (8, 8),
+            Coding::Words { feature_bits, rank_bits, .. } => (*feature_bits, *rank_bits),
+        };
+        let feature_mask = _mm512_set1_epi32((1 << feature_bits) - 1);
+        let rank_mask = _mm512_set1_epi32((1 << rank_bits) - 1);
+        let (to_rank, to_child) =
+            (_mm_cvtsi32_si128(feature_bits as i32), _mm_cvtsi32_si128((feature_bits + rank_bits) as i32));
         // Groups are sorted by depth: the last is the deepest.
         for _ in 0..self.levels[first + G - 1] {
+            let mut moved = 0;
             for lane in 0..G {
                 // SAFETY: positions are those of roots, or of children inside the same tree; there are fewer than 2^31.
                 let node = unsafe { _mm512_i32gather_epi32::<4>(at[lane], nodes) };
-                let rank = if TWO {
-                    _mm512_permutex2var_epi8(low, node, high)
+                let next = if CODING == WORDS {
+                    let rank = _mm512_permutex2var_epi16(low, _mm512_and_si512(node, feature_mask), high);
+                    let rank = _mm512_and_si512(rank, _mm512_set1_epi32(0xffff));
+                    let bound = _mm512_and_si512(_mm512_srl_epi32(node, to_rank), rank_mask);
+                    let right = _mm512_cmpgt_epu32_mask(rank, bound);
+                    let child = _mm512_slli_epi32::<1>(_mm512_srl_epi32(node, to_child));
+                    let next = _mm512_add_epi32(starts[lane], child);
+                    _mm512_mask_add_epi32(next, right, next, one)
                 } else {
-                    _mm512_permutexvar_epi8(node, low)
+                    let rank = if CODING == MANY_BYTES {
+                        _mm512_permutex2var_epi8(low, node, high)
+                    } else {
+                        _mm512_permutexvar_epi8(node, low)
+                    };
+                    // The lowest byte of each node is the feature and takes its rank; the next is the bound.
+                    let right = _mm512_mask_cmpgt_epu8_mask(LOWEST, rank, _mm512_srli_epi32::<8>(node));
+                    let child = _mm512_srli_epi32::<16>(node);
+                    _mm512_add_epi32(starts[lane], _mm512_mask_add_epi8(child, right, child, one))
                 };
-                // The lowest byte of each node is the feature and takes its rank; the next is the bound.
-                let right = _mm512_mask_cmpgt_epu8_mask(LOWEST, rank, _mm512_srli_epi32::<8>(node));
-                let child = _mm512_srli_epi32::<16>(node);
-                let child = _mm512_mask_add_epi8(child, right, child, one);
-                at[lane] = _mm512_add_epi32(starts[lane], child);
+                // Trees of full depth are much deeper than most of their leaves.
+                if CODING == WORDS {
+                    moved |= _mm512_cmpneq_epi32_mask(at[lane], next);
+                }
+                at[lane] = next;
+            }
+            if CODING == WORDS && moved == 0 {
+                break;
             }
         }
         for (lane, at) in at.into_iter().enumerate() {
@@ -290,9 +354,8 @@ impl<T: Lanes, S: Lanes> Ranked<T, S> {
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,bmi1,bmi2,popcnt")]
     unsafe fn rank_block(&self, input: &[T], rows: usize, ranks: &mut Vec<Line>) {
         ranks.resize(self.features * BLOCK / 64, Line([0; 64]));
-        for (feature, (scale, lines)) in
-            self.scales.iter().zip(ranks.chunks_exact_mut(BLOCK / 64)).enumerate()
-        {
+        let Coding::Bytes(scales) = &self.coding else { unreachable!("blocks are of bytes") };
+        for (feature, (scale, lines)) in scales.iter().zip(ranks.chunks_exact_mut(BLOCK / 64)).enumerate() {
             let lines = lines.as_flattened_mut_bytes();
             let column = input[feature..].iter().step_by(self.features);
             for (rank, x) in lines[..rows].iter_mut().zip(column) {

@@ -1,5 +1,5 @@
-//! Ensembles whose inputs are ranked once: a value becomes the number of the feature's thresholds that are below it, a byte,
-//! and every test of every tree is then a comparison of bytes, exact whatever the precision of the thresholds.
+//! Ensembles whose inputs are ranked once: a value becomes the number of the feature's thresholds that are below it, a byte or
+//! 16 bits, and every test of every tree is then a comparison of ranks, exact whatever the precision of the thresholds.
 //!
 //! One row: the ranks of all its features stay in registers and sixteen trees are walked at once, with one gather a level.
 //! Many rows: all tests of a tree are made for 64 rows with one instruction each; a leaf's rows are those that passed
@@ -16,14 +16,14 @@ use avx512::{Line, Quad};
 
 pub(in crate::kernel) use avx512::Lanes;
 
-/// Most thresholds of a feature: ranks are bytes.
+/// Most thresholds of a feature whose ranks are bytes.
 const MOST_THRESHOLDS: usize = 255;
-/// Features whose ranks fit in the registers of one row.
+/// Features whose byte ranks fit in the registers of one row.
 const MOST_FEATURES: usize = 128;
+/// Features whose ranks of 16 bits fit there, beside the constant 1.
+const MOST_WORD_FEATURES: usize = 63;
 /// Leaves of a tree whose number is a byte.
 const MOST_LEAVES: usize = 256;
-/// Nodes of a tree whose positions are 16 bits.
-const MOST_NODES: usize = 1 << 16;
 /// Rows of a block.
 const BLOCK: usize = 256;
 /// Fewer rows are walked one by one.
@@ -45,7 +45,9 @@ pub(super) struct RankedBuffers {
     masks: Vec<Quad>,
     /// The rows that reach each leaf, then those that reach each test.
     reach: Vec<Quad>,
-    /// The leaf where each tree's walk ends.
+    /// Ranks of the rows of a walk: for each two lines.
+    rows: Vec<[Line; 2]>,
+    /// The leaf where each tree's walk ends, row by row.
     ends: Vec<u32>,
     /// Sums of a block, output by output.
     local: Floats,
@@ -85,13 +87,22 @@ struct Block<S> {
     most_tests: usize,
 }
 
+/// What ranks are, and how nodes hold them beside the position of the children.
+#[derive(Debug)]
+enum Coding<T> {
+    /// A node is its feature (8 bits), the largest rank that goes left (8 bits), and the even position of its left child; the
+    /// right one is the next. A leaf leads to itself: no rank is above 255.
+    Bytes(Vec<Scale<T>>),
+    /// The same with as many bits as are needed, and half the position of the left child. A leaf at an odd position
+    /// leads to itself by a constant 1 that stands after the features.
+    Words { thresholds: Vec<Vec<T>>, feature_bits: u32, rank_bits: u32 },
+}
+
 /// An ensemble over ranks. Every index was checked when it was made.
 #[derive(Debug)]
 pub(super) struct Ranked<T, S> {
     features: usize,
-    scales: Vec<Scale<T>>,
-    /// A node is its feature, the largest rank that goes left, and the even position of its left child (16 bits); the
-    /// right one is the next. A leaf leads to itself: no rank is above 255.
+    coding: Coding<T>,
     nodes: Vec<u32>,
     /// Where each tree starts in `nodes`, in the order of walking: by depth, filled up to whole groups.
     starts: Vec<u32>,
@@ -112,10 +123,10 @@ impl<T: Lanes, S: Lanes> Ranked<T, S> {
         if !avx512::available() || has_special(trees) || strict_lowest || !fits {
             return None;
         }
-        let thresholds = thresholds::<T>(trees)?;
+        let thresholds = thresholds::<T>(trees);
         let mut ranked = Self {
             features: trees.features,
-            scales: thresholds.iter().map(|sorted| scale(sorted)).collect(),
+            coding: Coding::new(&thresholds)?,
             nodes: Vec::new(),
             starts: Vec::new(),
             order: Vec::new(),
@@ -125,7 +136,10 @@ impl<T: Lanes, S: Lanes> Ranked<T, S> {
             block: None,
         };
         ranked.pack_walks(trees, &thresholds)?;
-        ranked.block = Block::new(trees, &thresholds);
+        ranked.block = match ranked.coding {
+            Coding::Bytes(_) => Block::new(trees, &thresholds),
+            Coding::Words { .. } => None,
+        };
         Some(ranked)
     }
 
@@ -136,8 +150,8 @@ impl<T: Lanes, S: Lanes> Ranked<T, S> {
                 self.sum_blocks(block, input, outputs, buffers, sums);
             }
             Some(_) | None => {
-                let rows = input.chunks_exact(self.features).zip(sums.chunks_exact_mut(outputs));
-                rows.for_each(|(row, sums)| self.sum_row(row, buffers, sums));
+                let blocks = input.chunks(self.features * BLOCK).zip(sums.chunks_mut(outputs * BLOCK));
+                blocks.for_each(|(input, sums)| self.sum_walks(input, outputs, buffers, sums));
             }
         }
     }
@@ -190,16 +204,16 @@ impl<T: Lanes, S: Lanes> Ranked<T, S> {
             let node = node as usize;
             let (left, right) = (trees.nodes.left[node], trees.nodes.right[node]);
             if left == right {
-                self.nodes[start + position] = (position as u32) << 16 | 0xff00;
+                self.nodes[start + position] = self.coding.leaf(position as u32, self.features);
                 leaf_at[start + position] = Some(left);
                 continue;
             }
-            if next + 2 > MOST_NODES {
+            if next >= self.coding.positions() {
                 return None;
             }
             let feature = trees.nodes.feature[node];
             let rank = rank_of(trees, node, &thresholds[feature as usize]);
-            self.nodes[start + position] = (next as u32) << 16 | u32::from(rank) << 8 | feature;
+            self.nodes[start + position] = self.coding.split(next as u32, rank, feature);
             self.nodes.extend([0; 2]);
             leaf_at.extend([None; 2]);
             open.extend([(left, next, level + 1), (right, next + 1, level + 1)]);
@@ -208,21 +222,26 @@ impl<T: Lanes, S: Lanes> Ranked<T, S> {
         Some(depth)
     }
 
-    fn sum_row(&self, row: &[T], buffers: &mut RankedBuffers, sums: &mut [S]) {
-        let row = &row[..self.features];
-        buffers.ends.resize(self.trees, 0);
-        // SAFETY: `new` saw the features of this processor that `walk` needs.
-        unsafe { self.walk(row, &mut buffers.ends) };
-        match (&self.leaves, sums) {
-            (LeafValues::Scalar { values, .. }, [sum]) => {
-                *sum = buffers.ends.iter().fold(*sum, |mut sum, end| {
-                    sum += values[*end as usize];
-                    sum
-                });
-            }
-            (leaves, sums) => {
-                for (tree, end) in buffers.ends.iter().enumerate() {
-                    leaves.add(tree, *end as usize, sums);
+    /// Rows one by one: each group of trees takes all of them before the next, so that it stays in the cache.
+    fn sum_walks(&self, input: &[T], outputs: usize, buffers: &mut RankedBuffers, sums: &mut [S]) {
+        let count = sums.len() / outputs;
+        buffers.rows.clear();
+        buffers.rows.resize(count, [Line::ZERO; 2]);
+        buffers.ends.resize(count * self.trees, 0);
+        // SAFETY: `new` saw the features of this processor that the kernels need.
+        unsafe {
+            self.rank_rows(input, &mut buffers.rows);
+            self.walk(&buffers.rows, &mut buffers.ends);
+        }
+        let ends = buffers.ends.chunks_exact(self.trees);
+        for (ends, sums) in ends.zip(sums.chunks_exact_mut(outputs)) {
+            match (&self.leaves, sums) {
+                (LeafValues::Scalar { values, .. }, [sum]) => {
+                    *sum = ends.iter().fold(*sum, |sum, end| sum + values[*end as usize]);
+                }
+                (leaves, sums) => {
+                    let ends = ends.iter().enumerate();
+                    ends.for_each(|(tree, end)| leaves.add(tree, *end as usize, sums));
                 }
             }
         }
@@ -247,6 +266,51 @@ impl<T: Lanes, S: Lanes> Ranked<T, S> {
                     _ => self.sum_block::<4>(block, input, outputs, buffers, sums),
                 }
             }
+        }
+    }
+}
+
+/// Bits of numbers up to `most`.
+fn bits(most: usize) -> u32 {
+    usize::BITS - most.leading_zeros()
+}
+
+impl<T: Real> Coding<T> {
+    /// `None` where neither fits.
+    fn new(thresholds: &[Vec<T>]) -> Option<Self> {
+        let (features, most) = (thresholds.len(), thresholds.iter().map(Vec::len).max()?);
+        if most <= MOST_THRESHOLDS {
+            return Some(Self::Bytes(thresholds.iter().map(|sorted| scale(sorted)).collect()));
+        }
+        (features <= MOST_WORD_FEATURES && most <= usize::from(u16::MAX)).then(|| Self::Words {
+            thresholds: thresholds.to_vec(),
+            feature_bits: bits(features),
+            rank_bits: bits(most),
+        })
+    }
+
+    /// Positions that a node can lead to.
+    fn positions(&self) -> usize {
+        match self {
+            Self::Bytes(_) => 1 << 16,
+            Self::Words { feature_bits, rank_bits, .. } => 2 << (32 - feature_bits - rank_bits),
+        }
+    }
+
+    fn split(&self, left: u32, rank: u32, feature: u32) -> u32 {
+        match self {
+            Self::Bytes(_) => left << 16 | rank << 8 | feature,
+            Self::Words { feature_bits, rank_bits, .. } => {
+                (left / 2) << (feature_bits + rank_bits) | rank << feature_bits | feature
+            }
+        }
+    }
+
+    fn leaf(&self, position: u32, features: usize) -> u32 {
+        match self {
+            Self::Bytes(_) => position << 16 | 0xff00,
+            Self::Words { .. } if position % 2 == 1 => self.split(position - 1, 0, features as u32),
+            Self::Words { rank_bits, .. } => self.split(position, (1 << rank_bits) - 1, 0),
         }
     }
 }
@@ -296,7 +360,7 @@ impl<S: Real> Block<S> {
             let left = take(trees.nodes.left[at], &mut self.values, &mut open);
             let right = take(trees.nodes.right[at], &mut self.values, &mut open);
             let line = feature * (BLOCK / 64) as u32;
-            self.tests.push(Test { bound: u32::from(rank) * 0x0101_0101, line, left, right });
+            self.tests.push(Test { bound: rank * 0x0101_0101, line, left, right });
         }
         // A tree of `n` tests has `n + 1` leaves.
         self.trees.push(TreeTests { first_test, tests, first_leaf, leaves });
@@ -310,8 +374,8 @@ fn threshold_of<T: Real>(trees: &Trees, node: usize) -> T {
     T::rounded_down(bound(trees.nodes.threshold[node], trees.equal_left))
 }
 
-/// Sorted thresholds of each feature, each once; `None` where a rank does not fit in a byte.
-fn thresholds<T: Real>(trees: &Trees) -> Option<Vec<Vec<T>>> {
+/// Sorted thresholds of each feature, each once.
+fn thresholds<T: Real>(trees: &Trees) -> Vec<Vec<T>> {
     let mut thresholds = vec![Vec::new(); trees.features];
     for node in 0..trees.nodes.left.len() {
         // Nodes that no root leads to were not checked.
@@ -324,17 +388,14 @@ fn thresholds<T: Real>(trees: &Trees) -> Option<Vec<Vec<T>>> {
         sorted.retain(|threshold| !threshold.is_nan());
         sorted.sort_unstable_by(|a, b| a.to_f64().total_cmp(&b.to_f64()));
         sorted.dedup();
-        if sorted.len() > MOST_THRESHOLDS {
-            return None;
-        }
     }
-    Some(thresholds)
+    thresholds
 }
 
 /// The largest rank that goes left: `x <= thresholds[r]` is the same as `rank(x) <= r`.
-fn rank_of<T: Real>(trees: &Trees, node: usize, thresholds: &[T]) -> u8 {
+fn rank_of<T: Real>(trees: &Trees, node: usize, thresholds: &[T]) -> u32 {
     let threshold = threshold_of::<T>(trees, node);
-    thresholds.partition_point(|other| *other < threshold) as u8
+    thresholds.partition_point(|other| *other < threshold) as u32
 }
 
 fn scale<T: Real>(sorted: &[T]) -> Scale<T> {
