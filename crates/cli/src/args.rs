@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use foretell_engine::evaluate::Requirement;
 
 use crate::keys::KeysArguments;
 use crate::log::Time;
@@ -35,7 +36,9 @@ pub(crate) enum Command {
     )]
     Serve(ServeArguments),
     /// Say how good a model is on a table with known answers
-    #[command(after_help = "Example:\n  foretell score model.joblib test.csv --target species")]
+    #[command(
+        after_help = "Examples:\n  foretell score model.joblib test.csv --target species\n  foretell score model.joblib test.csv --target species --require 'accuracy > 0.9' --require 'log_loss < baseline'"
+    )]
     Score(ScoreArguments),
     /// Measure how fast a model predicts on this machine
     #[command(after_help = "Example:\n  foretell bench model.joblib rows.csv")]
@@ -202,6 +205,15 @@ pub(crate) struct ScoreArguments {
     /// Column of the known answers: its name, or its position from 0
     #[arg(long, value_name = "COLUMN")]
     pub(crate) target: String,
+    /// Exit with 1 unless a metric is as required, such as 'accuracy >= 0.9' or 'rmse < baseline * 0.5'; may be repeated
+    #[arg(long, value_name = "METRIC OP VALUE")]
+    pub(crate) require: Vec<Requirement>,
+    /// Write a page of metrics, curves, residuals, importances and the data to this HTML file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+    /// Decides which rows are drawn for the intervals, and how features are shuffled
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,

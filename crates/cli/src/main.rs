@@ -13,6 +13,7 @@ mod models;
 mod output;
 mod parquet;
 mod predict;
+mod report;
 mod score;
 mod serve;
 mod store;

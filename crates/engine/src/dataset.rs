@@ -6,7 +6,7 @@ use foretell_frame::{Cell, Frame, RowBuilder, Schema, TextColumn};
 
 use crate::live::LiveModel;
 use crate::predict::{MAX_VIOLATIONS, PredictError};
-use crate::score::{Answers, Score, ScoreError};
+use crate::score::{Answers, ScoreError, score};
 use crate::table::cells::{Number, parse_number};
 use crate::table::csv::{Record, Records, push_row};
 use crate::table::plan::{Plan, looks_like_names};
@@ -136,7 +136,7 @@ impl Dataset {
     ///
     /// # Errors
     /// As for [`Dataset::frame`], and what [`ScoreError`] lists.
-    pub fn score(&self, model: &LiveModel) -> Result<Score, DatasetError> {
+    pub fn score(&self, model: &LiveModel) -> Result<f64, DatasetError> {
         let mut answers = Answers::new(model)?;
         let (mut frame, mut target) = (Frame::default(), TextColumn::default());
         for records in self.records.chunks(crate::table::CHUNK_ROWS) {
@@ -144,7 +144,7 @@ impl Dataset {
             self.fill(model.schema(), records, &mut frame, &mut target)?;
             answers.add(model, &frame, &target, |row| records[row].line)?;
         }
-        Ok(answers.finish()?)
+        Ok(score(&answers.finish()?))
     }
 
     fn record(&self, row: usize) -> Result<&Record, DatasetError> {

@@ -16,9 +16,9 @@ pub mod control;
 pub mod dataset;
 pub mod fleet;
 mod given;
+pub mod importance;
 mod live;
 pub mod log;
-pub mod metrics;
 pub mod open;
 mod pool;
 mod predict;
@@ -31,6 +31,8 @@ pub mod table;
 
 pub use catalog::{Catalog, DuplicateModel, LiveCatalog};
 pub use causes::with_causes;
+/// Metrics, their intervals, and requirements on them.
+pub use foretell_evaluate as evaluate;
 pub use foretell_model::{Kernel, Part, Provenance, Task};
 /// The registry, keys and the record of predictions.
 pub use foretell_store as store;

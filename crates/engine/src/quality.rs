@@ -7,12 +7,12 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
+use foretell_evaluate::{RunningClassScore, RunningClasses, RunningValueScore, RunningValues};
 use foretell_frame::Labels;
 use foretell_store::{Joined, Store, StoreError};
 use serde_json::Value;
 
 use crate::log::Document;
-use crate::metrics::{RegressionScore, RunningClasses, RunningScore, RunningValues};
 use crate::score::class_of;
 
 /// The time before now that a measurement looks at.
@@ -51,9 +51,9 @@ pub struct VersionQuality {
 #[derive(Debug, Clone, PartialEq)]
 pub enum QualityScore {
     /// Of a classifier.
-    Classification(RunningScore),
+    Classification(RunningClassScore),
     /// Of a regression.
-    Regression(RegressionScore),
+    Regression(RunningValueScore),
 }
 
 /// How good all models are.

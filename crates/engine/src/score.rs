@@ -1,30 +1,19 @@
-//! How good a model is on labelled rows: what scikit-learn's `score` says, and the usual metrics beside it.
+//! What a model answers to rows with known answers, for the metrics of `foretell-evaluate`.
 
+use foretell_evaluate::{ClassAnswers, Evaluator, Metric, Observed, ValueAnswers};
 use foretell_frame::{Frame, Labels, Method, MethodSet, Shape, TextColumn};
-
 use foretell_model::Task;
 
 use crate::live::LiveModel;
-use crate::metrics::{ClassAnswers, ClassificationScore, RegressionScore, classification, regression};
 use crate::predict::{PredictError, Worker};
 
-/// How good a model is.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Score {
-    /// A classifier.
-    Classification(ClassificationScore),
-    /// A regression.
-    Regression(RegressionScore),
-}
-
-impl Score {
-    /// What scikit-learn's `score` gives: accuracy of a classifier, R2 of a regression.
-    pub fn value(&self) -> f64 {
-        match self {
-            Self::Classification(score) => score.accuracy,
-            Self::Regression(score) => score.r2,
-        }
-    }
+/// What scikit-learn's `score` gives: accuracy of a classifier, R2 of a regression, which is NaN for a single row.
+pub fn score(observed: &Observed) -> f64 {
+    let metric = match observed {
+        Observed::Classes(_) => Metric::Accuracy,
+        Observed::Values(_) => Metric::R2,
+    };
+    Evaluator::new(observed).value(metric).unwrap_or(f64::NAN)
 }
 
 /// Why a model cannot be scored on a table.
@@ -155,21 +144,23 @@ impl Answers {
         Ok(())
     }
 
-    /// The metrics of all rows.
+    /// The answers to all rows.
     ///
     /// # Errors
     /// There were no rows, or none has a class of the model.
-    pub fn finish(self) -> Result<Score, ScoreError> {
+    pub fn finish(self) -> Result<Observed, ScoreError> {
         match self.kind {
             Kind::Classes { answers, first, .. } => {
                 let (line, got) = first.ok_or(ScoreError::NoRows)?;
                 if answers.known.iter().all(Option::is_none) {
                     return Err(ScoreError::NoKnownClass { line, got });
                 }
-                Ok(Score::Classification(classification(&answers)))
+                Ok(Observed::Classes(answers))
             }
             Kind::Values { known, .. } if known.is_empty() => Err(ScoreError::NoRows),
-            Kind::Values { known, predicted } => Ok(Score::Regression(regression(&known, &predicted))),
+            Kind::Values { known, predicted } => {
+                Ok(Observed::Values(ValueAnswers { known, predicted, ..ValueAnswers::default() }))
+            }
         }
     }
 }

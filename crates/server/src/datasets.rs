@@ -273,8 +273,7 @@ impl ServedDataset {
             let (send, receive) = watch::channel(None);
             let (table, model) = (Arc::clone(&self.table), Arc::clone(model));
             tokio::task::spawn_blocking(move || {
-                let score =
-                    table.score(&model).map(|score| score.value()).map_err(|error| with_causes(&error));
+                let score = table.score(&model).map_err(|error| with_causes(&error));
                 send.send_replace(Some(score));
             });
             receive

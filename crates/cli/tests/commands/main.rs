@@ -371,6 +371,8 @@ fn score() {
         .run_with(regression, values.as_bytes(), &[])
         .run_with(&format!("{regression} --json"), values.as_bytes(), &[])
         .run_with(regression, values.replace("10", "ten").as_bytes(), &[])
+        .run_with(&format!("{tree} --require accuracy>0.3 --require mcc>=1"), classes.as_bytes(), &[])
+        .run_with(&format!("{tree} --require acuracy>0.3"), classes.as_bytes(), &[])
         .run("score sk1.9-prep-minmax-clip/model.joblib sk1.9-prep-minmax-clip/input.csv --target y")
         .check("score");
 }

@@ -1,6 +1,7 @@
 //! The same metrics over rows that arrive one by one: what is held does not grow with their number.
 
-use super::{RegressionScore, loss, r2};
+use crate::classification::log_loss;
+use crate::regression::determination;
 
 /// What is known of a classifier after some rows.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -23,10 +24,10 @@ struct ClassCounts {
 
 /// Metrics of a classifier over rows that arrived one by one.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct RunningScore {
+pub struct RunningClassScore {
     /// Share of rows whose predicted class is the known one.
     pub accuracy: f64,
-    /// As in [`ClassificationScore`](super::ClassificationScore), over the rows whose class the model knows; `None`
+    /// [`Metric::LogLoss`](crate::Metric::LogLoss) over the rows whose class the model knows; `None`
     /// without any that has probabilities.
     pub log_loss: Option<f64>,
     /// Mean over the classes that were known or predicted of the harmonic mean of precision and recall: scikit-learn's
@@ -54,7 +55,7 @@ impl RunningClasses {
         }
         self.right += u64::from(known == predicted);
         if let Some(row) = probabilities.filter(|row| row.len() == self.counts.len()) {
-            self.loss += loss(row, known);
+            self.loss += log_loss(row, known);
             self.loss_rows += 1;
         }
     }
@@ -65,15 +66,26 @@ impl RunningClasses {
     }
 
     /// The metrics; `None` without rows.
-    pub fn score(&self) -> Option<RunningScore> {
+    pub fn score(&self) -> Option<RunningClassScore> {
         let occurring = || self.counts.iter().filter(|counts| counts.known + counts.predicted > 0);
         let f1 = |counts: &ClassCounts| 2.0 * counts.right as f64 / (counts.known + counts.predicted) as f64;
-        (self.rows > 0).then(|| RunningScore {
+        (self.rows > 0).then(|| RunningClassScore {
             accuracy: self.right as f64 / self.rows as f64,
             log_loss: (self.loss_rows > 0).then(|| self.loss / self.loss_rows as f64),
             f1_macro: occurring().map(f1).sum::<f64>() / occurring().count().max(1) as f64,
         })
     }
+}
+
+/// Metrics of a regression over rows that arrived one by one.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RunningValueScore {
+    /// Coefficient of determination; NaN for a single row.
+    pub r2: f64,
+    /// Root of the mean squared error.
+    pub rmse: f64,
+    /// Mean absolute error.
+    pub mae: f64,
 }
 
 /// What is known of a regression after some rows.
@@ -108,10 +120,10 @@ impl RunningValues {
     }
 
     /// The metrics; `None` without rows.
-    pub fn score(&self) -> Option<RegressionScore> {
+    pub fn score(&self) -> Option<RunningValueScore> {
         let rows = self.rows as f64;
-        (self.rows > 0).then(|| RegressionScore {
-            r2: r2(self.rows, self.squared, self.total),
+        (self.rows > 0).then(|| RunningValueScore {
+            r2: if self.rows < 2 { f64::NAN } else { determination(self.squared, self.total) },
             rmse: (self.squared / rows).sqrt(),
             mae: self.absolute / rows,
         })
@@ -120,42 +132,42 @@ impl RunningValues {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{ClassAnswers, classification, regression};
     use super::*;
+    use crate::{ClassAnswers, Evaluator, Metric, Observed, ValueAnswers};
 
     fn close(a: f64, b: f64) -> bool {
         (a - b).abs() < 1e-12
     }
 
-    /// `f1` is scikit-learn 1.9's `f1_score(known, predicted, average="macro")`.
     #[test]
     fn classes_one_by_one_are_as_all_at_once() {
         let known = [0, 0, 1, 1, 2];
         let predicted = [0, 1, 1, 1, 0];
         let probabilities =
             [[0.7, 0.2, 0.1], [0.3, 0.6, 0.1], [0.1, 0.8, 0.1], [0.2, 0.5, 0.3], [0.9, 0.1, 0.0]];
-        let answers = ClassAnswers {
+        let observed = Observed::Classes(ClassAnswers {
             classes: 4,
             known: known.map(Some).to_vec(),
             predicted: predicted.to_vec(),
             probabilities: probabilities.iter().flat_map(|row| [row[0], row[1], row[2], 0.0]).collect(),
-            scores: vec![],
-        };
-        let whole = classification(&answers);
+            ..ClassAnswers::default()
+        });
+        let whole = Evaluator::new(&observed);
         let mut running = RunningClasses::new(4);
         assert_eq!(running.score(), None);
         for row in 0..5 {
-            let probabilities = &answers.probabilities[row * 4..row * 4 + 4];
-            running.add(Some(known[row]), predicted[row], Some(probabilities));
+            let [a, b, c] = probabilities[row];
+            running.add(Some(known[row]), predicted[row], Some(&[a, b, c, 0.0]));
         }
         let score = running.score().unwrap();
-        assert!(close(score.accuracy, whole.accuracy));
-        assert!(close(score.log_loss.unwrap(), whole.log_loss.unwrap()));
-        assert!(close(score.f1_macro, 0.433_333_333_333_333_3), "{score:?}");
+        let loss = whole.value(Metric::LogLoss).unwrap();
+        assert!(close(score.accuracy, whole.value(Metric::Accuracy).unwrap()));
+        assert!(close(score.log_loss.unwrap(), loss));
+        assert!(close(score.f1_macro, whole.value(Metric::F1Macro).unwrap()), "{score:?}");
         running.add(None, 0, None);
         let score = running.score().unwrap();
         assert!(close(score.accuracy, 0.5));
-        assert!(close(score.log_loss.unwrap(), whole.log_loss.unwrap()));
+        assert!(close(score.log_loss.unwrap(), loss));
     }
 
     #[test]
@@ -165,8 +177,14 @@ mod tests {
         for (known, predicted) in known.iter().zip(&predicted) {
             running.add(*known, *predicted);
         }
-        let (score, whole) = (running.score().unwrap(), regression(&known, &predicted));
-        assert!(close(score.r2, whole.r2) && close(score.rmse, whole.rmse) && close(score.mae, whole.mae));
+        let observed = Observed::Values(ValueAnswers {
+            known: known.to_vec(),
+            predicted: predicted.to_vec(),
+            ..ValueAnswers::default()
+        });
+        let (score, whole) = (running.score().unwrap(), Evaluator::new(&observed));
+        let same = |a: f64, metric: Metric| close(a, whole.value(metric).unwrap());
+        assert!(same(score.r2, Metric::R2) && same(score.rmse, Metric::Rmse) && same(score.mae, Metric::Mae));
         let one = RunningValues { rows: 1, ..RunningValues::default() };
         assert!(one.score().unwrap().r2.is_nan());
     }
