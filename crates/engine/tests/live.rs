@@ -190,7 +190,7 @@ fn a_dataset_gives_rows_predictions_and_scores() {
     assert_eq!(row[6], ("kind", Cell::Text("low".into())));
     assert!(matches!(data.row(2), Err(DatasetError::NoSuchRow { row: 2, rows: 2 })));
     assert_eq!(data.frame(&model, 0).expect("a frame").numbers(), [0.5, -1.0, 0.0, 1.0, 2.0, 3.0]);
-    assert_eq!(data.score(&model).expect("labelled rows").value(), 0.5);
+    assert_eq!(data.score(&model).expect("labelled rows"), 0.5);
 }
 
 #[test]
@@ -199,7 +199,7 @@ fn a_dataset_without_a_header_is_read_by_position() {
     let data = dataset("mid,0.5,-1,0,1,2,3\n", "0").expect("a table");
     assert_eq!(data.frame(&model, 0).expect("a frame").numbers(), [0.5, -1.0, 0.0, 1.0, 2.0, 3.0]);
     assert_eq!(data.row(0).expect("a row")[0], ("0", Cell::Text("mid".into())));
-    assert_eq!(data.score(&model).expect("labelled rows").value(), 1.0);
+    assert_eq!(data.score(&model).expect("labelled rows"), 1.0);
 }
 
 #[test]

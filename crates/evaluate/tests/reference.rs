@@ -7,12 +7,17 @@ use foretell_evaluate::{
 use serde_json::Value;
 
 fn cases(kind: &str) -> Vec<Value> {
-    let reference: Value = serde_json::from_str(include_str!("reference.json")).unwrap();
-    reference[kind].as_array().unwrap().clone()
+    let reference: Value = serde_json::from_str(include_str!("reference.json")).expect("it is there");
+    reference[kind].as_array().expect("it is there").clone()
 }
 
 fn numbers(value: &Value) -> Vec<f64> {
-    value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
+    value
+        .as_array()
+        .expect("it is there")
+        .iter()
+        .map(|number| number.as_f64().expect("it is there"))
+        .collect()
 }
 
 fn indices(value: &Value) -> Vec<usize> {
@@ -21,7 +26,7 @@ fn indices(value: &Value) -> Vec<usize> {
 
 fn class_answers(case: &Value) -> ClassAnswers {
     ClassAnswers {
-        classes: case["classes"].as_u64().unwrap() as usize,
+        classes: case["classes"].as_u64().expect("it is there") as usize,
         known: indices(&case["known"]).into_iter().map(Some).collect(),
         predicted: indices(&case["predicted"]),
         probabilities: numbers(&case["probabilities"]),
@@ -35,7 +40,7 @@ fn value_answers(case: &Value) -> ValueAnswers {
         known: numbers(&case["known"]),
         predicted: numbers(&case["predicted"]),
         weights: numbers(&case["weights"]),
-        quantile: case["quantile"].as_f64().unwrap(),
+        quantile: case["quantile"].as_f64().expect("it is there"),
     }
 }
 
@@ -46,7 +51,7 @@ fn close(a: f64, b: f64) -> bool {
 /// Every metric is as expected, and every one that is not expected is undefined.
 fn assert_metrics(observed: &Observed, case: &Value, number: usize) {
     let evaluator = Evaluator::new(observed);
-    let expected = case["expected"].as_object().unwrap();
+    let expected = case["expected"].as_object().expect("it is there");
     for metric in Metric::of(evaluator.kind()) {
         let (got, expected) = (evaluator.value(metric), expected.get(metric.name()).and_then(Value::as_f64));
         match (got, expected) {
@@ -64,7 +69,8 @@ fn classification_metrics_are_scikit_learns() {
     assert_eq!(cases.len(), 12);
     for (number, case) in cases.iter().enumerate() {
         let answers = class_answers(case);
-        let expected: Vec<Vec<f64>> = case["confusion"].as_array().unwrap().iter().map(numbers).collect();
+        let expected: Vec<Vec<f64>> =
+            case["confusion"].as_array().expect("it is there").iter().map(numbers).collect();
         assert_eq!(confusion(&answers), expected);
         assert_metrics(&Observed::Classes(answers), case, number);
     }
@@ -80,7 +86,7 @@ fn regression_metrics_are_scikit_learns() {
 }
 
 fn assert_points(got: &[Point], expected: &Value) {
-    let expected: Vec<Vec<f64>> = expected.as_array().unwrap().iter().map(numbers).collect();
+    let expected: Vec<Vec<f64>> = expected.as_array().expect("it is there").iter().map(numbers).collect();
     assert_eq!(got.len(), expected.len(), "{got:?} {expected:?}");
     for (got, expected) in got.iter().zip(expected) {
         assert!(close(got.x, expected[0]) && close(got.y, expected[1]), "{got:?} {expected:?}");
@@ -141,7 +147,8 @@ fn intervals_hold_the_value_shrink_with_rows_and_do_not_depend_on_threads() {
     };
     let interval = |rows: usize| -> Interval {
         let observed = answers(rows);
-        intervals(&Evaluator::new(&observed), &[Metric::Accuracy], Bootstrap::default())[0].unwrap()
+        intervals(&Evaluator::new(&observed), &[Metric::Accuracy], Bootstrap::default())[0]
+            .expect("it is there")
     };
     let (few, many) = (interval(50), interval(5000));
     assert!(few.low < 0.8 && 0.8 < few.high && many.low < 0.8 && 0.8 < many.high);
@@ -149,7 +156,7 @@ fn intervals_hold_the_value_shrink_with_rows_and_do_not_depend_on_threads() {
     // The standard error of a share: the interval is about two of them to each side.
     let expected = 2.0 * 1.96 * (0.8f64 * 0.2 / 5000.0).sqrt();
     assert!(((many.high - many.low) / expected - 1.0).abs() < 0.15, "{many:?} {expected}");
-    let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("it is there");
     assert_eq!(one.install(|| interval(50)), few);
 }
 
@@ -176,11 +183,11 @@ fn a_weight_of_two_is_as_a_row_twice() {
 #[test]
 fn a_baseline_knows_shares_and_means_only() {
     let seen = Observed::Classes(class_answers(&cases("classification")[4]));
-    let dummy = baseline(&seen, &seen).unwrap();
+    let dummy = baseline(&seen, &seen).expect("it is there");
     let dummy = Evaluator::new(&dummy);
     assert_eq!(dummy.value(Metric::RocAuc), Some(0.5));
-    assert!(close(dummy.value(Metric::BalancedAccuracy).unwrap(), 1.0 / 3.0));
+    assert!(close(dummy.value(Metric::BalancedAccuracy).expect("it is there"), 1.0 / 3.0));
     let seen = Observed::Values(value_answers(&cases("regression")[0]));
-    let dummy = baseline(&seen, &seen).unwrap();
-    assert!(Evaluator::new(&dummy).value(Metric::R2).unwrap().abs() < 1e-12);
+    let dummy = baseline(&seen, &seen).expect("it is there");
+    assert!(Evaluator::new(&dummy).value(Metric::R2).expect("it is there").abs() < 1e-12);
 }
