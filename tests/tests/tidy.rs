@@ -17,7 +17,14 @@ const EDGES: &[(&str, &[&str])] = &[
     ("foretell-evaluate", &[]),
     (
         "foretell-engine",
-        &["foretell-evaluate", "foretell-formats", "foretell-frame", "foretell-model", "foretell-store"],
+        &[
+            "foretell-evaluate",
+            "foretell-formats",
+            "foretell-frame",
+            "foretell-journal",
+            "foretell-model",
+            "foretell-store",
+        ],
     ),
     ("foretell-server", &["foretell-engine", "foretell-frame"]),
     ("foretell-report", &["foretell-evaluate"]),

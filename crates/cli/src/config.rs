@@ -19,7 +19,7 @@ use crate::failure::{Failure, io_text};
 const DEFAULT_FILE: &str = "foretell.toml";
 const PREFIX: &str = "FORETELL_";
 /// The tables of a configuration.
-const TABLES: [&str; 7] = ["server", "log", "limits", "store", "model", "route", "dataset"];
+const TABLES: [&str; 8] = ["server", "log", "limits", "store", "prediction_log", "model", "route", "dataset"];
 /// Those of them that are lists of tables, which no name with `__` can reach into.
 const LISTS: [&str; 3] = ["model", "route", "dataset"];
 
@@ -62,6 +62,7 @@ pub(crate) fn load(arguments: &ServeArguments) -> Result<Config, Failure> {
         let paths = config.model.iter_mut().filter_map(|model| model.path.as_mut());
         let paths = paths.chain(config.dataset.iter_mut().map(|dataset| &mut dataset.path));
         let paths = paths.chain(&mut config.store.data).chain(&mut config.store.database_password_file);
+        let paths = paths.chain(&mut config.prediction_log.hash_key_file);
         let files = config.server.tls.iter_mut().flat_map(|tls| {
             [Some(&mut tls.cert), Some(&mut tls.key), tls.client_ca.as_mut()].into_iter().flatten()
         });

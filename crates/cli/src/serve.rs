@@ -7,9 +7,11 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use foretell_engine::control::{Control, ControlRuntime};
 use foretell_engine::fleet::{FileSource, Fleet, FleetError, PRODUCTION, Source, Which};
+use foretell_engine::log::{Drain, Log as RecordLog};
 use foretell_engine::store::is_name;
 use foretell_engine::{Given, Naming};
 use foretell_server::Parts;
@@ -24,6 +26,12 @@ use crate::{config, model, store};
 
 /// Exit status after a second signal, which does not wait for requests under way.
 const INTERRUPTED: i32 = 130;
+/// Folder of the journal in the data folder.
+const JOURNAL: &str = "journal";
+/// Bytes that a key of digests has at least.
+const LEAST_KEY: usize = 16;
+/// How long a service that ends goes on writing its record to the database; the rest is left for the next start.
+const LAST_WRITES: Duration = Duration::from_secs(10);
 
 pub(crate) fn run(arguments: &ServeArguments) -> Result<(), Failure> {
     let mut config = config::load(arguments)?;
@@ -57,6 +65,7 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<(), Failure> {
     } else {
         None
     };
+    let recorder = record(&config)?;
     let by_alias = sources.contains(&Source::Production);
     let started = runtime.handle().block_on(Fleet::start(sources, limits, control.clone()));
     let (fleet, handle) = started.map_err(not_started)?;
@@ -66,9 +75,43 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<(), Failure> {
     }
     runtime.handle().spawn(fleet.follow());
     let shutdown = signals()?;
-    let parts = Parts { config, catalog, fleet: Some(handle), control };
-    foretell_server::run(parts, listeners, shutdown)
-        .map_err(|error| Failure::new("cannot serve").because(&error))
+    let (log, drain) = recorder.unzip();
+    let parts = Parts { config, catalog, fleet: Some(handle), control, log };
+    let served = foretell_server::run(parts, listeners, shutdown);
+    if let Some(drain) = drain {
+        drain.stop(LAST_WRITES);
+    }
+    served.map_err(|error| Failure::new("cannot serve").because(&error))
+}
+
+/// Opens the record of predictions and starts what moves it into the database, where anything is recorded.
+fn record(config: &Config) -> Result<Option<(Arc<RecordLog>, Drain)>, Failure> {
+    let recording = &config.prediction_log;
+    if !recording.is_on() {
+        return Ok(None);
+    }
+    let cannot = || Failure::new("cannot record predictions");
+    let key = match &recording.hash_key_file {
+        Some(file) => std::fs::read(file).map_err(|error| {
+            Failure::new(format!("cannot read the key in `{}`", file.display())).detail(io_text(&error))
+        })?,
+        None => Vec::new(),
+    };
+    let key = key.trim_ascii().to_vec();
+    if recording.hashes() && key.len() < LEAST_KEY {
+        return Err(Failure::new("`prediction_log.hash` needs a key of at least 16 characters").hint(
+            "make one with `openssl rand -hex 32 > hash.key` and name it as `prediction_log.hash_key_file`"
+                .to_owned(),
+        ));
+    }
+    let folder = store::data_folder(&config.store)?.join(JOURNAL);
+    let options = recording
+        .options(folder, key)
+        .map_err(|problem| Failure::new("cannot use `[prediction_log]`").detail(problem))?;
+    let (log, reader) = RecordLog::open(options).map_err(|error| cannot().because(&error))?;
+    let drain = Drain::start(Arc::clone(&log), reader, store::options(&config.store)?)
+        .map_err(|error| cannot().detail(io_text(&error)))?;
+    Ok(Some((log, drain)))
 }
 
 /// Whether anything that is asked for needs the registry, keys or the record of predictions. Without, nothing of the
@@ -76,7 +119,9 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<(), Failure> {
 fn needs_store(config: &Config, sources: &[Source], address: IpAddr) -> bool {
     let registered = |source: &Source| !matches!(source, Source::File(_));
     let keys = config.server.needs_keys(address);
-    keys || sources.iter().any(registered) || config.store != StoreConfig::default()
+    keys || config.prediction_log.is_on()
+        || sources.iter().any(registered)
+        || config.store != StoreConfig::default()
 }
 
 /// A model of the command line: `PATH`, or `NAME=PATH`. What is no file may be `name@alias` of the registry.

@@ -17,6 +17,7 @@ pub mod dataset;
 pub mod fleet;
 mod given;
 pub mod importance;
+pub mod json;
 mod live;
 pub mod log;
 pub mod open;

@@ -34,7 +34,6 @@ pub(crate) enum Scope {
     /// To predict, and to read what the models are.
     Predict,
     /// To tell the true values of predictions.
-    #[expect(dead_code, reason = "keys have this scope before there is an endpoint for it")]
     Feedback,
     /// To change the registry and the keys.
     Admin,
@@ -155,6 +154,11 @@ impl Caller {
     /// The key's id, which is no secret.
     pub(crate) fn id(&self) -> &str {
         &self.key().record.id
+    }
+
+    /// The models that the key is for; `None` for all.
+    pub(crate) fn models(&self) -> Option<&[String]> {
+        self.key().record.models.as_deref()
     }
 
     /// Whether the key is good for a model.

@@ -2,6 +2,7 @@
 //!
 //! A key that is not listed here is an error, so that a slip of the pen stops the start.
 
+mod prediction_log;
 mod security;
 pub(crate) mod units;
 
@@ -14,6 +15,7 @@ use foretell_engine::{Category, OpenLimits};
 use serde::Deserialize;
 
 use crate::auth::is_local;
+pub use prediction_log::{Full, ModelRecording, PredictionLogConfig, Recording, SyncText};
 pub use security::{Auth, ClientAuth, Network, Rate, RateLimitConfig, TlsConfig};
 
 /// A whole `foretell.toml`.
@@ -28,6 +30,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// `[store]`
     pub store: StoreConfig,
+    /// `[prediction_log]`
+    pub prediction_log: PredictionLogConfig,
     /// `[[model]]`, in order: the first is the default model.
     pub model: Vec<ModelConfig>,
     /// `[[route]]`

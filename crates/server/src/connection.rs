@@ -65,13 +65,15 @@ impl Worker {
     /// Without connections.
     pub(crate) fn new(state: Arc<State>) -> Self {
         let requests = state.new_counter();
+        let log = state.log.as_ref();
+        let (desk, shelf) = (Desk::new(log), Shelf::new(log));
         Self {
             state,
-            desk: RefCell::default(),
+            desk: RefCell::new(desk),
             recorder: Recorder::default(),
             turn: Turn::default(),
             requests,
-            shelf: RefCell::default(),
+            shelf: RefCell::new(shelf),
             keys: KeyShelf::default(),
             now: Cell::new(Instant::now()),
             date: Cell::new(SystemTime::now()),

@@ -21,8 +21,18 @@ use crate::reply::Reply;
 use crate::request::Call;
 
 /// The first parts of the paths that are the service's own.
-const RESERVED: [&str; 9] =
-    ["", "admin", "datasets", "docs", "favicon.ico", "health", "metrics", "models", "openapi.json"];
+const RESERVED: [&str; 10] = [
+    "",
+    "admin",
+    "datasets",
+    "docs",
+    "favicon.ico",
+    "feedback",
+    "health",
+    "metrics",
+    "models",
+    "openapi.json",
+];
 
 /// All configured endpoints.
 #[derive(Debug, Default)]
@@ -149,13 +159,13 @@ pub(crate) async fn answer(
                 Some(version) => Target::Version(name.into(), version.into()),
                 None => Target::Name(name.into()),
             };
-            let model = predict::choose(call, &target).await?;
+            let (model, role) = predict::choose(call, &target).await?;
             let asked = match call.parameter("outputs") {
                 Some(names) if route.expression.is_none() => Some(Outputs::parse(&names, &model.live)?),
                 Some(_) | None => None,
             };
             let outputs = asked.as_ref().unwrap_or(outputs);
-            let wanted = Wanted { model: &model, outputs, as_rows: route.expression.is_some() };
+            let wanted = Wanted { model: &model, outputs, as_rows: route.expression.is_some(), role };
             predict::native(call, wanted, body).await?
         }
         Source::Dataset { position, answer } => {

@@ -6,15 +6,17 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use foretell_engine::dataset::{Dataset, DatasetError};
+use foretell_engine::store::ServedAs;
 use foretell_engine::table::Target;
 use foretell_engine::{Catalog, LiveModel, PredictError, Values, Worker, with_causes};
-use foretell_frame::{Method, MethodSet, Predictions, Shape};
+use foretell_frame::{Frame, Method, Predictions, Shape};
 use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::config::{DatasetAnswer, DatasetConfig};
 use crate::models;
+use crate::predict::{self, Outputs, Recording};
 use crate::problem::{Fault, Problem};
 use crate::reply::Reply;
 use crate::request::{Call, decode};
@@ -40,6 +42,9 @@ struct ModelKey {
     name: String,
     version: String,
 }
+
+/// What is done with each prediction before it is answered.
+type Record<'r> = &'r mut dyn FnMut(&Arc<LiveModel>, &Frame, &Predictions) -> Result<(), Problem>;
 
 /// A score, once it is computed; `Err` says why there is none.
 type Scoring = watch::Receiver<Option<Result<f64, String>>>;
@@ -158,10 +163,11 @@ impl ServedDataset {
         answer: DatasetAnswer,
         row: &str,
         catalog: &Catalog,
+        record: Record<'_>,
     ) -> Result<Value, Problem> {
         match answer {
             DatasetAnswer::Line => self.line(self.number(row)?),
-            DatasetAnswer::Prediction => self.prediction(self.number(row)?, catalog),
+            DatasetAnswer::Prediction => self.prediction(self.number(row)?, catalog, record),
             DatasetAnswer::Score => self.score(catalog).await,
         }
     }
@@ -171,7 +177,7 @@ impl ServedDataset {
     pub(crate) fn example(&self, answer: DatasetAnswer, catalog: &Catalog) -> Option<Value> {
         match answer {
             DatasetAnswer::Line => self.line(0).ok(),
-            DatasetAnswer::Prediction => self.prediction(0, catalog).ok(),
+            DatasetAnswer::Prediction => self.prediction(0, catalog, &mut |_, _, _| Ok(())).ok(),
             DatasetAnswer::Score => {
                 let scores: Map<_, _> = self.models.iter().map(|name| (name.clone(), json!(0.5))).collect();
                 Some(json!({"score": scores}))
@@ -200,16 +206,17 @@ impl ServedDataset {
         Ok(json!({"line": number, "row": row}))
     }
 
-    fn prediction(&self, number: usize, catalog: &Catalog) -> Result<Value, Problem> {
+    fn prediction(&self, number: usize, catalog: &Catalog, record: Record<'_>) -> Result<Value, Problem> {
         let mut worker = Worker::new();
-        let predict = |model: &Arc<LiveModel>| {
+        let mut predict = |model: &Arc<LiveModel>| {
             let frame = self.table.frame(model, number).map_err(|error| self.invalid(model, &error))?;
-            let methods = MethodSet::EMPTY.with(prediction_method(model));
+            let methods = Outputs::of(model).methods().with(prediction_method(model));
             let predictions = worker.predict(model, &frame, methods);
             let predictions = predictions.map_err(|error| self.invalid(model, &error.into()))?;
+            record(model, &frame, predictions)?;
             Ok((model.name().to_owned(), prediction_value(model, predictions)))
         };
-        let predictions: Map<_, _> = self.live(catalog)?.map(predict).collect::<Result<_, Problem>>()?;
+        let predictions: Map<_, _> = self.live(catalog)?.map(&mut predict).collect::<Result<_, Problem>>()?;
         Ok(json!({"line": number, "prediction": predictions}))
     }
 
@@ -306,7 +313,14 @@ pub(crate) async fn answer(
     }
     let limit = call.state().config.server.deadline;
     let catalog = Arc::clone(&call.state().catalog.snapshot());
-    let answered = timeout(limit, dataset.answer(answer, &decode(number), &catalog)).await;
+    let mut record = |model: &Arc<LiveModel>, frame: &Frame, predictions: &Predictions| {
+        let plan = predict::plan_of(call, model);
+        let Some(recording) = Recording::of(call, plan.as_ref(), ServedAs::Primary)? else { return Ok(()) };
+        let mut desk = call.worker.desk.borrow_mut();
+        let Some(recorder) = &mut desk.recorder else { return Ok(()) };
+        recording.record(call, recorder, model, frame, predictions)
+    };
+    let answered = timeout(limit, dataset.answer(answer, &decode(number), &catalog, &mut record)).await;
     Ok(Reply::json(answered.map_err(|_| Problem::Deadline { limit })??.to_string()))
 }
 

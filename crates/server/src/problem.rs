@@ -149,6 +149,8 @@ pub(crate) enum Problem {
     },
     /// As many requests as allowed are under way.
     Overloaded,
+    /// It cannot be recorded, and so is not answered.
+    NotRecorded,
     /// The models are not loaded yet, or the service is about to stop.
     NotReady,
     /// The database does not answer.
@@ -231,6 +233,10 @@ impl Problem {
                 retry_after: Some(1),
                 ..kind(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "The service is overloaded")
             },
+            Self::NotRecorded => Kind {
+                retry_after: Some(1),
+                ..kind(StatusCode::SERVICE_UNAVAILABLE, "not-recorded", "The prediction cannot be recorded")
+            },
             Self::NotReady => Kind {
                 retry_after: Some(1),
                 ..kind(StatusCode::SERVICE_UNAVAILABLE, "not-ready", "The service is not ready")
@@ -288,6 +294,7 @@ impl Problem {
             | Self::NoDatabase
             | Self::TooManyRequests { .. }
             | Self::Overloaded
+            | Self::NotRecorded
             | Self::NotReady
             | Self::Deadline { .. }
             | Self::Internal => &[],
@@ -338,6 +345,7 @@ impl fmt::Display for Problem {
                 write!(f, "{whose} has sent as many requests as it may; the next may come in {wait:.1?}")
             }
             Self::Overloaded => f.write_str("too many requests are under way; try again later"),
+            Self::NotRecorded => f.write_str("the record of predictions has no room; try again later"),
             Self::NotReady => {
                 f.write_str("the models are not loaded, or the service is about to stop; try again later")
             }

@@ -149,6 +149,11 @@ impl Call<'_> {
         self.caller.get().map(Caller::id)
     }
 
+    /// The models that the caller's key is for; `None` for all, or where no key is needed.
+    pub(crate) fn key_models(&self) -> Option<&[String]> {
+        self.caller.get().and_then(Caller::models)
+    }
+
     /// The value of a parameter of the query, the last one if it is given more than once.
     pub(crate) fn parameter(&self, name: &str) -> Option<Cow<'_, str>> {
         let pairs = self.head.uri.query()?.split('&');

@@ -20,7 +20,7 @@ use crate::problem::Problem;
 use crate::reply::Reply;
 use crate::request::{Call, decode};
 use crate::state::State;
-use crate::{datasets, health, metrics, models};
+use crate::{datasets, feedback, health, metrics, models, quality};
 
 /// What a path stands for.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,6 +37,10 @@ pub(crate) enum Route<'p> {
     Models,
     /// One model.
     Model(Cow<'p, str>),
+    /// How good a model is.
+    Quality(Cow<'p, str>),
+    /// What really happened.
+    Feedback,
     /// What administrators do.
     Admin(Admin<'p>),
     /// Status of the service and its models.
@@ -117,6 +121,7 @@ impl<'p> Route<'p> {
     fn fixed(path: &str) -> Option<Self> {
         Some(match path {
             "/predict" => Self::Predict(Target::Default),
+            "/feedback" => Self::Feedback,
             "/models" => Self::Models,
             "/health" => Self::Health,
             "/health/live" => Self::Live,
@@ -139,6 +144,7 @@ impl<'p> Route<'p> {
             ("models", Some(name), Some("versions"), Some(version), Some("predict")) => {
                 Self::Predict(Target::Version(decode(name), decode(version)))
             }
+            ("models", Some(name), Some("quality"), None, None) => Self::Quality(decode(name)),
             ("models", Some(name), None, None, None) => Self::Model(decode(name)),
             ("datasets", Some(name), None, None, None) => Self::Dataset(decode(name)),
             ("datasets", Some(name), Some("rows"), Some(number), None) => {
@@ -158,7 +164,7 @@ impl<'p> Route<'p> {
     /// The methods that the path takes.
     pub(crate) fn methods(&self, state: &State) -> Methods {
         match self {
-            Self::Predict(_) => Methods::Post,
+            Self::Predict(_) | Self::Feedback => Methods::Post,
             Self::Custom(position, _) => match state.custom.all()[*position].source {
                 Source::Model { .. } => Methods::Post,
                 Source::Dataset { .. } => Methods::GetOrPost,
@@ -168,6 +174,7 @@ impl<'p> Route<'p> {
             Self::Dataset(_)
             | Self::Models
             | Self::Model(_)
+            | Self::Quality(_)
             | Self::Health
             | Self::Live
             | Self::Ready
@@ -192,6 +199,8 @@ impl<'p> Route<'p> {
             Self::Admin(admin) => admin.pattern(),
             Self::Models => "/models",
             Self::Model(_) => "/models/{name}",
+            Self::Quality(_) => "/models/{name}/quality",
+            Self::Feedback => "/feedback",
             Self::Health => "/health",
             Self::Live => "/health/live",
             Self::Ready => "/health/ready",
@@ -210,7 +219,9 @@ impl<'p> Route<'p> {
             | Self::Dataset(_)
             | Self::DatasetAnswer(..)
             | Self::Models
+            | Self::Quality(_)
             | Self::Model(_) => Access::Key(Scope::Predict),
+            Self::Feedback => Access::Key(Scope::Feedback),
             Self::Admin(_) => Access::Key(Scope::Admin),
             // Where the pages are off, what they show is not for everyone.
             Self::OpenApi if !state.config.server.docs_enabled() => Access::AnyKey,
@@ -265,6 +276,12 @@ impl<'p> Route<'p> {
                 let model = predict::find(call, &Target::Name(Cow::Borrowed(name)))?;
                 Ok(json(&models::detail(&model.live, &call.state().catalog.snapshot())))
             }
+            Self::Quality(name) => {
+                let model = predict::find(call, &Target::Name(Cow::Borrowed(name)))?;
+                let measured = call.state().quality.load();
+                Ok(json(&quality::document(model.live.name(), measured.as_deref())))
+            }
+            Self::Feedback => feedback::answer(call, &body),
             Self::Admin(admin) => Box::pin(admin::answer(call, admin, body)).await,
             Self::Health | Self::Ready => Ok(health::answer(call.state())),
             Self::Live => Ok(json(&serde_json::json!({"status": "alive"}))),

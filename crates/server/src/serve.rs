@@ -12,6 +12,7 @@ use std::time::Duration;
 use foretell_engine::LiveCatalog;
 use foretell_engine::control::Control;
 use foretell_engine::fleet::FleetHandle;
+use foretell_engine::log::Log;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::watch;
@@ -21,6 +22,7 @@ use tokio::time::{sleep, timeout};
 use crate::auth;
 use crate::config::{Config, ServerConfig};
 use crate::connection::{self, Worker};
+use crate::quality;
 use crate::state::{Phase, StartError, State};
 use crate::turn;
 
@@ -76,6 +78,8 @@ pub struct Parts {
     pub fleet: Option<FleetHandle>,
     /// The way to the database; `None` for a service without one.
     pub control: Option<Control>,
+    /// The record of predictions; `None` for a service without one.
+    pub log: Option<Arc<Log>>,
 }
 
 /// Sockets that are bound and listening: clients can connect, and wait until [`run`] accepts them.
@@ -161,19 +165,22 @@ pub fn run(parts: Parts, listeners: Listeners, shutdown: impl Future<Output = ()
         }
         phase.send_replace(Phase::Draining);
     });
-    if let Some(following) = following {
-        following.abort();
-    }
+    following.iter().for_each(JoinHandle::abort);
     for worker in workers {
         worker.join().map_err(|_| RunError::Panicked)??;
     }
     Ok(())
 }
 
-/// Reads the API keys, and goes on reading them when they change.
-fn follow(state: &Arc<State>) -> Option<JoinHandle<()>> {
-    let control = state.control.clone()?;
-    Some(control.handle().spawn(auth::follow(Arc::clone(state), control.clone())))
+/// Reads the API keys, and goes on reading them when they change; measures how good the models are.
+fn follow(state: &Arc<State>) -> Vec<JoinHandle<()>> {
+    let Some(control) = &state.control else { return Vec::new() };
+    let spawn = |control: &Control| control.handle().spawn(auth::follow(Arc::clone(state), control.clone()));
+    let mut following = vec![spawn(control)];
+    if state.log.is_some() {
+        following.push(control.handle().spawn(quality::follow(Arc::clone(state), control.clone())));
+    }
+    following
 }
 
 /// Raises the number of files that the process may have open, as far as the system lets it.

@@ -4,9 +4,12 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use foretell_engine::control::Control;
 use foretell_engine::fleet::{FleetHandle, FleetStatus};
+use foretell_engine::log::Log;
+use foretell_engine::quality::Quality;
 use foretell_engine::{Catalog, LiveCatalog, Pool, PoolOptions};
 use tokio::sync::watch;
 
@@ -78,6 +81,10 @@ pub(crate) struct State {
     pub(crate) custom: CustomRoutes,
     pub(crate) openapi: OpenApi,
     pub(crate) metrics: Metrics,
+    /// The record of predictions, where there is one.
+    pub(crate) log: Option<Arc<Log>>,
+    /// How good the models are, once it was measured.
+    pub(crate) quality: ArcSwapOption<Quality>,
     /// The thread that asks shadows.
     pub(crate) shadows: Shadows,
     /// The memory for bodies that arrive in pieces.
@@ -116,7 +123,7 @@ impl State {
         address: SocketAddr,
         phases: watch::Receiver<Phase>,
     ) -> Result<Self, StartError> {
-        let Parts { config, catalog, fleet, control } = parts;
+        let Parts { config, catalog, fleet, control, log } = parts;
         let threads = config.server.worker_count().max(1);
         let cors = CorsPolicy::new(&config.server.cors)?;
         let tls = config.server.tls.as_ref().map(Tls::new).transpose()?;
@@ -140,7 +147,9 @@ impl State {
             custom,
             openapi: OpenApi::default(),
             metrics: Metrics::new(),
-            shadows: Shadows::default(),
+            shadows: Shadows::new(log.clone()),
+            log,
+            quality: ArcSwapOption::empty(),
             connections: AtomicUsize::new(0),
             requests: Mutex::default(),
             threads,
@@ -171,6 +180,7 @@ impl State {
             predictions: self.gate.needs_key(Access::Key(Scope::Predict)),
             metrics: self.gate.needs_key(Access::AnyKey),
             admin: self.control.is_some(),
+            log: self.log.is_some(),
             limited: self.config.server.rate_limit != RateLimitConfig::default(),
         };
         Service { catalog, custom: &self.custom, datasets: &self.datasets, security }
@@ -192,6 +202,8 @@ impl State {
             models: models.collect(),
             shadows: self.shadows.agreements(),
             updates: self.fleet.as_ref().map(|fleet| updates(fleet.status())),
+            log: self.log.as_ref().map(|log| log.status()),
+            quality: self.quality.load_full(),
             tls: self.tls.as_ref().map(Tls::counts),
         })
     }

@@ -26,6 +26,11 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0002_predictions.sql"),
         postgres: include_str!("../migrations/postgres/0002_predictions.sql"),
     },
+    Migration {
+        name: "feedback of a model",
+        sqlite: include_str!("../migrations/sqlite/0003_feedback_of_model.sql"),
+        postgres: include_str!("../migrations/postgres/0003_feedback_of_model.sql"),
+    },
 ];
 
 /// Any number that no other program locks in the same database: the bytes of `foretell`.

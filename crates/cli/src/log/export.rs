@@ -86,7 +86,7 @@ fn nothing(runtime: &Runtime, store: &Store, arguments: &ExportArguments) -> Fai
     } else if let Some(nearest) = nearest(model, known.iter().map(String::as_str)) {
         Some(format!("did you mean `{nearest}`?"))
     } else if known.is_empty() {
-        Some("the service of this release does not record its predictions yet".to_owned())
+        Some("predictions are recorded by a service with `[prediction_log]` and `mode = \"full\"` in its configuration".to_owned())
     } else {
         Some(format!("there are predictions of {}", known.join(", ")))
     };

@@ -28,6 +28,9 @@ struct Row {
     /// Position in the request, from 0.
     #[serde(default)]
     row: Option<u32>,
+    /// Name of the model whose predictions it is about; all without.
+    #[serde(default)]
+    model: Option<String>,
     /// What really happened.
     #[serde(default)]
     actual: Value,
@@ -76,6 +79,7 @@ impl Import<'_> {
         let column = |name: &str| headers.iter().position(|header| header.trim() == name);
         let (request, id, row, actual) =
             (column("request_id"), column("id"), column("row"), column("actual"));
+        let model = column("model");
         if actual.is_none() || (request.is_none() && id.is_none()) {
             let names = headers.iter().collect::<Vec<_>>().join(", ");
             return Err(Failure::new(format!("table {} has the columns {names}", self.shown)).hint(
@@ -98,6 +102,7 @@ impl Import<'_> {
                 request_id: cell(request).map(str::to_owned),
                 id: cell(id).map(str::to_owned),
                 row: position.transpose()?,
+                model: cell(model).map(str::to_owned),
                 actual: cell(actual).map_or(Value::Null, value),
             };
             self.add(line, row)?;
@@ -142,7 +147,8 @@ impl Import<'_> {
             return Err(self.wrong(line, "`actual` is missing"));
         }
         let actual = row.actual.to_string().into();
-        self.rows.push(FeedbackRow { offset: 0, subject, row: row.row.unwrap_or(0), actual, at: self.at });
+        let (model, row) = (row.model.map(Into::into), row.row.unwrap_or(0));
+        self.rows.push(FeedbackRow { offset: 0, subject, model, row, actual, at: self.at });
         if self.rows.len() == BATCH { self.flush() } else { Ok(()) }
     }
 

@@ -13,6 +13,9 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use foretell_engine::log::LogStatus;
+use foretell_engine::quality::Quality;
+
 use crate::predict::Agreement;
 use crate::problem::Problem;
 use crate::tls::TlsCounts;
@@ -26,8 +29,13 @@ const BOUNDS: [f64; 17] = [
     5.0, 10.0,
 ];
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
-const REASONS: [Rejection; 4] =
-    [Rejection::Overloaded, Rejection::Deadline, Rejection::NotReady, Rejection::RateLimited];
+const REASONS: [Rejection; 5] = [
+    Rejection::Overloaded,
+    Rejection::Deadline,
+    Rejection::NotReady,
+    Rejection::RateLimited,
+    Rejection::NotRecorded,
+];
 /// More shards than cores buy nothing, and a scrape adds them all up.
 const MOST_SHARDS: usize = 16;
 
@@ -42,6 +50,8 @@ enum Rejection {
     NotReady,
     /// Its caller asks more often than it may.
     RateLimited,
+    /// The record of predictions had no room for it.
+    NotRecorded,
 }
 
 impl Rejection {
@@ -51,6 +61,7 @@ impl Rejection {
             (matches!(problem, Problem::Deadline { .. }), Self::Deadline),
             (matches!(problem, Problem::NotReady), Self::NotReady),
             (matches!(problem, Problem::TooManyRequests { .. }), Self::RateLimited),
+            (matches!(problem, Problem::NotRecorded), Self::NotRecorded),
         ];
         reasons.into_iter().find_map(|(is, reason)| is.then_some(reason))
     }
@@ -61,6 +72,7 @@ impl Rejection {
             Self::Deadline => "deadline",
             Self::NotReady => "not_ready",
             Self::RateLimited => "rate_limited",
+            Self::NotRecorded => "not_recorded",
         }
     }
 }
@@ -174,6 +186,10 @@ pub(crate) struct Gauges {
     pub shadows: (Vec<Agreement>, u64),
     /// How updates of the models went; `None` where there are none.
     pub updates: Option<Updates>,
+    /// What waits to be written, where predictions are recorded.
+    pub log: Option<LogStatus>,
+    /// How good the models are, once it was measured.
+    pub quality: Option<Arc<Quality>>,
     /// What became of certificates and handshakes, where the service speaks TLS.
     pub tls: Option<TlsCounts>,
 }

@@ -4,10 +4,14 @@ use super::{
     Agreement, BOUNDS, CLASSES, Gauges, Labels, Metrics, ModelInfo, REASONS, TlsCounts, Totals, Updates,
     process,
 };
+use foretell_engine::log::LogStatus;
+use foretell_engine::quality::{Quality, WINDOWS};
 use std::fmt::Write as _;
 use std::sync::atomic::Ordering::Relaxed;
 
 use hyper::header::HeaderValue;
+
+use crate::quality::metrics;
 
 /// The content type of [`Metrics::render`].
 pub(crate) const CONTENT_TYPE: HeaderValue =
@@ -25,6 +29,12 @@ impl Metrics {
         render_shadows(&mut text, &gauges.shadows);
         if let Some(updates) = &gauges.updates {
             render_updates(&mut text, updates);
+        }
+        if let Some(log) = &gauges.log {
+            render_log(&mut text, log);
+        }
+        if let Some(quality) = &gauges.quality {
+            render_quality(&mut text, quality);
         }
         if let Some(tls) = &gauges.tls {
             render_tls(&mut text, tls);
@@ -149,6 +159,69 @@ fn render_updates(text: &mut Text, updates: &Updates) {
     text.sample("foretell_registry_reachable", &none, u8::from(updates.reachable));
 }
 
+fn render_log(text: &mut Text, log: &LogStatus) {
+    let gauges = [
+        (
+            "foretell_log_waiting_bytes",
+            "Bytes of the record of predictions that wait for the database.",
+            log.waiting_bytes,
+        ),
+        (
+            "foretell_log_waiting_records",
+            "Records of this process that wait for the database.",
+            log.waiting_records,
+        ),
+        ("foretell_log_segments", "Files of the spool.", log.segments as u64),
+        ("foretell_log_failing", "1 while the database cannot be written.", u64::from(log.failing)),
+    ];
+    let counters = [
+        ("foretell_log_rows_written_total", "Predicted rows written to the database.", log.written),
+        ("foretell_log_failures_total", "Attempts to write to the database that failed.", log.failures),
+        ("foretell_log_dropped_total", "Answers that were not recorded for want of room.", log.dropped),
+        ("foretell_log_refused_total", "Requests refused because they could not be recorded.", log.refused),
+        (
+            "foretell_log_damaged_total",
+            "Places of the spool where records were damaged and lost.",
+            log.damaged,
+        ),
+    ];
+    let gauges = gauges.map(|(name, help, value)| (name, "gauge", help, value));
+    for (name, kind, help, value) in
+        gauges.into_iter().chain(counters.map(|(name, help, value)| (name, "counter", help, value)))
+    {
+        text.family(name, kind, help);
+        text.sample(name, &Pairs::default(), value);
+    }
+}
+
+fn render_quality(text: &mut Text, quality: &Quality) {
+    let (name, rows) = ("foretell_quality", "foretell_quality_rows");
+    text.family(
+        name,
+        "gauge",
+        "How good a version is on the predictions of a window whose answers are known.",
+    );
+    let all = || {
+        quality.models.iter().flat_map(|(model, windows)| {
+            WINDOWS.iter().zip(windows).flat_map(move |(window, versions)| {
+                versions.iter().map(move |version| {
+                    let labels = Pairs::default().with("model", model).with("version", &version.version);
+                    (labels.with("window", window.name), version)
+                })
+            })
+        })
+    };
+    for (labels, version) in all() {
+        for (metric, value) in metrics(version) {
+            text.sample(name, &labels.clone().with("metric", metric), value);
+        }
+    }
+    text.family(rows, "gauge", "Predicted rows of a window whose answers are known.");
+    for (labels, version) in all() {
+        text.sample(rows, &labels, version.rows);
+    }
+}
+
 fn render_tls(text: &mut Text, tls: &TlsCounts) {
     let none = Pairs::default();
     let outdated = "foretell_tls_certificate_outdated";
@@ -252,6 +325,8 @@ mod tests {
             models: Vec::new(),
             shadows: (Vec::new(), 0),
             updates: None,
+            log: None,
+            quality: None,
             tls: None,
         });
         let labels = r#"route="/models/{name}/predict",model="a \"b\"\\\n""#;

@@ -4,6 +4,7 @@
 
 mod admin;
 mod bounds;
+mod feedback;
 mod input;
 mod output;
 mod paths;
@@ -45,6 +46,8 @@ pub(crate) struct Security {
     pub metrics: bool,
     /// Whether callers may ask only so often.
     pub limited: bool,
+    /// Whether predictions are recorded.
+    pub log: bool,
     /// Whether there is a registry to administer.
     pub admin: bool,
 }
@@ -145,6 +148,7 @@ impl Api<'_> {
                 {"name": "predict", "description": "Send rows, get predictions."},
                 {"name": "datasets", "description": "Tables served beside the models."},
                 {"name": "models", "description": "What is served, what it takes and what it gives."},
+                {"name": "feedback", "description": "What really happened, and how good the models are."},
                 {"name": "admin", "description": "The registry and the keys."},
                 {"name": "service", "description": "Health and metrics."}
             ],

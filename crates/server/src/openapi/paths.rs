@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::{Api, DatasetApi, DatasetRouteApi, Described, ModelApi, RouteApi, Security, admin, output};
+use super::{
+    Api, DatasetApi, DatasetRouteApi, Described, ModelApi, RouteApi, Security, admin, feedback, output,
+};
 use crate::auth::KeyFault;
 use crate::config::DatasetAnswer;
 use crate::path::percent_encode;
@@ -92,6 +94,9 @@ pub(super) fn paths(api: &Api<'_>, models: &[Described]) -> Value {
         dataset_paths(&mut paths, api, dataset);
     }
     service_paths(&mut paths);
+    if api.security.log {
+        paths.extend(feedback::paths(api));
+    }
     if api.security.admin {
         paths.extend(admin::paths());
     }
@@ -192,7 +197,7 @@ fn get(id: &str, tag: &str, summary: &str, schema: Value) -> Value {
     })
 }
 
-fn responses(content: Value, statuses: &[&str]) -> Value {
+pub(super) fn responses(content: Value, statuses: &[&str]) -> Value {
     let mut responses = Map::new();
     responses.insert("200".into(), json!({"description": "The answer.", "content": content}));
     for status in statuses.iter().chain(&COMMON_PROBLEMS) {

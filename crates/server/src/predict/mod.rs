@@ -5,6 +5,7 @@ mod encode;
 mod json;
 mod layout;
 mod outputs;
+mod record;
 mod scan;
 mod shadow;
 mod shelf;
@@ -16,8 +17,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use foretell_engine::log::{Log, Plan, Recorder};
+use foretell_engine::store::ServedAs;
 use foretell_engine::{Done, Job, LiveModel, Pool, PredictError, Sticky, Worker as Predicting};
-use foretell_frame::{Frame, Predictions, Schema};
+use foretell_frame::{Frame, MethodSet, Predictions, Schema};
 use hyper::HeaderMap;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName};
 use tokio::sync::oneshot;
@@ -32,6 +35,8 @@ use crate::router::shown;
 use self::encode::{Answer, Envelope};
 use self::layout::{Decoded, Layout};
 pub(crate) use self::outputs::Outputs;
+use self::record::Asked;
+pub(crate) use self::record::{Recording, is_id, microseconds};
 use self::shadow::Mirrored;
 pub(crate) use self::shadow::{Agreement, Shadows};
 pub(crate) use self::shelf::{Served, Shelf};
@@ -51,12 +56,27 @@ pub(crate) enum Target<'p> {
 }
 
 /// What a thread decodes and predicts with, reused from request to request.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Desk {
     frame: Frame,
     predicting: Predicting,
     row: Vec<f64>,
     text: Vec<u8>,
+    /// What the thread records with, where predictions are recorded.
+    pub(crate) recorder: Option<Recorder>,
+}
+
+impl Desk {
+    /// Without memory yet, for a service that records predictions or not.
+    pub(crate) fn new(log: Option<&Arc<Log>>) -> Self {
+        Self {
+            frame: Frame::default(),
+            predicting: Predicting::new(),
+            row: Vec::new(),
+            text: Vec::new(),
+            recorder: log.map(Log::recorder),
+        }
+    }
 }
 
 /// Answers a request for a prediction in the native form.
@@ -64,13 +84,13 @@ pub(crate) struct Desk {
 /// # Errors
 /// There is no such model, or the body is not what it takes.
 pub(crate) async fn answer(call: &Call<'_>, target: &Target<'_>, body: Bytes) -> Result<Reply, Problem> {
-    let model = choose(call, target).await?;
+    let (model, role) = choose(call, target).await?;
     let asked = call.parameter("outputs").map(|names| Outputs::parse(&names, &model.live)).transpose();
     let outputs = match &asked {
         Ok(asked) => asked.as_ref().unwrap_or(&model.defaults),
         Err(problem) => return Err(problem.clone()),
     };
-    native(call, Wanted { model: &model, outputs, as_rows: false }, body).await.map(Reply::json)
+    native(call, Wanted { model: &model, outputs, as_rows: false, role }, body).await.map(Reply::json)
 }
 
 /// The request id of examples.
@@ -85,6 +105,14 @@ pub(crate) struct Wanted<'a> {
     pub(crate) outputs: &'a Outputs,
     /// Whether one record is answered like rows too, in lists.
     pub(crate) as_rows: bool,
+    /// In which role the model answers.
+    pub(crate) role: ServedAs,
+}
+
+/// The methods that an answer and its record need.
+fn methods(outputs: &Outputs, recording: Option<&Recording<'_>>) -> MethodSet {
+    let recorded = recording.map_or(MethodSet::EMPTY, |recording| recording.plan.methods());
+    recorded.iter().fold(outputs.methods(), MethodSet::with)
 }
 
 impl<'a> Wanted<'a> {
@@ -114,13 +142,25 @@ pub(crate) fn example(model: &LiveModel, outputs: &Outputs, one: bool) -> Option
 /// The body is not what the model takes, there are too many such requests, or the answer took too long.
 pub(crate) async fn native(call: &Call<'_>, wanted: Wanted<'_>, body: Bytes) -> Result<Bytes, Problem> {
     let form = Form::of(&call.head.headers)?;
+    let recording = Recording::of(call, wanted.model.log.as_ref(), wanted.role)?;
+    let recording = recording.as_ref();
     if body.len() > LARGE_BODY {
-        return Box::pin(elsewhere(call, wanted, form, body)).await;
+        return Box::pin(elsewhere(call, wanted, form, body, recording)).await;
     }
-    match at_once(call, wanted, form, &body)? {
+    match at_once(call, wanted, form, &body, recording)? {
         Step::Answered(answer) => Ok(answer),
         Step::Large(job, decoded) => {
             let predictions = Box::pin(compute(call, job, &decoded)).await?;
+            if let Some(recording) = recording {
+                let mut desk = call.worker.desk.borrow_mut();
+                let frame = mem::take(&mut desk.frame);
+                let recorder = desk.recorder.as_mut();
+                let recorded = recorder.map_or(Ok(()), |recorder| {
+                    recording.record(call, recorder, &wanted.model.live, &frame, &predictions)
+                });
+                desk.frame = frame;
+                recorded?;
+            }
             mirror(call, wanted, form, &body, &predictions);
             let answer = wanted.answer(call, &decoded);
             Ok(answer.encode(&predictions, &mut call.worker.desk.borrow_mut().text))
@@ -137,20 +177,30 @@ enum Step {
 }
 
 /// Decodes a body, and predicts and encodes it unless that takes long.
-fn at_once(call: &Call<'_>, wanted: Wanted<'_>, form: Form, body: &Bytes) -> Result<Step, Problem> {
+fn at_once(
+    call: &Call<'_>,
+    wanted: Wanted<'_>,
+    form: Form,
+    body: &Bytes,
+    recording: Option<&Recording<'_>>,
+) -> Result<Step, Problem> {
     let Wanted { outputs, .. } = wanted;
     let model = &wanted.model.live;
     let max_rows = call.state().config.server.max_rows;
     let mut desk = call.worker.desk.borrow_mut();
-    let Desk { frame, predicting, row, text } = &mut *desk;
+    let Desk { frame, predicting, row, text, recorder } = &mut *desk;
+    let methods = methods(outputs, recording);
     let decoded = form.decode(body, model.schema(), max_rows, frame, row)?;
     call.about.set(Some(About { model: Rc::clone(wanted.model), rows: frame.rows() }));
     if !Pool::is_inline(model, frame.rows()) {
-        let job = Job { model: Arc::clone(model), frame: mem::take(frame), methods: outputs.methods() };
+        let job = Job { model: Arc::clone(model), frame: mem::take(frame), methods };
         return Ok(Step::Large(job, decoded));
     }
-    let predictions = predicting.predict(model, frame, outputs.methods());
+    let predictions = predicting.predict(model, frame, methods);
     let predictions = predictions.map_err(|error| refused(error, model, &decoded))?;
+    if let (Some(recording), Some(recorder)) = (recording, recorder) {
+        recording.record(call, recorder, model, frame, predictions)?;
+    }
     mirror(call, wanted, form, body, predictions);
     Ok(Step::Answered(wanted.answer(call, &decoded).encode(predictions, text)))
 }
@@ -169,11 +219,18 @@ fn mirror(call: &Call<'_>, wanted: Wanted<'_>, form: Form, body: &Bytes, predict
         body: body.clone(),
         max_rows: call.state().config.server.max_rows,
         predicted: predicted.map_or_else(Vec::new, |output| output.values().to_vec()),
+        asked: call.state().log.is_some().then(|| Asked::by(call)),
     });
 }
 
 /// Decodes, predicts and encodes a large body on a thread that serves no other requests.
-async fn elsewhere(call: &Call<'_>, wanted: Wanted<'_>, form: Form, body: Bytes) -> Result<Bytes, Problem> {
+async fn elsewhere(
+    call: &Call<'_>,
+    wanted: Wanted<'_>,
+    form: Form,
+    body: Bytes,
+    recording: Option<&Recording<'_>>,
+) -> Result<Bytes, Problem> {
     let (limit, left) = time_left(call)?;
     let state = Arc::clone(&call.worker.state);
     let (model, envelope) = (Arc::clone(&wanted.model.live), wanted.model.envelope.clone());
@@ -181,26 +238,32 @@ async fn elsewhere(call: &Call<'_>, wanted: Wanted<'_>, form: Form, body: Bytes)
     let mirrored = body.clone();
     let refuse = |error| refused(error, &wanted.model.live, &Decoded { layout: Layout::Data, one: false });
     let place = state.pool.admit_unread().map_err(refuse)?;
+    let (methods, prepared) =
+        (methods(&outputs, recording), recording.map(|recording| recording.prepared(call)));
     let working = tokio::task::spawn_blocking(move || {
         place.started();
         let mut frame = Frame::default();
         let max_rows = state.config.server.max_rows;
         let decoded = form.decode(&body, model.schema(), max_rows, &mut frame, &mut Vec::new())?;
-        let predictions = state.pool.predict(place, &model, &frame, outputs.methods());
+        let predictions = state.pool.predict(place, &model, &frame, methods);
         let predictions = predictions.map_err(|error| refused(error, &model, &decoded))?;
         let one = decoded.one && !as_rows;
         let answer =
             Answer { model: &model, envelope: &envelope, outputs: &outputs, one, request_id: id.as_str() };
         let answer = answer.encode(&predictions, &mut Vec::new());
-        Ok::<_, Problem>((answer, predictions, frame.rows()))
+        let payloads = prepared.map(|prepared| prepared.payloads(&model, &frame, &predictions));
+        Ok::<_, Problem>((answer, predictions, frame.rows(), payloads))
     });
-    let (answer, predictions, rows) = match timeout(left, working).await {
+    let (answer, predictions, rows, payloads) = match timeout(left, working).await {
         Ok(Ok(done)) => done?,
         // It panicked; the thread has reported it.
         Ok(Err(_)) => return Err(Problem::Internal),
         Err(_) => return Err(Problem::Deadline { limit }),
     };
     call.about.set(Some(About { model: Rc::clone(wanted.model), rows }));
+    if let (Some(recording), Some(payloads)) = (recording, payloads) {
+        recording.append(call, payloads)?;
+    }
     mirror(call, wanted, form, &mirrored, &predictions);
     Ok(answer)
 }
@@ -262,14 +325,14 @@ pub(crate) fn find(call: &Call<'_>, target: &Target<'_>) -> Result<Rc<Served>, P
 ///
 /// # Errors
 /// There is no such model.
-pub(crate) async fn choose(call: &Call<'_>, target: &Target<'_>) -> Result<Rc<Served>, Problem> {
+pub(crate) async fn choose(call: &Call<'_>, target: &Target<'_>) -> Result<(Rc<Served>, ServedAs), Problem> {
     let found = match find(call, target) {
         Err(Problem::NoSuchVersion { .. }) if load(call, target).await? => find(call, target)?,
         found => found?,
     };
     let canary = found.rollout.as_ref().and_then(|rollout| rollout.canary.as_ref());
     let Some(canary) = canary.filter(|_| !matches!(target, Target::Version(..))) else {
-        return Ok(found);
+        return Ok((found, ServedAs::Primary));
     };
     let headers = &call.head.headers;
     let text_of = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
@@ -281,17 +344,25 @@ pub(crate) async fn choose(call: &Call<'_>, target: &Target<'_>) -> Result<Rc<Se
     };
     // A caller that cannot be told from others is drawn anew each time.
     if !canary.answers(text.unwrap_or_else(|| call.id.as_str())) {
-        return Ok(found);
+        return Ok((found, ServedAs::Primary));
     }
     let catalog = call.state().catalog.snapshot();
     let mut shelf = call.worker.shelf.borrow_mut();
     let chosen = shelf.of(&catalog).iter().find(|served| Arc::ptr_eq(&served.live, &canary.model));
     let Some(chosen) = chosen else {
         // Replaced between the two looks at the catalog.
-        return Ok(found);
+        return Ok((found, ServedAs::Primary));
     };
     call.about.set(Some(About { model: Rc::clone(chosen), rows: 0 }));
-    Ok(Rc::clone(chosen))
+    Ok((Rc::clone(chosen), ServedAs::Canary))
+}
+
+/// How the answers of a model that is served are recorded, where they are.
+pub(crate) fn plan_of(call: &Call<'_>, model: &Arc<LiveModel>) -> Option<Arc<Plan>> {
+    let catalog = call.state().catalog.snapshot();
+    let mut shelf = call.worker.shelf.borrow_mut();
+    let served = shelf.of(&catalog).iter().find(|served| Arc::ptr_eq(&served.live, model))?;
+    served.log.clone()
 }
 
 /// Has a version that a path names loaded from the registry. `false` when it cannot be had there.

@@ -9,12 +9,16 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
 use bytes::Bytes;
+use foretell_engine::log::{Log, Plan, Recorder};
+use foretell_engine::store::ServedAs;
 use foretell_engine::{LiveModel, Rollout, Values, Worker as Predicting};
 use foretell_frame::{Frame, Method, Predictions};
 use serde_json::Value;
 
 use super::Form;
 use super::outputs::{Output, Outputs};
+use super::record::Asked;
+use super::shelf::plan;
 use crate::models::{label, number_value};
 
 /// Requests that may wait to be mirrored.
@@ -33,6 +37,8 @@ pub(super) struct Mirrored {
     pub(super) max_rows: usize,
     /// What was answered: the values of the output `prediction`. Empty where that was not asked for.
     pub(super) predicted: Vec<f64>,
+    /// The request as it is recorded, where it may be.
+    pub(super) asked: Option<Asked>,
 }
 
 /// How a shadow compares with the version in front of it.
@@ -53,8 +59,8 @@ pub(crate) struct Agreement {
 }
 
 /// The thread that asks shadows; it starts with the first request.
-#[derive(Default)]
 pub(crate) struct Shadows {
+    log: Option<Arc<Log>>,
     queue: OnceLock<SyncSender<Mirrored>>,
     tally: Arc<Mutex<Tally>>,
 }
@@ -72,6 +78,11 @@ impl fmt::Debug for Shadows {
 }
 
 impl Shadows {
+    /// Without shadows yet.
+    pub(crate) fn new(log: Option<Arc<Log>>) -> Self {
+        Self { log, queue: OnceLock::new(), tally: Arc::default() }
+    }
+
     /// Has the shadows of a request asked, when there is time.
     pub(super) fn mirror(&self, mirrored: Mirrored) {
         let queue = self.queue.get_or_init(|| self.start());
@@ -89,8 +100,10 @@ impl Shadows {
 
     fn start(&self) -> SyncSender<Mirrored> {
         let (queue, waiting) = sync_channel(WAITING);
-        let tally = Arc::clone(&self.tally);
-        let started = thread::Builder::new().name("shadows".into()).spawn(move || ask_all(&waiting, &tally));
+        let (tally, log) = (Arc::clone(&self.tally), self.log.clone());
+        let started = thread::Builder::new()
+            .name("shadows".into())
+            .spawn(move || ask_all(&waiting, &tally, log.as_ref().map(Record::new)));
         if let Err(error) = started {
             // The queue has no receiver then, and every request is left out.
             tracing::error!(%error, "cannot start the thread that asks shadows");
@@ -105,7 +118,7 @@ fn lock(tally: &Mutex<Tally>) -> MutexGuard<'_, Tally> {
 }
 
 /// Asks until the service has ended.
-fn ask_all(waiting: &Receiver<Mirrored>, tally: &Mutex<Tally>) {
+fn ask_all(waiting: &Receiver<Mirrored>, tally: &Mutex<Tally>, mut record: Option<Record>) {
     let (mut frame, mut row, mut predicting) = (Frame::default(), Vec::new(), Predicting::new());
     while let Ok(mirrored) = waiting.recv() {
         for shadow in &mirrored.rollout.shadows {
@@ -119,12 +132,49 @@ fn ask_all(waiting: &Receiver<Mirrored>, tally: &Mutex<Tally>) {
             let outputs = Outputs::of(shadow);
             let predicted =
                 decoded.ok().and_then(|_| predicting.predict(shadow, &frame, outputs.methods()).ok());
+            if let (Some(record), Some(predictions), Some(asked)) = (&mut record, predicted, &mirrored.asked)
+            {
+                record.add(shadow, asked, &frame, predictions);
+            }
             let mut tally = lock(tally);
             let agreement = of(&mut tally.agreements, shadow);
             match predicted {
                 Some(predictions) => compare(agreement, &mirrored, shadow, predictions),
                 None => agreement.refused += 1,
             }
+        }
+    }
+}
+
+/// The way of shadows' answers into the record.
+struct Record {
+    log: Arc<Log>,
+    recorder: Recorder,
+    /// How the answers of shadows are recorded.
+    plans: Vec<(Arc<LiveModel>, Option<Arc<Plan>>)>,
+}
+
+/// Shadows whose plans are kept: more than ever are asked at once.
+const PLANS: usize = 16;
+
+impl Record {
+    fn new(log: &Arc<Log>) -> Self {
+        Self { log: Arc::clone(log), recorder: log.recorder(), plans: Vec::new() }
+    }
+
+    fn add(&mut self, shadow: &Arc<LiveModel>, asked: &Asked, frame: &Frame, predictions: &Predictions) {
+        let known = self.plans.iter().position(|(model, _)| Arc::ptr_eq(model, shadow));
+        let position = known.unwrap_or_else(|| {
+            if self.plans.len() == PLANS {
+                self.plans.remove(0);
+            }
+            self.plans.push((Arc::clone(shadow), plan(Some(&self.log), shadow).map(Arc::new)));
+            self.plans.len() - 1
+        });
+        let Some(plan) = self.plans[position].1.as_ref() else { return };
+        let entry = asked.entry(ServedAs::Shadow);
+        if plan.takes(entry.request_id) {
+            self.recorder.record_aside(plan, &entry, shadow, frame, predictions);
         }
     }
 }

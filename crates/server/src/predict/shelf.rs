@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use foretell_engine::log::{Log, Plan};
 use foretell_engine::{Catalog, LiveModel, Rollout};
 
 use super::encode::Envelope;
@@ -16,19 +17,27 @@ pub(crate) struct Served {
     /// What it answers unless told otherwise.
     pub(super) defaults: Outputs,
     pub(super) envelope: Envelope,
+    /// How its answers are recorded, where they are.
+    pub(crate) log: Option<Arc<Plan>>,
     /// How the requests for its name are divided, where it is the version under the bare name.
     pub(super) rollout: Option<Arc<Rollout>>,
 }
 
 /// The models of a catalog, in its order.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Shelf {
+    log: Option<Arc<Log>>,
     /// The catalog that was prepared; held, so that no other one has its address.
     catalog: Option<Arc<Catalog>>,
     models: Vec<Rc<Served>>,
 }
 
 impl Shelf {
+    /// Without models yet, for a service that records predictions or not.
+    pub(crate) fn new(log: Option<&Arc<Log>>) -> Self {
+        Self { log: log.cloned(), catalog: None, models: Vec::new() }
+    }
+
     /// The models of the catalog that is served now. Those of the one before are let go.
     pub(crate) fn of(&mut self, catalog: &Arc<Catalog>) -> &[Rc<Served>] {
         if !self.catalog.as_ref().is_some_and(|known| Arc::ptr_eq(known, catalog)) {
@@ -39,6 +48,7 @@ impl Shelf {
                     live: Arc::clone(live),
                     defaults: Outputs::of(live),
                     envelope: Envelope::new(live),
+                    log: plan(self.log.as_deref(), live).map(Arc::new),
                     rollout,
                 })
             });
@@ -47,4 +57,10 @@ impl Shelf {
         }
         &self.models
     }
+}
+
+/// How the answers of a model are recorded, where they are.
+pub(super) fn plan(log: Option<&Log>, model: &LiveModel) -> Option<Plan> {
+    let outputs = Outputs::of(model).iter().map(|output| (output.name, output.method)).collect();
+    log?.plan(model, outputs)
 }

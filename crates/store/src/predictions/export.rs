@@ -142,14 +142,22 @@ impl Export {
 
     async fn page(&self, schema: i64) -> Result<Vec<LoggedPrediction>, StoreError> {
         const SELECT: &str = "SELECT p.predicted_at, p.request_id, p.row_index, p.features, p.outputs,
-                 p.latency_us, p.key_id, p.caller_id, p.role, COALESCE(r.actual, c.actual) AS actual
+                 p.latency_us, p.key_id, p.caller_id, p.role, 
+                 COALESCE(rm.actual, r.actual, cm.actual, c.actual) AS actual
              FROM predictions p
+             LEFT JOIN feedback rm ON rm.id = p.request_id AND rm.by_caller = 0 AND rm.row_index = p.row_index
+                 AND rm.model = $9
              LEFT JOIN feedback r ON r.id = p.request_id AND r.by_caller = 0 AND r.row_index = p.row_index
+                 AND r.model = ''
+             LEFT JOIN feedback cm ON cm.id = p.caller_id AND cm.by_caller = 1 AND cm.row_index = p.row_index
+                 AND cm.model = $9
              LEFT JOIN feedback c ON c.id = p.caller_id AND c.by_caller = 1 AND c.row_index = p.row_index
+                 AND c.model = ''
              WHERE p.schema_id = $1 AND p.predicted_at >= $2 AND p.predicted_at <= $3
                  AND (p.predicted_at, p.request_id, p.row_index) > ($2, $4, $5)
                  AND ($6 = 1 OR p.role <> 'shadow')
-                 AND ($7 = 0 OR r.actual IS NOT NULL OR c.actual IS NOT NULL)
+                 AND ($7 = 0 OR 
+                     COALESCE(rm.actual, r.actual, cm.actual, c.actual) IS NOT NULL)
              ORDER BY p.predicted_at, p.request_id, p.row_index LIMIT $8";
         let (at, request, row) = &self.after;
         let filter = &self.filter;
@@ -164,7 +172,8 @@ impl Export {
             *row,
             flag(filter.shadow),
             flag(filter.only_labelled),
-            page
+            page,
+            filter.model.as_str()
         ];
         let mut transaction = self.store.database().read().await?;
         let rows = transaction.rows(SELECT, values).await?;

@@ -102,6 +102,8 @@ pub struct FeedbackRow<'a> {
     pub offset: u64,
     /// The request.
     pub subject: Subject<'a>,
+    /// Name of the model whose predictions it is about; `None` for all. One of a model counts before one of all.
+    pub model: Option<Cow<'a, str>>,
     /// Position of the row in the request, from 0.
     pub row: u32,
     /// The known answer: JSON.

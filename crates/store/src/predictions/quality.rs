@@ -33,6 +33,7 @@ struct Key {
     id: String,
     by_caller: i64,
     row: i64,
+    model: String,
 }
 
 /// Known answers with their predictions, in the order in which the answers were given.
@@ -49,7 +50,7 @@ impl Store {
     /// Reads the known answers about predictions made since a time (microseconds since 1970, UTC), of one model or of
     /// all.
     pub fn joined(&self, model: Option<&str>, since: i64) -> JoinedPages {
-        let after = Key { given_at: since, id: String::new(), by_caller: -1, row: -1 };
+        let after = Key { given_at: since, id: String::new(), by_caller: -1, row: -1, model: String::new() };
         let model = model.map(str::to_owned);
         JoinedPages { store: self.clone(), model, since, after: Some(after), schemas: HashMap::new() }
     }
@@ -95,7 +96,8 @@ impl JoinedPages {
         Ok(self.schemas.get(&id))
     }
 
-    /// An answer by the caller's own id counts only where none was given by the id of the request.
+    /// An answer by the caller's own id counts only where none was given by the id of the request, and one about all models
+    /// only where none was given about this one.
     async fn rows(
         &self,
         transaction: &mut Transaction,
@@ -103,24 +105,34 @@ impl JoinedPages {
         end: &Key,
     ) -> Result<Vec<Joined>, StoreError> {
         const SELECT: &str = "WITH page AS (
-                 SELECT id, by_caller, row_index, actual FROM feedback
-                 WHERE (given_at, id, by_caller, row_index) > ($1, $2, $3, $4)
-                     AND (given_at, id, by_caller, row_index) <= ($5, $6, $7, $8)
+                 SELECT id, by_caller, row_index, model, actual FROM feedback
+                 WHERE (given_at, id, by_caller, row_index, model) > ($1, $2, $3, $4, $11)
+                     AND (given_at, id, by_caller, row_index, model) <= ($5, $6, $7, $8, $12)
              ), found AS (
-                 SELECT p.schema_id, p.predicted_at, p.role, p.outputs, f.actual
+                 SELECT p.schema_id, p.predicted_at, p.role, p.outputs, p.request_id, p.caller_id, p.row_index,
+                     f.actual, f.by_caller, f.model
                  FROM page f JOIN predictions p ON p.request_id = f.id AND p.row_index = f.row_index
                  WHERE f.by_caller = 0
                  UNION ALL
-                 SELECT p.schema_id, p.predicted_at, p.role, p.outputs, f.actual
+                 SELECT p.schema_id, p.predicted_at, p.role, p.outputs, p.request_id, p.caller_id, p.row_index,
+                     f.actual, f.by_caller, f.model
                  FROM page f JOIN predictions p ON p.caller_id = f.id AND p.row_index = f.row_index
-                 WHERE f.by_caller = 1 AND NOT EXISTS (
-                     SELECT 1 FROM feedback r
-                     WHERE r.id = p.request_id AND r.by_caller = 0 AND r.row_index = p.row_index
-                 )
+                 WHERE f.by_caller = 1
              )
              SELECT schema_id, predicted_at, role, outputs, actual FROM found
              JOIN prediction_schemas s ON s.id = schema_id
-             WHERE predicted_at >= $9 AND ($10 = '' OR s.model = $10)";
+             WHERE predicted_at >= $9 AND ($10 = '' OR s.model = $10) AND found.model IN ('', s.model)
+                 AND NOT EXISTS (
+                     SELECT 1 FROM feedback r
+                     WHERE r.id = found.request_id AND r.by_caller = 0 AND r.row_index = found.row_index
+                         AND r.model IN ('', s.model)
+                         AND (found.by_caller = 1 OR found.model = '' AND r.model <> '')
+                 )
+                 AND NOT EXISTS (
+                     SELECT 1 FROM feedback r
+                     WHERE r.id = found.caller_id AND r.by_caller = 1 AND r.row_index = found.row_index
+                         AND r.model = s.model AND found.by_caller = 1 AND found.model = ''
+                 )";
         let model = self.model.as_deref().unwrap_or_default();
         let values = values![
             after.given_at,
@@ -132,7 +144,9 @@ impl JoinedPages {
             end.by_caller,
             end.row,
             self.since,
-            model
+            model,
+            after.model.as_str(),
+            end.model.as_str()
         ];
         transaction.rows(SELECT, values).await?.iter().map(Joined::read).collect()
     }
@@ -140,10 +154,17 @@ impl JoinedPages {
 
 /// The last answer of a whole page; `None` when what is left is no whole page.
 async fn last_of_page(transaction: &mut Transaction, after: &Key) -> Result<Option<Key>, StoreError> {
-    let select = "SELECT given_at, id, by_caller, row_index FROM feedback
-         WHERE (given_at, id, by_caller, row_index) > ($1, $2, $3, $4)
-         ORDER BY given_at, id, by_caller, row_index LIMIT 1 OFFSET $5";
-    let values = values![after.given_at, after.id.as_str(), after.by_caller, after.row, PAGE - 1];
+    let select = "SELECT given_at, id, by_caller, row_index, model FROM feedback
+         WHERE (given_at, id, by_caller, row_index, model) > ($1, $2, $3, $4, $5)
+         ORDER BY given_at, id, by_caller, row_index, model LIMIT 1 OFFSET $6";
+    let values = values![
+        after.given_at,
+        after.id.as_str(),
+        after.by_caller,
+        after.row,
+        after.model.as_str(),
+        PAGE - 1
+    ];
     let row = transaction.row(select, values).await?;
     row.map(|row| Key::read(&row)).transpose()
 }
@@ -151,7 +172,7 @@ async fn last_of_page(transaction: &mut Transaction, after: &Key) -> Result<Opti
 impl Key {
     /// After all answers that can be given.
     fn end() -> Self {
-        Self { given_at: i64::MAX, id: String::new(), by_caller: 0, row: 0 }
+        Self { given_at: i64::MAX, id: String::new(), by_caller: 0, row: 0, model: String::new() }
     }
 
     fn read(row: &Row) -> Result<Self, StoreError> {
@@ -160,6 +181,7 @@ impl Key {
             id: row.get("id")?,
             by_caller: row.get("by_caller")?,
             row: row.get("row_index")?,
+            model: row.get("model")?,
         })
     }
 }

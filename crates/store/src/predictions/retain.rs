@@ -89,8 +89,8 @@ impl Store {
 
     /// Deletes answers that are older than every prediction they could be about.
     async fn delete_feedback(&self, time: i64) -> Result<u64, StoreError> {
-        let delete = "DELETE FROM feedback WHERE (id, by_caller, row_index) IN (
-                 SELECT id, by_caller, row_index FROM feedback WHERE given_at < $1 LIMIT $2)";
+        let delete = "DELETE FROM feedback WHERE (id, by_caller, row_index, model) IN (
+                 SELECT id, by_caller, row_index, model FROM feedback WHERE given_at < $1 LIMIT $2)";
         delete_all(self.database(), delete, &values![time, BATCH]).await
     }
 

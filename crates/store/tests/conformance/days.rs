@@ -106,7 +106,8 @@ fn of_a_batch_that_fails_nothing_stays() {
         let store = open(Some(url.clone())).await.store;
         let mut batch = batch_at(&[now()]);
         let subject = Subject::Request("00".into());
-        batch.feedback = vec![FeedbackRow { offset: 0, subject, row: 0, actual: "1".into(), at: now() }];
+        batch.feedback =
+            vec![FeedbackRow { offset: 0, subject, model: None, row: 0, actual: "1".into(), at: now() }];
         // Predictions are written first, then the known answers fail.
         server.query_in(&url, "ALTER TABLE feedback RENAME TO elsewhere");
         assert!(!store.append_log(&batch, &span(0, 1)).await.unwrap_err().is_transient());

@@ -45,7 +45,7 @@ fn batch(predictions: Vec<PredictionRow<'static>>) -> LogBatch<'static> {
 }
 
 fn truth(subject: Subject<'static>, actual: &'static str, at: i64) -> FeedbackRow<'static> {
-    FeedbackRow { offset: 0, subject, row: 0, actual: actual.into(), at }
+    FeedbackRow { offset: 0, subject, model: None, row: 0, actual: actual.into(), at }
 }
 
 fn request(id: &'static str) -> Subject<'static> {
