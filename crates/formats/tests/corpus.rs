@@ -156,7 +156,8 @@ fn hostile_pickles_are_refused_or_inert() {
         let start = Instant::now();
         // The walk may be refused for its depth or its size; what matters is that it ends and that no array lies about its length.
         let outcome = with_root(&path, |root| read_everything(root, 300).map(drop));
-        assert!(start.elapsed() < Duration::from_secs(5), "{} took {:?}", case(&path), start.elapsed());
+        // Each takes well under a second of a processor's time; the rest is for machines that do other things too.
+        assert!(start.elapsed() < Duration::from_secs(60), "{} took {:?}", case(&path), start.elapsed());
         match outcome {
             Ok(_) => read.push(case(&path)),
             Err(error) => assert!(
