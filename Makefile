@@ -24,7 +24,7 @@ test: $(BIN)/.tests
 # The same tests with more repetitions and longer outages; prints what it measures.
 soak: $(BIN)/.tests
 	tests/setup debian curl:curl postgresql:pg_createcluster nginx:nginx
-	FORETELL_TEST_TOOLS=required FORETELL_SOAK=1 $(CARGO) test -p foretell-tests --test updates --test keys -- --nocapture
+	FORETELL_TEST_TOOLS=required FORETELL_SOAK=1 $(CARGO) test -p foretell-tests --test updates --test keys --test prediction_log -- --nocapture
 
 lint: $(BIN)/.tests
 	$(CARGO) fmt --all --check
