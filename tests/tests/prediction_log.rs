@@ -102,7 +102,7 @@ fn both() -> Vec<(Registry, Option<Arc<Postgres>>)> {
 #[test]
 fn predictions_are_recorded_exported_and_judged() {
     for (registry, _server) in both() {
-        let service = start(&registry, "mode = 'full'\nmask = ['petal length (cm)']");
+        let service = start(&registry, "mode = 'full'\nmask = ['petal_length']");
         let first = predict(&service, "mine-1");
         let id = first["request_id"].as_str().expect("an id");
         let rows = json!({"data": [[4.8, 3, 1.4, 0.3], [6.3, 3.3, 6.0, 2.5]]});
@@ -124,8 +124,8 @@ fn predictions_are_recorded_exported_and_judged() {
         let record = export(&registry, &[]);
         assert_eq!(record.len(), 4);
         let row = record.iter().find(|row| row["request_id"] == id).expect("the first request");
-        assert_eq!(row["sepal length (cm)"], 4.8);
-        assert!(row["petal length (cm)"].is_null(), "{row}");
+        assert_eq!(row["sepal_length"], 4.8);
+        assert!(row["petal_length"].is_null(), "{row}");
         assert_eq!(
             (&row["prediction"], &row["actual"], &row["caller_id"]),
             (predicted, predicted, &json!("mine-1"))
@@ -165,7 +165,7 @@ fn a_key_for_one_model_says_nothing_of_another() {
         printed.split_whitespace().find(|word| word.starts_with("fk_")).expect("a key").to_owned()
     };
     let predicts = key(&["p", "--scope", "predict"]);
-    let tells = key(&["f", "--scope", "feedback", "--model", "other"]);
+    let tells = key(&["f", "--scope", "feedback", "--models", "other"]);
     let service = start_with(&registry, &config);
     let send = |path: &str, key: &str, body: &str| {
         let request = Request::new("POST", path).header("Content-Type", "application/json");
@@ -177,6 +177,7 @@ fn a_key_for_one_model_says_nothing_of_another() {
     assert_eq!(send("/feedback", &predicts, r#"{"id": "same", "actual": 1}"#).status, 403);
     assert_eq!(send("/feedback", &tells, r#"{"id": "same", "model": "iris", "actual": 1}"#).status, 403);
     assert_eq!(send("/feedback", &tells, r#"{"id": "same", "actual": 1}"#).status, 202);
+    await_written(&service);
     let started = Instant::now();
     loop {
         let text = registry.run(["log", "export", "--model", "other", "--format", "jsonl"]);

@@ -64,11 +64,11 @@ mod tests {
         assert!(shedding.is_on(), "the window is not over");
         shedding.rested(ms(1), start + ms(520));
         assert!(shedding.is_on(), "51 of 520");
-        shedding.rested(ms(9), start + ms(610));
-        assert!(shedding.is_on(), "51 ms were in the window before");
-        shedding.rested(ms(70), start + ms(700));
-        assert!(shedding.is_on(), "79 of 90 in a window that is not over");
-        shedding.rested(ms(1), start + ms(720));
-        assert!(!shedding.is_on());
+        shedding.rested(ms(9), start + ms(630));
+        assert!(shedding.is_on(), "9 of 110: 51 ms were in the window before");
+        shedding.rested(ms(70), start + ms(720));
+        assert!(shedding.is_on(), "70 of 90 in a window that is not over");
+        shedding.rested(ms(1), start + ms(740));
+        assert!(!shedding.is_on(), "71 of 110");
     }
 }

@@ -34,7 +34,8 @@ fn a_container_of_models_must_hold_one() {
     let ridge = object("sklearn.linear_model._ridge\nRidge");
     assert_eq!(
         open(&format!("{ridge}{ridge}")),
-        "list: the file holds several models (`list[0]`, `list[1]`); save the one to serve in a file of its own"
+        "list: the file holds several models (`list[0]`, `list[1]`); save the one to serve in a file of its own, \
+         and what prepares its rows with it in a `Pipeline`"
     );
     assert!(open(&ridge).starts_with("list[0]"), "the one model is found");
     assert!(open(&object("mycompany.models\nChurn")).contains("`mycompany.models.Churn` is not supported"));

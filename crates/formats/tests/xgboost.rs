@@ -120,7 +120,7 @@ fn the_marker_of_a_wrapper_is_missing() {
 fn fields_of_another_release_are_refused() {
     assert_eq!(
         changed("\"left_children\"", "\"new_semantics\":[1],\"left_children\""),
-        "learner.gradient_booster.model.trees[0]: field `new_semantics` is none that XGBoost 1.0 to 3.2 write and may \
+        "learner.gradient_booster.model.trees[0]: field `new_semantics` is none that XGBoost 1.0 to 3.4 write and may \
          change what the model predicts; save the model with one of these releases (written by XGBoost 3.2.0)"
     );
     assert_eq!(

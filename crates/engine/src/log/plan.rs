@@ -47,6 +47,13 @@ impl Plan {
         outputs: Vec<(&'static str, Method)>,
     ) -> Self {
         let schema = model.schema();
+        for name in log.mask.iter().chain(&log.hash).filter(|name| schema.position(name).is_none()) {
+            tracing::warn!(
+                model = model.name(),
+                feature = name.as_str(),
+                "a feature is to be masked or hashed that the model does not have"
+            );
+        }
         let source = |(feature, slot): (&foretell_frame::Feature, &Slot)| match slot {
             Slot::Unused => Source::Masked,
             Slot::Number(_) | Slot::Text(_) if log.mask.contains(&feature.name) => Source::Masked,

@@ -81,6 +81,10 @@ impl Spline {
             let expected = format!("at least {} knots", 2 * self.degree + 2);
             return Err(ModelError::mismatch(expected, self.knots.len()));
         }
+        let (low, high) = (self.knots[self.degree], self.knots[self.basis()]);
+        if low.partial_cmp(&high).is_none_or(|order| order.is_gt()) {
+            return Err(ModelError::mismatch("knots that ascend", format_args!("{low} before {high}")));
+        }
         if self.outputs > self.splines {
             return Err(ModelError::mismatch(format_args!("at most {} outputs", self.splines), self.outputs));
         }
