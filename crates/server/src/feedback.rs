@@ -44,10 +44,8 @@ pub(crate) fn answer(call: &Call<'_>, body: &Bytes) -> Result<Reply, Problem> {
         column: error.column(),
         reason: error.to_string(),
     })?;
-    let (items, listed) = match document {
-        Value::Array(items) => (items, true),
-        one => (vec![one], false),
-    };
+    let listed = document.is_array();
+    let items = if let Value::Array(items) = document { items } else { vec![document] };
     let limit = call.state().config.server.max_rows;
     let mut truths = Vec::with_capacity(items.len());
     let mut faults = Vec::new();
