@@ -30,9 +30,7 @@ def classes(count, rows, weighted, ties):
         "accuracy": m.accuracy_score(known, predicted, **with_weights),
         "balanced_accuracy": m.balanced_accuracy_score(known, predicted, **with_weights),
         "roc_auc": m.roc_auc_score(known, ranked, multi_class="ovr", **with_weights),
-        "roc_auc_ovr_weighted": m.roc_auc_score(
-            known, ranked, multi_class="ovr", average="weighted", **with_weights
-        ),
+        "roc_auc_ovr_weighted": m.roc_auc_score(known, ranked, multi_class="ovr", average="weighted", **with_weights),
         "average_precision": m.average_precision_score(known, ranked, **with_weights),
         "log_loss": m.log_loss(known, probabilities, **with_weights),
         "brier": m.brier_score_loss(known, ranked, **with_weights),
@@ -43,7 +41,7 @@ def classes(count, rows, weighted, ties):
     for average in averages:
         suffix = "" if average == "binary" else f"_{average}"
         scores = m.precision_recall_fscore_support(known, predicted, average=average, **with_weights)
-        for name, score in zip(["precision", "recall", "f1"], scores):
+        for name, score in zip(["precision", "recall", "f1"], scores, strict=False):
             expected[name + suffix] = score
     case = {
         "classes": count,
