@@ -124,8 +124,8 @@ fn fields_of_another_release_are_refused() {
          change what the model predicts; save the model with one of these releases (written by XGBoost 3.2.0)"
     );
     assert_eq!(
-        changed("\"version\":[3,2,0]", "\"version\":[3,3,0]"),
-        "version: `version` = 3.3.0 is not supported, expected XGBoost up to 3.2"
+        changed("\"version\":[3,2,0]", "\"version\":[3,5,0]"),
+        "version: `version` = 3.5.0 is not supported, expected XGBoost up to 3.4"
     );
 }
 
