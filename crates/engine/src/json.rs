@@ -1,7 +1,7 @@
 //! Values as JSON text, as all answers and the record of predictions have them: shortest numbers that read back as the same
 //! float64, and the strings `NaN`, `Infinity` and `-Infinity` for what JSON has no number for. All append to `text`.
 
-use foretell_frame::Labels;
+use foretell_frame::{Frame, Kind, Labels};
 
 /// An array of items.
 pub fn separated<T>(
@@ -28,6 +28,22 @@ pub fn array<T>(text: &mut Vec<u8>, items: &[T], mut write: impl FnMut(&mut Vec<
 /// An array of numbers.
 pub fn numbers(text: &mut Vec<u8>, values: &[f64]) {
     array(text, values, |text, value| number(text, *value));
+}
+
+/// A row of a table with text columns, in the order of its columns' kinds. What is not there is `null`.
+pub fn table_row(text: &mut Vec<u8>, table: &Frame, kinds: &[Kind], row: usize) {
+    let mut values = table.row(row).iter();
+    let mut texts = table.texts().iter();
+    separated(text, kinds, |text, kind| match kind {
+        Kind::Text => match texts.next().and_then(|column| column.get(row)) {
+            Some(value) => string(text, value),
+            None => text.extend_from_slice(b"null"),
+        },
+        Kind::Number | Kind::Unused => match values.next() {
+            Some(value) => number(text, *value),
+            None => text.extend_from_slice(b"null"),
+        },
+    });
 }
 
 /// A number, or the text that stands for what JSON has no number for.

@@ -139,6 +139,7 @@ impl Work {
                 Step::Wrote(records) => {
                     self.failures = 0;
                     self.most = (self.most * 2).min(MOST);
+                    self.keep_house().await;
                     if records < LEAST {
                         self.rest(GATHER).await;
                     }
@@ -242,7 +243,7 @@ impl Work {
         }
     }
 
-    /// What is done when nothing else is: taking over what dead processes left, and forgetting what is too old.
+    /// What is done now and then, also while records keep coming: taking over what dead processes left, and forgetting what is too old.
     async fn keep_house(&mut self) {
         if self.adopted.elapsed() >= ADOPT {
             self.adopted = Instant::now();
@@ -257,7 +258,8 @@ impl Work {
         if due && retention != foretell_store::Retention::default() {
             self.retained = Some(Instant::now());
             let Ok(store) = self.store().await else { return };
-            match store.retain(&retention, now()).await {
+            let forgotten = timeout(PATIENCE, store.retain(&retention, now())).await;
+            match forgotten.unwrap_or(Ok(None)) {
                 Ok(Some(removed)) if removed != foretell_store::Removed::default() => tracing::info!(
                     rows = removed.rows,
                     days = removed.days,

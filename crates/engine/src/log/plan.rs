@@ -1,14 +1,12 @@
 //! How the answers of one version of a model are recorded.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use foretell_frame::{Frame, Kind, Method, MethodSet, Predictions, Shape, Slot};
 use foretell_store::PredictionSchema;
 use sha2::{Digest, Sha256};
 
 use super::options::ModelLog;
 use super::{Document, DocumentFeature};
-use crate::json::{label, number, numbers, separated, string};
+use crate::json::{label, number, numbers, separated, string, table_row};
 use crate::live::{LiveModel, Values};
 
 /// Block of SHA-256 in bytes.
@@ -86,10 +84,10 @@ impl Plan {
         if self.share >= 1.0 {
             return true;
         }
-        let mut hasher = DefaultHasher::new();
-        request_id.hash(&mut hasher);
+        let [a, b, c, d, e, f, g, h, ..] = <[u8; 32]>::from(Sha256::digest(request_id));
+        let drawn = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
         // 53 bits make a float64 in [0, 1).
-        ((hasher.finish() >> 11) as f64) < self.share * (1u64 << 53) as f64
+        ((drawn >> 11) as f64) < self.share * (1u64 << 53) as f64
     }
 
     /// What has to be computed for the record.
@@ -153,7 +151,7 @@ fn output(model: &LiveModel, predictions: &Predictions, method: Method, row: usi
     let width = shape.width();
     let values = values.get(row * width..(row + 1) * width).unwrap_or_default();
     match model.values(method) {
-        Values::Table(kinds) => table(predictions, kinds, row, text),
+        Values::Table(kinds) => table_row(text, predictions.table(), kinds, row),
         Values::Numbers => match &shape {
             Shape::Vector => one(values, text, number),
             Shape::Matrix(_) => numbers(text, values),
@@ -188,23 +186,6 @@ fn one(values: &[f64], text: &mut Vec<u8>, write: impl Fn(&mut Vec<u8>, f64)) {
         Some(value) => write(text, *value),
         None => text.extend_from_slice(b"null"),
     }
-}
-
-/// A row with text columns.
-fn table(predictions: &Predictions, kinds: &[Kind], row: usize, text: &mut Vec<u8>) {
-    let table = predictions.table();
-    let mut values = table.row(row).iter();
-    let mut texts = table.texts().iter();
-    separated(text, kinds, |text, kind| match kind {
-        Kind::Text => match texts.next().and_then(|column| column.get(row)) {
-            Some(value) => string(text, value),
-            None => text.extend_from_slice(b"null"),
-        },
-        Kind::Number | Kind::Unused => match values.next() {
-            Some(value) => number(text, *value),
-            None => text.extend_from_slice(b"null"),
-        },
-    });
 }
 
 /// A digest that nobody without the key can make, in hexadecimal: the first half of HMAC-SHA-256.

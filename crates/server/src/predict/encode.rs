@@ -2,7 +2,7 @@
 //! `Infinity` and `-Infinity` for what JSON has no number for.
 
 use bytes::Bytes;
-use foretell_engine::json::{array, label, labels, number, numbers, separated, string};
+use foretell_engine::json::{array, label, labels, number, numbers, separated, string, table_row};
 use foretell_engine::{LiveModel, Values};
 use foretell_frame::{Kind, Predictions, Shape};
 
@@ -144,19 +144,6 @@ impl Answer<'_> {
     /// Rows with text columns.
     fn table(&self, predictions: &Predictions, kinds: &[Kind], text: &mut Vec<u8>) {
         let table = predictions.table();
-        self.sequence(text, 0..table.rows(), |text, row| {
-            let mut values = table.row(row).iter();
-            let mut texts = table.texts().iter();
-            separated(text, kinds, |text, kind| match kind {
-                Kind::Text => match texts.next().and_then(|column| column.get(row)) {
-                    Some(value) => string(text, value),
-                    None => text.extend_from_slice(b"null"),
-                },
-                Kind::Number | Kind::Unused => match values.next() {
-                    Some(value) => number(text, *value),
-                    None => text.extend_from_slice(b"null"),
-                },
-            });
-        });
+        self.sequence(text, 0..table.rows(), |text, row| table_row(text, table, kinds, row));
     }
 }
