@@ -13,6 +13,16 @@ pub enum FitError {
         /// Its value.
         got: String,
     },
+    /// There is no such parameter.
+    #[error("`{of}` has no parameter `{name}`; its parameters are {}", listed(.known))]
+    UnknownParameter {
+        /// What was to be fitted.
+        of: &'static str,
+        /// The name.
+        name: String,
+        /// The parameters there are.
+        known: &'static [&'static str],
+    },
     /// The data are not what the estimator needs.
     #[error("the training data: expected {expected}, got {got}")]
     Data {
@@ -43,4 +53,8 @@ impl FitError {
         }
         Err(Self::Parameter { name, expected: expected.into(), got: got.to_string() })
     }
+}
+
+fn listed(names: &[&str]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }

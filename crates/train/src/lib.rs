@@ -6,6 +6,8 @@
 mod context;
 mod error;
 pub mod estimator;
+mod linalg;
+pub mod parameter;
 mod random;
 mod sample;
 

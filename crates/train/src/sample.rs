@@ -24,7 +24,29 @@ pub struct Sample<'a> {
     pub weights: Option<&'a [f64]>,
 }
 
-impl Sample<'_> {
+impl<'a> Sample<'a> {
+    /// The numbers of a row.
+    pub(crate) fn row(&self, row: usize) -> &'a [f64] {
+        &self.values[row * self.columns.len()..][..self.columns.len()]
+    }
+
+    /// The weight of a row.
+    pub(crate) fn weight(&self, row: usize) -> f64 {
+        self.weights.map_or(1.0, |weights| weights[row])
+    }
+
+    /// The sum of all weights.
+    pub(crate) fn total_weight(&self) -> f64 {
+        self.weights.map_or(self.rows() as f64, |weights| weights.iter().sum())
+    }
+
+    /// Fails on missing and infinite values, and tells the first.
+    pub(crate) fn check_finite(&self) -> Result<(), FitError> {
+        let Some(at) = self.values.iter().position(|value| !value.is_finite()) else { return Ok(()) };
+        let (row, column) = (at / self.columns.len() + 1, at % self.columns.len() + 1);
+        let got = self.values[at];
+        Err(FitError::data("finite numbers", format!("`{got}` in row {row}, column {column}")))
+    }
     /// Number of rows.
     pub fn rows(&self) -> usize {
         self.values.len() / self.columns.len().max(1)

@@ -1,0 +1,253 @@
+//! Parameters: their names, defaults and allowed values, each said once.
+
+use std::fmt;
+
+use crate::error::FitError;
+
+/// A parameter's value as a user writes it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// True or false.
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// A number.
+    Float(f64),
+    /// A text.
+    Text(String),
+    /// Several values.
+    List(Vec<Self>),
+    /// No value: what is written `none`.
+    None,
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bool(value) => write!(f, "{value}"),
+            Self::Int(value) => write!(f, "{value}"),
+            Self::Float(value) => write!(f, "{value:?}"),
+            Self::Text(value) => f.write_str(value),
+            Self::None => f.write_str("none"),
+            Self::List(values) => {
+                let values: Vec<_> = values.iter().map(Self::to_string).collect();
+                write!(f, "[{}]", values.join(", "))
+            }
+        }
+    }
+}
+
+/// Which numbers a parameter may be.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Range {
+    /// Whatever its type allows.
+    Any,
+    /// This or more.
+    AtLeast(f64),
+    /// More than this.
+    Above(f64),
+    /// From the first up to the second.
+    Within(f64, f64),
+    /// Above the first, up to the second.
+    AboveUpTo(f64, f64),
+    /// Between the two.
+    Between(f64, f64),
+}
+
+impl Range {
+    /// Whether a number is allowed.
+    pub fn holds(self, x: f64) -> bool {
+        match self {
+            Self::Any => !x.is_nan(),
+            Self::AtLeast(least) => x >= least,
+            Self::Above(least) => x > least,
+            Self::Within(least, most) => x >= least && x <= most,
+            Self::AboveUpTo(least, most) => x > least && x <= most,
+            Self::Between(least, most) => x > least && x < most,
+        }
+    }
+}
+
+impl fmt::Display for Range {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => Ok(()),
+            Self::AtLeast(least) => write!(f, " of {least} or more"),
+            Self::Above(least) => write!(f, " above {least}"),
+            Self::Within(least, most) => write!(f, " from {least} to {most}"),
+            Self::AboveUpTo(least, most) => write!(f, " above {least} and up to {most}"),
+            Self::Between(least, most) => write!(f, " between {least} and {most}"),
+        }
+    }
+}
+
+/// A type of parameters.
+pub trait Parameter: Sized {
+    /// Reads a value that is in range; `None` when it is not one.
+    fn read(value: &Value, range: Range) -> Option<Self>;
+    /// The value as a user would write it.
+    fn write(&self) -> Value;
+    /// What may be written.
+    fn expected(range: Range) -> String;
+}
+
+impl Parameter for f64 {
+    fn read(value: &Value, range: Range) -> Option<Self> {
+        let number = match value {
+            Value::Int(number) => *number as Self,
+            Value::Float(number) => *number,
+            Value::Bool(_) | Value::Text(_) | Value::List(_) | Value::None => return None,
+        };
+        range.holds(number).then_some(number)
+    }
+
+    fn write(&self) -> Value {
+        Value::Float(*self)
+    }
+
+    fn expected(range: Range) -> String {
+        format!("a number{range}")
+    }
+}
+
+impl Parameter for usize {
+    fn read(value: &Value, range: Range) -> Option<Self> {
+        let Value::Int(number) = value else { return None };
+        Self::try_from(*number).ok().filter(|number| range.holds(*number as f64))
+    }
+
+    fn write(&self) -> Value {
+        Value::Int(i64::try_from(*self).unwrap_or(i64::MAX))
+    }
+
+    fn expected(range: Range) -> String {
+        format!("a whole number{range}")
+    }
+}
+
+impl Parameter for bool {
+    fn read(value: &Value, _: Range) -> Option<Self> {
+        if let Value::Bool(value) = value { Some(*value) } else { None }
+    }
+
+    fn write(&self) -> Value {
+        Value::Bool(*self)
+    }
+
+    fn expected(_: Range) -> String {
+        "`true` or `false`".to_owned()
+    }
+}
+
+impl<T: Parameter> Parameter for Option<T> {
+    fn read(value: &Value, range: Range) -> Option<Self> {
+        match value {
+            Value::None => Some(None),
+            Value::Text(text) if text.eq_ignore_ascii_case("none") => Some(None),
+            Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Text(_) | Value::List(_) => {
+                T::read(value, range).map(Some)
+            }
+        }
+    }
+
+    fn write(&self) -> Value {
+        self.as_ref().map_or(Value::None, T::write)
+    }
+
+    fn expected(range: Range) -> String {
+        format!("{} or `none`", T::expected(range))
+    }
+}
+
+impl<T: Parameter> Parameter for Vec<T> {
+    fn read(value: &Value, range: Range) -> Option<Self> {
+        let Value::List(values) = value else { return T::read(value, range).map(|one| vec![one]) };
+        values.iter().map(|value| T::read(value, range)).collect()
+    }
+
+    fn write(&self) -> Value {
+        Value::List(self.iter().map(T::write).collect())
+    }
+
+    fn expected(range: Range) -> String {
+        format!("a list, each {}", T::expected(range))
+    }
+}
+
+/// Named parameters with defaults.
+pub trait Parameters: Default {
+    /// What has these parameters, by scikit-learn's name.
+    const OF: &'static str;
+    /// Their names.
+    const NAMES: &'static [&'static str];
+
+    /// Sets one.
+    ///
+    /// # Errors
+    /// An unknown name; a value out of range.
+    fn set(&mut self, name: &str, value: &Value) -> Result<(), FitError>;
+
+    /// All of them, in order.
+    fn values(&self) -> Vec<(&'static str, Value)>;
+}
+
+/// Reads a value, or says what was expected.
+///
+/// # Errors
+/// A value that is none of its type, or out of range.
+pub fn read<T: Parameter>(name: &'static str, value: &Value, range: Range) -> Result<T, FitError> {
+    T::read(value, range).ok_or_else(|| FitError::Parameter {
+        name,
+        expected: T::expected(range),
+        got: value.to_string(),
+    })
+}
+
+/// Makes a struct of parameters: each line is a name, a type, a default and a [`Range`].
+macro_rules! parameters {
+    (
+        $(#[$meta:meta])*
+        pub struct $name:ident {
+            $($(#[$of_field:meta])* $field:ident: $type:ty = $default:expr, $range:expr;)*
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, PartialEq)]
+        pub struct $name {
+            $($(#[$of_field])* pub $field: $type,)*
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self { $($field: $default,)* }
+            }
+        }
+
+        impl $crate::parameter::Parameters for $name {
+            const OF: &'static str = stringify!($name);
+            const NAMES: &'static [&'static str] = &[$(stringify!($field)),*];
+
+            fn set(&mut self, name: &str, value: &$crate::parameter::Value) -> Result<(), $crate::FitError> {
+                match name {
+                    $(stringify!($field) => {
+                        self.$field = $crate::parameter::read(stringify!($field), value, $range)?;
+                    })*
+                    _ => {
+                        return Err($crate::FitError::UnknownParameter {
+                            of: Self::OF,
+                            name: name.to_owned(),
+                            known: Self::NAMES,
+                        });
+                    }
+                }
+                Ok(())
+            }
+
+            fn values(&self) -> Vec<(&'static str, $crate::parameter::Value)> {
+                vec![$((stringify!($field), $crate::parameter::Parameter::write(&self.$field))),*]
+            }
+        }
+    };
+}
+
+pub(crate) use parameters;

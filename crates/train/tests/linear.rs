@@ -1,0 +1,126 @@
+//! Linear models: agreement with scikit-learn, whose answers `reference/linear.py` wrote.
+
+use std::sync::Arc;
+
+use foretell_frame::{Frame, Labels, Method, MethodSet, Predictions};
+use foretell_model::{
+    Description, Fitted, Model, ModelParts, Pipeline, Predictor, Provenance, Scratch, Task,
+};
+use foretell_train::estimator::{logistic, ridge};
+use foretell_train::parameter::{Parameters, Value};
+use foretell_train::{Column, Context, Sample, Target};
+
+const COLUMNS: [Column; 3] = [Column::Number; 3];
+
+/// Numbers that look random, from 0 to 1.
+fn noise(at: usize) -> f64 {
+    let mut x = (at as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    ((x ^ (x >> 31)) >> 11) as f64 / (1u64 << 53) as f64
+}
+
+struct Table {
+    x: Vec<f64>,
+    y: Vec<f64>,
+    noisy: Vec<f64>,
+    weights: Vec<f64>,
+}
+
+impl Table {
+    fn new() -> Self {
+        let x: Vec<f64> = (0..1200).map(noise).collect();
+        let y: Vec<f64> = x.chunks_exact(3).map(|row| row[0] * row[1] + 2.0 * row[2]).collect();
+        let noisy = y.iter().zip(2000..).map(|(y, at)| y + 0.4 * noise(at)).collect();
+        let weights = (3000..3400).map(|at| 0.5 + noise(at)).collect();
+        Self { x, y, noisy, weights }
+    }
+
+    fn sample(&self) -> Sample<'_> {
+        Sample { values: &self.x, columns: &COLUMNS, weights: Some(&self.weights) }
+    }
+}
+
+fn reference(name: &str) -> Vec<f64> {
+    let line = include_str!("reference/linear.txt").lines().find(|line| line.split(' ').next() == Some(name));
+    line.expect("a line of this name")
+        .split(' ')
+        .skip(1)
+        .map(|number| number.parse().expect("a number"))
+        .collect()
+}
+
+/// The answers of the served model for the first 20 rows, against scikit-learn's.
+fn assert_agrees(name: &str, fitted: Fitted, task: Task, method: Method, table: &Table) {
+    let model = Model::new(ModelParts {
+        pipeline: Pipeline { estimator: Some(fitted), ..Pipeline::default() },
+        features: 3,
+        names: None,
+        task,
+        output_names: None,
+        description: Description::default(),
+        provenance: Provenance::default(),
+    });
+    let predictor = Predictor::new(Arc::new(model.expect("a valid model")));
+    let mut frame = Frame::new(predictor.model().schema());
+    table.x.chunks_exact(3).take(20).for_each(|row| frame.push_numbers(row));
+    let got = numbers(&predictor, &frame, method);
+    let expected = reference(name);
+    assert_eq!(got.len(), expected.len());
+    for (got, expected) in got.iter().zip(&expected) {
+        assert!((got - expected).abs() < 1e-6, "{name}: {got} {expected}");
+    }
+}
+
+fn numbers(predictor: &Predictor, frame: &Frame, method: Method) -> Vec<f64> {
+    let mut out = Predictions::default();
+    let methods: MethodSet = [method].into_iter().collect();
+    predictor.predict_into(frame, methods, &mut Scratch::default(), &mut out).expect("finite rows");
+    out.get(method).expect("an answer of this method").values().to_vec()
+}
+
+fn with<P: Parameters>(parameters: &[(&str, Value)]) -> P {
+    let mut with = P::default();
+    parameters.iter().for_each(|(name, value)| with.set(name, value).expect("a valid parameter"));
+    with
+}
+
+#[test]
+fn ridge_agrees_with_scikit_learn() {
+    let table = Table::new();
+    let origin = [("alpha", Value::Float(0.25)), ("fit_intercept", Value::Bool(false))];
+    for (name, parameters) in [("ridge", &[][..]), ("ridge-origin", &origin)] {
+        let target = Target::Values(&table.y);
+        let fitted = ridge::fit(&with(parameters), table.sample(), target, &Context::seeded(0)).unwrap();
+        assert_agrees(name, fitted, Task::Regression, Method::Predict, &table);
+    }
+}
+
+#[test]
+fn logistic_regression_agrees_with_scikit_learn() {
+    let table = Table::new();
+    let two: Vec<u32> = table.noisy.iter().map(|y| u32::from(*y > 1.3)).collect();
+    let three: Vec<u32> = table.noisy.iter().map(|y| *y as u32 % 3).collect();
+    let origin = [("C", Value::Int(10)), ("fit_intercept", Value::Bool(false))];
+    let softmax = [("C", Value::Float(3.0))];
+    let cases =
+        [("binary", &[][..], &two, 2), ("binary-origin", &origin, &two, 2), ("softmax", &softmax, &three, 3)];
+    for (name, parameters, codes, classes) in cases {
+        let target = Target::Classes { codes, labels: &Labels::range(classes) };
+        let fitted = logistic::fit(&with(parameters), table.sample(), target, &Context::seeded(0)).unwrap();
+        assert_agrees(name, fitted, Task::Classification, Method::PredictProba, &table);
+    }
+}
+
+#[test]
+fn what_cannot_be_learnt_from_is_refused() {
+    let missing = Sample { values: &[1.0, 2.0, f64::NAN], columns: &COLUMNS, weights: None };
+    let error = ridge::fit(&with(&[]), missing, Target::Values(&[1.0]), &Context::seeded(0)).unwrap_err();
+    let text = "the training data: expected finite numbers, got `NaN` in row 1, column 3";
+    assert_eq!(error.to_string(), text);
+    let error = ridge::Ridge::default().set("alpha", &Value::Int(-1)).unwrap_err();
+    assert_eq!(error.to_string(), "parameter `alpha`: expected a number of 0 or more, got `-1`");
+    let error = ridge::Ridge::default().set("alhpa", &Value::Int(1)).unwrap_err();
+    let text = "`Ridge` has no parameter `alhpa`; its parameters are `alpha`, `fit_intercept`";
+    assert_eq!(error.to_string(), text);
+}

@@ -1,0 +1,49 @@
+"""Writes linear.txt: what scikit-learn's linear models learn of a small table."""
+
+from pathlib import Path
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression, Ridge
+
+MASK = (1 << 64) - 1
+
+
+def noise(at: int) -> float:
+    """Numbers that look random, from 0 to 1: the same as in linear.rs."""
+    x = (at + 1) * 0x9E3779B97F4A7C15 & MASK
+    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9 & MASK
+    x = (x ^ (x >> 27)) * 0x94D049BB133111EB & MASK
+    return ((x ^ (x >> 31)) >> 11) / (1 << 53)
+
+
+x = np.array([noise(at) for at in range(1200)]).reshape(400, 3)
+y = x[:, 0] * x[:, 1] + 2.0 * x[:, 2]
+noisy = y + 0.4 * np.array([noise(at) for at in range(2000, 2400)])
+weights = np.array([0.5 + noise(at) for at in range(3000, 3400)])
+classes = noisy.astype(int) % 3
+
+
+def line(name: str, *parts: np.ndarray) -> str:
+    """One line: a name and the numbers after it."""
+    numbers = [number for part in parts for number in np.ravel(part)]
+    return " ".join([name, *(repr(float(number)) for number in numbers)])
+
+
+def logistic(codes: np.ndarray, **parameters) -> LogisticRegression:
+    """Logistic regression that is iterated to the end."""
+    model = LogisticRegression(solver="newton-cg", tol=1e-12, max_iter=10000, **parameters)
+    return model.fit(x, codes, weights)
+
+
+lines = []
+for name, alpha, intercept in [("ridge", 1.0, True), ("ridge-origin", 0.25, False)]:
+    model = Ridge(alpha=alpha, fit_intercept=intercept).fit(x, y, weights)
+    lines.append(line(name, model.predict(x)[:20]))
+for name, codes, parameters in [
+    ("binary", (noisy > 1.3).astype(int), {}),
+    ("binary-origin", (noisy > 1.3).astype(int), {"C": 10.0, "fit_intercept": False}),
+    ("softmax", classes, {"C": 3.0}),
+]:
+    model = logistic(codes, **parameters)
+    lines.append(line(name, model.predict_proba(x)[:20]))
+Path(__file__).with_suffix(".txt").write_text("\n".join(lines) + "\n")
