@@ -1,6 +1,7 @@
 """Measure foretell beside the ceiling and the peers, and print the results as Markdown.
 
-Usage: `python bench/run.py [--quick] [PART...]`, where PART is any of: throughput, latency, start, kernels, locust.
+Usage: `python bench/run.py [--quick] [PART...]`, where PART is any of: throughput, latency, start, kernels,
+locust, costs, overload.
 
 The machine should do nothing else meanwhile. All servers run at the same time on the same cores, but only one is
 loaded at a time; rounds go over the servers in turn, so that a drift of the machine touches all of them.
@@ -30,7 +31,7 @@ ROOT = BENCH.parent
 MODELS = BENCH / "models"
 PEERS = BENCH / "peers"
 CONNECTIONS = 64
-PARTS = ["throughput", "latency", "start", "kernels", "locust"]
+PARTS = ["throughput", "latency", "start", "kernels", "locust", "costs", "overload"]
 
 
 @dataclasses.dataclass
@@ -81,6 +82,7 @@ class Server:
     port: int
     environment: dict[str, str] = dataclasses.field(default_factory=dict)
     process: subprocess.Popen | None = None
+    key: str | None = None
 
     def start(self):
         self.process = subprocess.Popen(
@@ -99,7 +101,7 @@ class Server:
 
     def ask(self, path, body=None):
         """The answer's bytes; any connection or status error is an `OSError`."""
-        headers = {"Content-Type": "application/json"}
+        headers = {"Content-Type": "application/json"} | ({"X-API-Key": self.key} if self.key else {})
         url = f"http://127.0.0.1:{self.port}{path}"
         data = body and body.encode()
         with urllib.request.urlopen(urllib.request.Request(url, data, headers), timeout=10) as answer:
@@ -137,17 +139,21 @@ def running(servers):
 
 
 def one_row(model):
+    return rows(model, 1)
+
+
+def rows(model, count):
     from sklearn.datasets import load_breast_cancer
 
     row = [4.8, 3, 1.4, 0.3] if model == "iris" else load_breast_cancer().data[0].tolist()
-    return json.dumps({"data": [row]})
+    return json.dumps({"data": [row] * count})
 
 
-def foretell(binaries, model):
+def foretell(binaries, model, name="foretell", flags=(), settings=None):
     port = free_port()
-    command = [binaries.foretell, "serve", str(MODELS / f"{model}.joblib"), "--port", str(port)]
+    command = [binaries.foretell, "serve", str(MODELS / f"{model}.joblib"), "--port", str(port), *flags]
     # The peers run without a log of requests too.
-    return Server("foretell", model, command, port, {"FORETELL_LOG__REQUESTS": "off"})
+    return Server(name, model, command, port, {"FORETELL_LOG__REQUESTS": "off"} | (settings or {}))
 
 
 def ceiling(binaries, model, size):
@@ -188,7 +194,7 @@ def check_same_answers(servers):
 
 def wrk(server, seconds):
     command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", PEERS / "post.lua"]
-    environment = os.environ | {"BODY": one_row(server.model)}
+    environment = os.environ | {"BODY": one_row(server.model)} | ({"KEY": server.key} if server.key else {})
     output = subprocess.run(
         [*command, f"http://127.0.0.1:{server.port}/predict"],
         env=environment,
@@ -199,9 +205,10 @@ def wrk(server, seconds):
     return json.loads(next(line for line in output.splitlines() if line.startswith("RESULT ")).removeprefix("RESULT "))
 
 
-def at_rate(binaries, server, rate, seconds):
+def at_rate(binaries, server, rate, seconds, connections=CONNECTIONS, body=None):
     address = f"127.0.0.1:{server.port}"
-    command = [binaries.load, address, "/predict", str(rate), str(seconds), str(CONNECTIONS), one_row(server.model)]
+    body = body or one_row(server.model)
+    command = [binaries.load, address, "/predict", str(rate), str(seconds), str(connections), body]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
@@ -234,6 +241,56 @@ def measure_servers(binaries, effort, with_latency):
                 result["half"] = median_of(half)
             results.append(result)
     return results
+
+
+def measure_costs(binaries, effort):
+    """What the record of every prediction, API keys and rate limits cost the iris service."""
+    with tempfile.TemporaryDirectory() as folder:
+        recorded = ["--data", f"{folder}/recorded"]
+        guarded = ["--data", f"{folder}/guarded"]
+        limits = {
+            "FORETELL_SERVER__RATE_LIMIT__PER_KEY": "1000000/s",
+            "FORETELL_SERVER__RATE_LIMIT__PER_ADDRESS": "1000000/s",
+        }
+        servers = [
+            foretell(binaries, "iris", "without"),
+            foretell(binaries, "iris", "full record", recorded, {"FORETELL_PREDICTION_LOG__MODE": "full"}),
+            foretell(binaries, "iris", "keys and limits", guarded, {"FORETELL_SERVER__AUTH": "keys"} | limits),
+        ]
+        make_key = [binaries.foretell, "keys", "create", "bench", "--json", *guarded]
+        servers[2].key = json.loads(subprocess.run(make_key, check=True, stdout=subprocess.PIPE).stdout)["key"]
+        with running(servers):
+            for server in servers:
+                server.await_answer("/predict", one_row("iris"))
+                wrk(server, 1)
+            rounds = [[wrk(server, effort.seconds) for server in servers] for _ in range(2 * effort.rounds)]
+            half = min(runs[0]["rate"] for runs in rounds) / 2
+            # The client of fixed rates sends no key.
+            paced = [
+                [at_rate(binaries, server, half, effort.seconds) for server in servers[:2]]
+                for _ in range(effort.rounds)
+            ]
+    for index, server in enumerate(servers):
+        result = {"name": server.name} | median_of([runs[index] for runs in rounds])
+        # Of neighbours in time, so that a drift of the machine cancels out.
+        for key in ("rate", "p99_us"):
+            result[f"{key} ratio"] = statistics.median(runs[index][key] / runs[0][key] for runs in rounds)
+        if index < 2:
+            result["half p99_us"] = statistics.median(runs[index]["p99_us"] for runs in paced)
+            result["half p99_us ratio"] = statistics.median(runs[index]["p99_us"] / runs[0]["p99_us"] for runs in paced)
+        yield result
+
+
+def measure_overload(binaries, effort):
+    """Requests of 50 rows for the forest, at a tenth of what the service can answer and at up to ten times as many."""
+    body = rows("cancer", 50)
+    with running([foretell(binaries, "cancer")]) as [server]:
+        server.await_answer("/predict", body)
+        # More than it can answer: what it does answer is its capacity.
+        capacity = at_rate(binaries, server, 20000, effort.seconds, 8, body)["rate"]
+        for share in (0.1, 0.5, 2, 4, 10):
+            note(f"{share} of the capacity of {capacity:.0f} requests a second")
+            yield {"share": share} | at_rate(binaries, server, share * capacity, effort.seconds, 256, body)
 
 
 def measure_start(binaries, effort):
@@ -335,6 +392,43 @@ def print_servers(results):
     table(header, rows)
 
 
+def print_costs(results):
+    keys = ["rate", "rate ratio", "p50_us", "p99_us", "p99_us ratio", "half p99_us", "half p99_us ratio", "failures"]
+    table(
+        ["iris service", *(key.replace("_us", ", us").replace("half", "at half the rate") for key in keys)],
+        [
+            [result["name"]]
+            + [
+                "" if key not in result else f"{result[key]:.3f}" if "ratio" in key else f"{result[key]:.0f}"
+                for key in keys
+            ]
+            for result in results
+        ],
+    )
+
+
+def print_overload(results):
+    results = list(results)
+    idle = results[0]["p99_sent_us"]
+    header = [
+        "of its capacity",
+        "answered a second",
+        "p99 of answers, us",
+        "of that when idle",
+        "refused",
+        "p99 of refusals, us",
+    ]
+    table(
+        [*header, "failures"],
+        [
+            [f"{result['share']:g}", f"{result['rate']:.0f}", f"{result['p99_sent_us']:.0f}"]
+            + [f"{result['p99_sent_us'] / idle:.2f}", f"{result['refused']}", f"{result['refused_p99_us']:.0f}"]
+            + [f"{result['failures']}"]
+            for result in results
+        ],
+    )
+
+
 def print_kernels(results):
     ours = {result["model"]: result for result in results if result["library"] == "foretell"}
     rows = []
@@ -375,6 +469,10 @@ def main():
         print_kernels(measure_kernels(binaries))
     if "locust" in parts:
         print(f"Locust: {json.dumps(measure_locust(binaries, effort))}\n")
+    if "costs" in parts:
+        print_costs(measure_costs(binaries, effort))
+    if "overload" in parts:
+        print_overload(measure_overload(binaries, effort))
 
 
 main()

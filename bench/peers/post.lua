@@ -1,6 +1,7 @@
--- A wrk script: posts $BODY as JSON, and prints what came of it as one line of JSON.
+-- A wrk script: posts $BODY as JSON with the API key $KEY, if there is one, and prints what came of it as one line of JSON.
 wrk.method = "POST"
 wrk.headers["Content-Type"] = "application/json"
+wrk.headers["X-API-Key"] = os.getenv("KEY")
 wrk.body = os.getenv("BODY")
 
 function done(summary, latency, _)

@@ -72,7 +72,12 @@ fn beyond_this_machine_everyone_needs_a_key() {
     assert_eq!(predict(&service, None).status, 401);
     assert_eq!(service.get("/metrics").status, 401);
     assert_eq!(service.get("/health").status, 200);
-    assert!(service.log().contains("foretell keys create NAME --scope predict"), "{}", service.log());
+    // The keys are read, and their absence is told, shortly after the start.
+    let started = Instant::now();
+    while !service.log().contains("foretell keys create NAME --scope predict") {
+        assert!(started.elapsed() < Duration::from_secs(30), "{}", service.log());
+        std::thread::sleep(Duration::from_millis(10));
+    }
     let key = create(data.path(), "predict");
     await_status(&service, &key, 200);
     assert_eq!(service.send(&Request::new("GET", "/metrics").header("X-API-Key", &key)).status, 200);

@@ -80,3 +80,14 @@ fn damaged_files_are_opened_or_refused_without_a_panic() {
     let runs = files.len() * CHANGES_PER_FILE;
     assert!(refused > runs / 3, "only {refused} of {runs} damaged files were refused");
 }
+
+/// Files that fuzzing found: each took more time or memory than its size excuses.
+#[test]
+fn what_fuzzing_found_is_refused() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/found");
+    for (name, reason) in [("catboost-far-feature.cbm", "feature 524293 of at most")] {
+        let bytes = std::fs::read(folder.join(name)).unwrap();
+        let error = open(&bytes, &Limits::default()).expect_err(name).to_string();
+        assert!(error.contains(reason), "{name}: {error}");
+    }
+}

@@ -10,6 +10,9 @@ use super::flatbuffer::Budget;
 
 /// Largest number of features: bounds what is made of a position that a file merely states.
 const MOST_FEATURES: usize = 1 << 20;
+/// Largest number of positions without a feature: the library lists also those that no tree uses, so a small file may not
+/// state a far position and have all before it made.
+const MOST_LEFT_OUT: usize = 1 << 14;
 /// Largest number of raw scores.
 const MOST_OUTPUTS: usize = 1 << 16;
 /// Largest depth of a tree with the same condition on each level: the library has at most 16.
@@ -179,8 +182,9 @@ impl Content<'_> {
 
     /// Checks counts and positions that everything else relies on.
     pub(super) fn check(&self) -> Result<(), FormatError> {
-        if let Some(feature) = self.features().find(|feature| feature.position >= MOST_FEATURES) {
-            let detail = format!("feature {} of at most {MOST_FEATURES}", feature.position);
+        let most = MOST_FEATURES.min(self.features().count().saturating_add(MOST_LEFT_OUT));
+        if let Some(feature) = self.features().find(|feature| feature.position >= most) {
+            let detail = format!("feature {} of at most {most}", feature.position);
             return Err(self.invalid("features", detail));
         }
         if !(1..=MOST_OUTPUTS).contains(&self.outputs) {
