@@ -120,6 +120,9 @@ fn predictions_are_recorded_exported_and_judged() {
             service.post("/feedback", &json!([{"request_id": two_id, "actual": [predicted, predicted]}]));
         assert_eq!(told.json()["accepted"], 2);
         assert_eq!(service.post("/feedback", &json!({"id": "x"})).status, 422);
+        let table =
+            Request::new("POST", "/feedback").header("Content-Type", "text/csv").body("id,actual\nx,1\n");
+        assert_eq!(service.send(&table).status, 415);
         await_written(&service);
         let record = export(&registry, &[]);
         assert_eq!(record.len(), 4);
@@ -259,6 +262,10 @@ fn a_database_that_is_away_fails_no_prediction() {
     std::thread::sleep(Duration::from_secs(if soak() { 60 } else { 3 }));
     let waiting = metric(&service, "foretell_log_waiting_bytes");
     assert!(waiting > 0.0);
+    let health = service.get("/health").ok();
+    assert_eq!(health["database"]["status"], "unreachable", "{health}");
+    assert_eq!(health["prediction_log"]["status"], "failing", "{health}");
+    assert!(health["prediction_log"]["waiting_bytes"].as_u64() > Some(0), "{health}");
     server.restart();
     std::thread::sleep(Duration::from_millis(500));
     let outcomes = load.stop();
@@ -268,6 +275,9 @@ fn a_database_that_is_away_fails_no_prediction() {
     await_written(&service);
     check(&registry, &ids(&outcomes));
     let (took, all) = (back.elapsed(), outcomes.len());
+    let health = service.get("/health").ok();
+    assert_eq!(health["database"]["status"], "connected", "{health}");
+    assert_eq!(health["prediction_log"]["status"], "current", "{health}");
     report(&format!(
         "{all} predictions while the database was away: none failed; {waiting} bytes waited, caught up in {took:?}"
     ));

@@ -10,7 +10,7 @@ use hyper::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::predict::{is_id, microseconds};
+use crate::predict::{Form, is_id, microseconds};
 use crate::problem::{Fault, MAX_ERRORS, Problem};
 use crate::reply::Reply;
 use crate::request::Call;
@@ -38,6 +38,15 @@ pub(crate) fn answer(call: &Call<'_>, body: &Bytes) -> Result<Reply, Problem> {
     if call.state().log.is_none() {
         let detail = "this service records no predictions; `[prediction_log]` is off".to_owned();
         return Err(Problem::NotThere { detail });
+    }
+    let expected = "`application/json`";
+    match Form::of(&call.head.headers) {
+        Ok(Form::Json) => {}
+        Ok(Form::Csv) => return Err(Problem::WrongContentType { got: "text/csv".to_owned(), expected }),
+        Err(Problem::WrongContentType { got, .. }) => {
+            return Err(Problem::WrongContentType { got, expected });
+        }
+        Err(other) => return Err(other),
     }
     let document: Value = serde_json::from_slice(body).map_err(|error| Problem::NotJson {
         line: error.line(),

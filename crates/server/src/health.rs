@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use foretell_engine::fleet::{Failure, FleetHandle, FleetStatus};
+use foretell_engine::log::LogStatus;
 use foretell_engine::{Catalog, LiveModel};
 use hyper::StatusCode;
 use hyper::header::{CACHE_CONTROL, HeaderValue, RETRY_AFTER};
@@ -19,9 +20,10 @@ pub(crate) fn answer(state: &State) -> Reply {
     let (ready, draining, mode) = (state.ready(), state.draining(), state.config.server.mode);
     let updates = state.fleet.as_ref().map(FleetHandle::status);
     let database = state.control.as_ref().map(|control| control.opened().is_some());
+    let record = state.log.as_ref().map(|log| log.status());
     let certificate = state.tls.as_ref().map(Tls::problem);
     let catalog = &state.catalog.snapshot();
-    let health = Health { ready, draining, mode, catalog, updates, database, certificate };
+    let health = Health { ready, draining, mode, catalog, updates, database, record, certificate };
     let document = health.document();
     let mut reply =
         Reply::json(document.to_string()).with(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -47,6 +49,8 @@ pub(crate) struct Health<'a> {
     pub updates: Option<&'a FleetStatus>,
     /// Whether the database has been reached since the start; `None` for a service without one.
     pub database: Option<bool>,
+    /// What waits to be written of the record of predictions, where there is one.
+    pub record: Option<LogStatus>,
     /// Where the service speaks TLS: why a changed certificate is not served, if that is so.
     pub certificate: Option<Option<Arc<String>>>,
 }
@@ -71,7 +75,13 @@ impl Health<'_> {
         }
         let mut document = json!({"status": status, "service": "foretell", "models": models});
         if let Some(reached) = self.database {
-            document["database"] = json!({"status": if reached { "connected" } else { "unreachable" }});
+            let lost = self.updates.is_some_and(|updates| updates.registry_failure().is_some())
+                || self.record.is_some_and(|record| record.failing);
+            document["database"] =
+                json!({"status": if reached && !lost { "connected" } else { "unreachable" }});
+        }
+        if let Some(record) = &self.record {
+            document["prediction_log"] = self.record(record);
         }
         if let Some(failure) = self.updates.and_then(FleetStatus::registry_failure) {
             document["registry"] = self.failure(&failure);
@@ -95,6 +105,21 @@ impl Health<'_> {
             // A model is in the catalog only once it is loaded and warmed.
             Mode::Development => json!({"name": model.name(), "version": model.version(), "status": "ready"}),
             Mode::Production => json!({"name": model.name(), "status": "ready"}),
+        }
+    }
+
+    /// How the record of predictions fares. How much is in it is nobody's business in production.
+    fn record(&self, record: &LogStatus) -> Value {
+        let status = if record.failing { "failing" } else { "current" };
+        match self.mode {
+            Mode::Production => json!({"status": status}),
+            Mode::Development => json!({
+                "status": status,
+                "waiting_records": record.waiting_records,
+                "waiting_bytes": record.waiting_bytes,
+                "refused": record.refused,
+                "dropped": record.dropped,
+            }),
         }
     }
 

@@ -112,6 +112,8 @@ pub(crate) enum Problem {
     },
     /// The body is in a format that is not read.
     WrongContentType {
+        /// The content types that are understood there.
+        expected: &'static str,
         /// The format.
         got: String,
     },
@@ -332,9 +334,7 @@ impl fmt::Display for Problem {
             Self::TooManyRows { limit } => {
                 write!(f, "expected at most {limit} rows; split them over several requests")
             }
-            Self::WrongContentType { got } => {
-                write!(f, "expected `application/json` or `text/csv`, got `{got}`")
-            }
+            Self::WrongContentType { got, expected } => write!(f, "expected {expected}, got `{got}`"),
             Self::WrongContentEncoding { got } => {
                 write!(f, "expected `gzip`, `deflate` or none, got `{got}`")
             }

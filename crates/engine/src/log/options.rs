@@ -15,7 +15,11 @@ use foretell_store::Retention;
 
 use super::plan::Plan;
 use super::recorder::Recorder;
+use crate::catalog::Catalog;
 use crate::live::LiveModel;
+
+/// Features that an error names.
+const MOST_KNOWN: usize = 20;
 
 /// What is recorded of a model.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -57,6 +61,57 @@ pub struct LogOptions {
     pub retention: Retention,
     /// How often the record is looked through for what is to be forgotten.
     pub retain_every: Duration,
+}
+
+/// A feature is to be masked or hashed that is not there: what was to be kept from the record would be in it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{name}` is to be {how} in the record of predictions, and {whose} has that feature; known: {known}")]
+pub struct UnknownFeature {
+    name: String,
+    how: &'static str,
+    whose: String,
+    known: String,
+}
+
+impl LogOptions {
+    /// Checks the names of features against the models that are served at the start. A model that comes later and lacks
+    /// one is served, with a warning: another may have it.
+    ///
+    /// # Errors
+    /// A name that the model it is said of does not have, or no model of those without options of their own.
+    pub fn check(&self, catalog: &Catalog) -> Result<(), UnknownFeature> {
+        let served = catalog.models();
+        for (name, log) in &self.models {
+            let own: Vec<_> = served.iter().filter(|model| model.name() == name).collect();
+            log.check(&own, || format!("no version of model `{name}`"))?;
+        }
+        let others: Vec<_> = served.iter().filter(|model| !self.models.contains_key(model.name())).collect();
+        self.default.check(&others, || "no model".to_owned())
+    }
+}
+
+impl ModelLog {
+    fn check(&self, models: &[&Arc<LiveModel>], whose: impl Fn() -> String) -> Result<(), UnknownFeature> {
+        if models.is_empty() || self.share <= 0.0 {
+            return Ok(());
+        }
+        let masked = self.mask.iter().map(|name| (name, "masked"));
+        for (name, how) in masked.chain(self.hash.iter().map(|name| (name, "hashed"))) {
+            if models.iter().all(|model| model.schema().position(name).is_none()) {
+                let features = models.iter().flat_map(|model| model.schema().features());
+                let mut known: Vec<_> =
+                    features.map(|feature| format!("`{}`", feature.name)).take(MOST_KNOWN).collect();
+                known.dedup();
+                return Err(UnknownFeature {
+                    name: name.clone(),
+                    how,
+                    whose: whose(),
+                    known: known.join(", "),
+                });
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The record of predictions as the threads of a process share it.

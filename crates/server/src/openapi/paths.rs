@@ -11,7 +11,7 @@ use super::{
 use crate::auth::KeyFault;
 use crate::config::DatasetAnswer;
 use crate::path::percent_encode;
-use crate::predict::EXAMPLE_ID;
+use crate::predict::{EXAMPLE_ID, PREDICTABLE};
 use crate::problem::Problem;
 
 /// What can go wrong where rows are predicted, beside 422.
@@ -45,7 +45,7 @@ pub(super) fn problems() -> Value {
         ("The body is too large, or has too many rows.", Problem::TooManyRows { limit: 100_000 }),
         (
             "The content type or the content encoding is not supported.",
-            Problem::WrongContentType { got: "text/xml".into() },
+            Problem::WrongContentType { got: "text/xml".into(), expected: PREDICTABLE },
         ),
         ("The rows are not what the model takes, or `outputs` names what it does not give.", fault),
         ("The service failed on this request.", Problem::Internal),

@@ -381,6 +381,9 @@ fn no_such_model(call: &Call<'_>, name: &str, models: &[Rc<Served>]) -> Problem 
     Problem::NoSuchModel { name: shown(name), known }
 }
 
+/// The content types of [`Form`].
+pub(crate) const PREDICTABLE: &str = "`application/json` or `text/csv`";
+
 /// The format of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
@@ -440,7 +443,7 @@ impl Form {
     }
 
     /// A body without a content type is taken for JSON.
-    fn of(headers: &HeaderMap) -> Result<Self, Problem> {
+    pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Problem> {
         let Some(value) = headers.get(CONTENT_TYPE) else {
             return Ok(Self::Json);
         };
@@ -453,7 +456,10 @@ impl Form {
             b"application/json" | b"text/json" => Ok(Self::Json),
             essence if essence.starts_with(b"application/") && essence.ends_with(b"+json") => Ok(Self::Json),
             b"text/csv" | b"application/csv" => Ok(Self::Csv),
-            _ => Err(Problem::WrongContentType { got: shown(&String::from_utf8_lossy(bytes)) }),
+            _ => Err(Problem::WrongContentType {
+                got: shown(&String::from_utf8_lossy(bytes)),
+                expected: PREDICTABLE,
+            }),
         }
     }
 }
