@@ -18,7 +18,7 @@ help:
 
 # A missing tool fails a test here; under a bare `cargo test` it skips with a message.
 test: $(BIN)/.tests
-	tests/setup debian chromium:chromium chromium-driver:chromedriver curl:curl postgresql:pg_createcluster nginx:nginx
+	tests/setup debian chromium:chromium chromium-driver:chromedriver curl:curl postgresql:pg_createcluster nginx:nginx faketime:faketime
 	FORETELL_TEST_TOOLS=required $(CARGO) test --workspace
 
 # The same tests with more repetitions and longer outages; prints what it measures.

@@ -1,7 +1,7 @@
 """Measure foretell beside the ceiling and the peers, and print the results as Markdown.
 
 Usage: `python bench/run.py [--quick] [PART...]`, where PART is any of: throughput, latency, start, kernels,
-locust, costs, overload.
+locust, costs.
 
 The machine should do nothing else meanwhile. All servers run at the same time on the same cores, but only one is
 loaded at a time; rounds go over the servers in turn, so that a drift of the machine touches all of them.
@@ -31,7 +31,7 @@ ROOT = BENCH.parent
 MODELS = BENCH / "models"
 PEERS = BENCH / "peers"
 CONNECTIONS = 64
-PARTS = ["throughput", "latency", "start", "kernels", "locust", "costs", "overload"]
+PARTS = ["throughput", "latency", "start", "kernels", "locust", "costs"]
 
 
 @dataclasses.dataclass
@@ -139,14 +139,10 @@ def running(servers):
 
 
 def one_row(model):
-    return rows(model, 1)
-
-
-def rows(model, count):
     from sklearn.datasets import load_breast_cancer
 
     row = [4.8, 3, 1.4, 0.3] if model == "iris" else load_breast_cancer().data[0].tolist()
-    return json.dumps({"data": [row] * count})
+    return json.dumps({"data": [row]})
 
 
 def foretell(binaries, model, name="foretell", flags=(), settings=None):
@@ -205,10 +201,9 @@ def wrk(server, seconds):
     return json.loads(next(line for line in output.splitlines() if line.startswith("RESULT ")).removeprefix("RESULT "))
 
 
-def at_rate(binaries, server, rate, seconds, connections=CONNECTIONS, body=None):
+def at_rate(binaries, server, rate, seconds):
     address = f"127.0.0.1:{server.port}"
-    body = body or one_row(server.model)
-    command = [binaries.load, address, "/predict", str(rate), str(seconds), str(connections), body]
+    command = [binaries.load, address, "/predict", str(rate), str(seconds), str(CONNECTIONS), one_row(server.model)]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
@@ -279,18 +274,6 @@ def measure_costs(binaries, effort):
             result["half p99_us"] = statistics.median(runs[index]["p99_us"] for runs in paced)
             result["half p99_us ratio"] = statistics.median(runs[index]["p99_us"] / runs[0]["p99_us"] for runs in paced)
         yield result
-
-
-def measure_overload(binaries, effort):
-    """Requests of 50 rows for the forest, at a tenth of what the service can answer and at up to ten times as many."""
-    body = rows("cancer", 50)
-    with running([foretell(binaries, "cancer")]) as [server]:
-        server.await_answer("/predict", body)
-        # More than it can answer: what it does answer is its capacity.
-        capacity = at_rate(binaries, server, 20000, effort.seconds, 8, body)["rate"]
-        for share in (0.1, 0.5, 2, 4, 10):
-            note(f"{share} of the capacity of {capacity:.0f} requests a second")
-            yield {"share": share} | at_rate(binaries, server, share * capacity, effort.seconds, 256, body)
 
 
 def measure_start(binaries, effort):
@@ -407,28 +390,6 @@ def print_costs(results):
     )
 
 
-def print_overload(results):
-    results = list(results)
-    idle = results[0]["p99_sent_us"]
-    header = [
-        "of its capacity",
-        "answered a second",
-        "p99 of answers, us",
-        "of that when idle",
-        "refused",
-        "p99 of refusals, us",
-    ]
-    table(
-        [*header, "failures"],
-        [
-            [f"{result['share']:g}", f"{result['rate']:.0f}", f"{result['p99_sent_us']:.0f}"]
-            + [f"{result['p99_sent_us'] / idle:.2f}", f"{result['refused']}", f"{result['refused_p99_us']:.0f}"]
-            + [f"{result['failures']}"]
-            for result in results
-        ],
-    )
-
-
 def print_kernels(results):
     ours = {result["model"]: result for result in results if result["library"] == "foretell"}
     rows = []
@@ -471,8 +432,6 @@ def main():
         print(f"Locust: {json.dumps(measure_locust(binaries, effort))}\n")
     if "costs" in parts:
         print_costs(measure_costs(binaries, effort))
-    if "overload" in parts:
-        print_overload(measure_overload(binaries, effort))
 
 
 main()

@@ -49,10 +49,19 @@ impl Service {
     /// # Panics
     /// If it ends, or says no address, in the first minute; the message has its log.
     pub fn start<A: AsRef<std::ffi::OsStr>>(arguments: &[A]) -> Self {
+        Self::start_in(&[], arguments)
+    }
+
+    /// The same with more variables in its environment.
+    ///
+    /// # Panics
+    /// As [`Service::start`].
+    pub fn start_in<A: AsRef<std::ffi::OsStr>>(environment: &[(&str, &str)], arguments: &[A]) -> Self {
         let mut process = Command::new(binary())
             .arg("serve")
             .args(arguments)
             .args(["--port", "0"])
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -18,8 +18,8 @@ use tokio::time::{sleep, timeout};
 use super::options::Log;
 use super::record::{self, Schemas};
 
-/// Nice value of the thread: about a thirtieth of a busy processor.
-const NICE: i32 = 15;
+/// Nice value of the thread, the lowest priority there is: about a seventieth of a busy processor.
+const NICE: i32 = 19;
 /// Records of a batch at most; fewer when the database is slow.
 const MOST: usize = 5000;
 /// Records of a batch at least, where as many wait.
