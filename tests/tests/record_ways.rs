@@ -279,8 +279,7 @@ fn clocks_that_jump_lose_nothing_and_record_nothing_twice() {
         let record = export(&registry, "iris", &[]);
         let mut recorded: Vec<_> =
             record.iter().map(|row| row["request_id"].as_str().expect("an id")).collect();
-        let days: HashSet<_> =
-            record.iter().map(|row| &row["at"].as_str().expect("a time")[..10]).collect();
+        let days: HashSet<_> = record.iter().map(|row| &row["at"].as_str().expect("a time")[..10]).collect();
         recorded.sort_unstable();
         ids.sort_unstable();
         assert_eq!(recorded, ids);

@@ -81,13 +81,10 @@ fn damaged_files_are_opened_or_refused_without_a_panic() {
     assert!(refused > runs / 3, "only {refused} of {runs} damaged files were refused");
 }
 
-/// Files that fuzzing found: each took more time or memory than its size excuses.
+/// A small file that says it has a feature far beyond those that it lists: fuzzing found the features before it being made.
 #[test]
-fn what_fuzzing_found_is_refused() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/found");
-    for (name, reason) in [("catboost-far-feature.cbm", "feature 524293 of at most")] {
-        let bytes = std::fs::read(folder.join(name)).unwrap();
-        let error = open(&bytes, &Limits::default()).expect_err(name).to_string();
-        assert!(error.contains(reason), "{name}: {error}");
-    }
+fn a_feature_far_beyond_those_listed_is_refused() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/found/catboost-far-feature.cbm");
+    let error = open(&std::fs::read(path).unwrap(), &Limits::default()).unwrap_err().to_string();
+    assert!(error.contains("feature 524293 of at most"), "{error}");
 }
