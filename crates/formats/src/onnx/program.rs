@@ -137,19 +137,21 @@ impl Program {
             };
             let made = self.branches[from].outputs.clone();
             let mine = |column: &usize| made.contains(column);
-            let used = |column: usize| users[column] == usize::from(columns.contains(&column));
+            let mut sorted = columns.clone();
+            sorted.sort_unstable();
+            let used = |column: usize| users[column] == usize::from(sorted.binary_search(&column).is_ok());
             if !columns.iter().all(mine) || !made.clone().all(used) {
                 continue;
             }
             let in_order = columns.iter().copied().eq(made.clone());
             let select = Step::Select(columns.iter().map(|column| column - made.start).collect());
-            let before = std::mem::take(&mut self.branches[from].steps);
+            let mut steps = std::mem::take(&mut self.branches[from].steps);
             let columns = std::mem::take(&mut self.branches[from].columns);
             self.branches[from].outputs = 0..0;
             let branch = &mut self.branches[number];
-            let select = (!in_order).then_some(select);
-            let after = std::mem::take(&mut branch.steps);
-            branch.steps = before.into_iter().chain(select).chain(after).collect();
+            steps.extend((!in_order).then_some(select));
+            steps.append(&mut branch.steps);
+            branch.steps = steps;
             branch.columns = columns;
         }
         self.branches.retain(|branch| !branch.outputs.is_empty());
