@@ -39,15 +39,7 @@ pub(crate) fn answer(call: &Call<'_>, body: &Bytes) -> Result<Reply, Problem> {
         let detail = "this service records no predictions; `[prediction_log]` is off".to_owned();
         return Err(Problem::NotThere { detail });
     }
-    let expected = "`application/json`";
-    match Form::of(&call.head.headers) {
-        Ok(Form::Json) => {}
-        Ok(Form::Csv) => return Err(Problem::WrongContentType { got: "text/csv".to_owned(), expected }),
-        Err(Problem::WrongContentType { got, .. }) => {
-            return Err(Problem::WrongContentType { got, expected });
-        }
-        Err(other) => return Err(other),
-    }
+    Form::expect_json(&call.head.headers)?;
     let document: Value = serde_json::from_slice(body).map_err(|error| Problem::NotJson {
         line: error.line(),
         column: error.column(),

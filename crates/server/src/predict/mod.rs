@@ -442,8 +442,24 @@ impl Form {
         }
     }
 
-    /// A body without a content type is taken for JSON.
-    pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Problem> {
+    /// The form that a request says its body has.
+    fn of(headers: &HeaderMap) -> Result<Self, Problem> {
+        Self::told(headers)
+            .map_err(|got| Problem::WrongContentType { got: shown(&got), expected: PREDICTABLE })
+    }
+
+    /// Checks that a request says its body to be JSON.
+    pub(crate) fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
+        let expected = "`application/json`";
+        match Self::told(headers) {
+            Ok(Self::Json) => Ok(()),
+            Ok(Self::Csv) => Err(Problem::WrongContentType { got: "text/csv".to_owned(), expected }),
+            Err(got) => Err(Problem::WrongContentType { got: shown(&got), expected }),
+        }
+    }
+
+    /// The form, or the content type that is none. A body without a content type is taken for JSON.
+    fn told(headers: &HeaderMap) -> Result<Self, Cow<'_, str>> {
         let Some(value) = headers.get(CONTENT_TYPE) else {
             return Ok(Self::Json);
         };
@@ -456,10 +472,7 @@ impl Form {
             b"application/json" | b"text/json" => Ok(Self::Json),
             essence if essence.starts_with(b"application/") && essence.ends_with(b"+json") => Ok(Self::Json),
             b"text/csv" | b"application/csv" => Ok(Self::Csv),
-            _ => Err(Problem::WrongContentType {
-                got: shown(&String::from_utf8_lossy(bytes)),
-                expected: PREDICTABLE,
-            }),
+            _ => Err(String::from_utf8_lossy(bytes)),
         }
     }
 }
