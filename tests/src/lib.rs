@@ -7,6 +7,8 @@ pub mod load;
 pub mod places;
 pub mod postgres;
 pub mod readme;
+pub mod record;
 pub mod registry;
 pub mod service;
 pub mod trained;
+pub mod wait;

@@ -128,6 +128,16 @@ impl Service {
         Answer { status: head.status.as_u16(), headers: headers.collect(), text }
     }
 
+    /// The value of a metric without labels, or with these.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn metric(&self, name: &str) -> f64 {
+        let text = self.get("/metrics").text;
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("no {name} in {text}")).parse().expect("a number")
+    }
+
     /// Asks the process to stop, as a service manager does (`SIGTERM`), and goes on.
     ///
     /// # Panics

@@ -2,6 +2,7 @@
 
 use foretell_tests::places::root;
 use foretell_tests::service::{Answer, Request, Service, binary};
+use foretell_tests::wait::until;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command;
@@ -73,11 +74,7 @@ fn beyond_this_machine_everyone_needs_a_key() {
     assert_eq!(service.get("/metrics").status, 401);
     assert_eq!(service.get("/health").status, 200);
     // The keys are read, and their absence is told, shortly after the start.
-    let started = Instant::now();
-    while !service.log().contains("foretell keys create NAME --scope predict") {
-        assert!(started.elapsed() < Duration::from_secs(30), "{}", service.log());
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    until("the absence is told", || service.log().contains("foretell keys create NAME --scope predict"));
     let key = create(data.path(), "predict");
     await_status(&service, &key, 200);
     assert_eq!(service.send(&Request::new("GET", "/metrics").header("X-API-Key", &key)).status, 200);

@@ -5,6 +5,7 @@
 use foretell_tests::load::Load;
 use foretell_tests::places::{root, run};
 use foretell_tests::postgres::Postgres;
+use foretell_tests::record::{await_written, configured, export, iris};
 use foretell_tests::registry::Registry;
 use foretell_tests::service::{Request, Service};
 use serde_json::{Value, json};
@@ -24,20 +25,7 @@ fn soak() -> bool {
 
 /// Starts the iris model with this `[prediction_log]`.
 fn start(registry: &Registry, settings: &str) -> Service {
-    let model = root().join("examples/iris/model.joblib");
-    let config = format!(
-        "[log]\nrequests = 'errors'\n[[model]]\nname = 'iris'\npath = '{}'\n[prediction_log]\n{settings}\n",
-        model.display()
-    );
-    start_with(registry, &config)
-}
-
-fn start_with(registry: &Registry, config: &str) -> Service {
-    let path = registry.folder().join("foretell.toml");
-    fs::write(&path, config).expect("a configuration");
-    let mut arguments = vec!["--config".to_owned(), path.display().to_string()];
-    arguments.extend(registry.flags());
-    Service::start(&arguments)
+    Service::start(&iris(registry, &format!("[prediction_log]\n{settings}")))
 }
 
 fn predict(service: &Service, id: &str) -> Value {
@@ -45,32 +33,10 @@ fn predict(service: &Service, id: &str) -> Value {
     service.send(&request.header("X-Inference-Id", id)).ok()
 }
 
-fn metric(service: &Service, name: &str) -> f64 {
-    let text = service.get("/metrics").text;
-    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    line.unwrap_or_else(|| panic!("no {name} in {text}")).parse().expect("a number")
-}
-
-/// Waits until all that was recorded is in the database.
-fn await_written(service: &Service) {
-    let started = Instant::now();
-    while metric(service, "foretell_log_waiting_bytes") > 0.0 {
-        assert!(started.elapsed() < PATIENCE, "the spool is not emptied:\n{}", service.log());
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
-/// The record of iris, row by row.
-fn export(registry: &Registry, more: &[&str]) -> Vec<Value> {
-    let words = ["log", "export", "--model", "iris", "--format", "jsonl"];
-    let text = registry.run(words.iter().chain(more));
-    text.lines().map(|line| serde_json::from_str(line).expect("a row")).collect()
-}
-
 /// How often each request is in the record.
 fn counts(registry: &Registry) -> HashMap<String, usize> {
     let mut counts = HashMap::new();
-    for row in export(registry, &[]) {
+    for row in export(registry, "iris", &[]) {
         *counts.entry(row["request_id"].as_str().expect("an id").to_owned()).or_insert(0) += 1;
     }
     counts
@@ -124,7 +90,7 @@ fn predictions_are_recorded_exported_and_judged() {
             Request::new("POST", "/feedback").header("Content-Type", "text/csv").body("id,actual\nx,1\n");
         assert_eq!(service.send(&table).status, 415);
         await_written(&service);
-        let record = export(&registry, &[]);
+        let record = export(&registry, "iris", &[]);
         assert_eq!(record.len(), 4);
         let row = record.iter().find(|row| row["request_id"] == id).expect("the first request");
         assert_eq!(row["sepal_length"], 4.8);
@@ -134,7 +100,7 @@ fn predictions_are_recorded_exported_and_judged() {
             (predicted, predicted, &json!("mine-1"))
         );
         assert_eq!(row["role"], "primary");
-        let labelled = export(&registry, &["--only-labelled"]);
+        let labelled = export(&registry, "iris", &["--only-labelled"]);
         assert_eq!(labelled.len(), 3);
         let started = Instant::now();
         loop {
@@ -169,7 +135,7 @@ fn a_key_for_one_model_says_nothing_of_another() {
     };
     let predicts = key(&["p", "--scope", "predict"]);
     let tells = key(&["f", "--scope", "feedback", "--models", "other"]);
-    let service = start_with(&registry, &config);
+    let service = Service::start(&configured(&registry, &config));
     let send = |path: &str, key: &str, body: &str| {
         let request = Request::new("POST", path).header("Content-Type", "application/json");
         service.send(&request.header("X-API-Key", key).header("X-Inference-Id", "same").body(body))
@@ -190,7 +156,7 @@ fn a_key_for_one_model_says_nothing_of_another() {
         assert!(started.elapsed() < PATIENCE, "{text}");
         std::thread::sleep(Duration::from_millis(50));
     }
-    assert!(export(&registry, &[])[0]["actual"].is_null());
+    assert!(export(&registry, "iris", &[])[0]["actual"].is_null());
 }
 
 #[test]
@@ -260,7 +226,7 @@ fn a_database_that_is_away_fails_no_prediction() {
     std::thread::sleep(Duration::from_millis(500));
     server.stop();
     std::thread::sleep(Duration::from_secs(if soak() { 60 } else { 3 }));
-    let waiting = metric(&service, "foretell_log_waiting_bytes");
+    let waiting = service.metric("foretell_log_waiting_bytes");
     assert!(waiting > 0.0);
     let health = service.get("/health").ok();
     assert_eq!(health["database"]["status"], "unreachable", "{health}");
@@ -331,7 +297,7 @@ fn a_full_spool_refuses_or_drops_as_told() {
             })
             .collect();
         let refused = sent.iter().filter(|answer| answer.status == 503).count();
-        let dropped = metric(&service, "foretell_log_dropped_total");
+        let dropped = service.metric("foretell_log_dropped_total");
         match choice {
             "refuse" => {
                 assert!(refused > 0 && refused < 200, "{refused}");
@@ -383,7 +349,7 @@ fn a_full_disk_refuses_or_drops_as_told() {
         let refused = sent.iter().filter(|answer| answer.status == 503).count();
         assert_eq!(refused > 0, choice == "refuse", "{refused}: {}", service.log());
         if choice == "drop" {
-            assert!(metric(&service, "foretell_log_dropped_total") > 0.0);
+            assert!(service.metric("foretell_log_dropped_total") > 0.0);
         }
         disk.empty();
         server.restart();

@@ -3,52 +3,20 @@
 use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
 use foretell_tests::constant::constant;
-use foretell_tests::places::{root, system};
+use foretell_tests::places::system;
 use foretell_tests::postgres::Postgres;
+use foretell_tests::record::{await_written, configured, export, iris};
 use foretell_tests::registry::Registry;
-use foretell_tests::service::{Request, Service};
+use foretell_tests::service::{Request, Service, binary};
+use foretell_tests::wait::until;
 use serde_json::{Value, json};
 
-const PATIENCE: Duration = Duration::from_secs(60);
 /// Too many rows for the thread that reads them.
 const MANY: usize = 50_000;
-
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let started = Instant::now();
-    while !holds() {
-        assert!(started.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
-fn await_written(service: &Service) {
-    until("what waits is written", || {
-        service.get("/metrics").text.lines().any(|line| line == "foretell_log_waiting_bytes 0")
-    });
-}
-
-fn export(registry: &Registry, model: &str, more: &[&str]) -> Vec<Value> {
-    let words = ["log", "export", "--model", model, "--format", "jsonl"];
-    let text = registry.run(words.iter().chain(more));
-    text.lines().map(|line| serde_json::from_str(line).expect("a row")).collect()
-}
-
-/// The arguments of a service with the iris model and more of a configuration.
-fn configured(registry: &Registry, more: &str) -> Vec<String> {
-    let model = root().join("examples/iris/model.joblib");
-    let config = format!(
-        "[log]\nrequests = 'errors'\n[[model]]\nname = 'iris'\npath = '{}'\n{more}\n",
-        model.display()
-    );
-    let path = registry.folder().join("foretell.toml");
-    fs::write(&path, config).expect("a configuration");
-    let mut arguments = vec!["--config".to_owned(), path.display().to_string()];
-    arguments.extend(registry.flags());
-    arguments
-}
 
 /// Whether any file below a folder holds these bytes.
 fn holds(folder: &Path, wanted: &[u8]) -> bool {
@@ -78,7 +46,7 @@ fn routes_datasets_and_large_bodies_are_recorded_and_hashed_values_are_not() {
          [prediction_log]\nmode = 'full'\nhash = ['petal_width']\nhash_key_file = '{}'\n",
         key.display()
     );
-    let service = Service::start(&configured(&registry, &more));
+    let service = Service::start(&iris(&registry, &more));
     let row = json!([4.8713, 3, 1.4, 0.27193]);
     service.post("/v1/class", &json!({"data": [row]})).ok();
     service.post("/predict", &json!({"data": [row]})).ok();
@@ -107,11 +75,7 @@ fn canaries_and_shadows_are_recorded_as_such() {
     }
     registry.run(["models", "promote", "m", "1"]);
     registry.run(["models", "promote", "m", "2", "--alias", "next", "--shadow"]);
-    let path = registry.folder().join("foretell.toml");
-    fs::write(&path, "[prediction_log]\nmode = 'full'\n").expect("a configuration");
-    let mut arguments = vec!["--config".to_owned(), path.display().to_string()];
-    arguments.extend(registry.flags());
-    let service = Service::start(&arguments);
+    let service = Service::start(&configured(&registry, "[prediction_log]\nmode = 'full'\n"));
     let ask = || service.post("/predict", &json!({"data": [[1]]})).ok();
     let shown = |row: &Value| (row["version"].clone(), row["role"].clone(), row["prediction"].clone());
     let primary = ask();
@@ -148,13 +112,13 @@ fn what_is_too_old_or_too_much_is_forgotten() {
     for (bound, most) in [("max_rows = 10", 10), ("max_age = '1s'", 0)] {
         let registry = Registry::new();
         let more = format!("[prediction_log]\nmode = 'full'\nretain_every = '1s'\n{bound}\n");
-        let service = Service::start(&configured(&registry, &more));
+        let service = Service::start(&iris(&registry, &more));
         for _ in 0..50 {
             service.post("/predict", &json!({"data": [[4.8, 3, 1.4, 0.3]]})).ok();
         }
         await_written(&service);
         until(bound, || export(&registry, "iris", &[]).len() <= most);
-        assert!(service.get("/health").status == 200, "{}", service.log());
+        assert_eq!(service.get("/health").status, 200, "{}", service.log());
     }
 }
 
@@ -168,8 +132,8 @@ fn a_mask_that_is_misspelt_stops_the_start() {
         ),
     ] {
         let registry = Registry::new();
-        let arguments = configured(&registry, &format!("[prediction_log]\nmode = 'full'\n{setting}\n"));
-        let output = std::process::Command::new(foretell_tests::service::binary())
+        let arguments = iris(&registry, &format!("[prediction_log]\nmode = 'full'\n{setting}\n"));
+        let output = Command::new(binary())
             .arg("serve")
             .args(&arguments)
             .args(["--port", "0"])
@@ -190,7 +154,7 @@ fn servers_that_start_at_once_on_a_new_database_all_serve_and_record() {
     let ids: Vec<_> = std::thread::scope(|scope| {
         let served = registries.each_ref().map(|registry| {
             scope.spawn(|| {
-                let service = Service::start(&configured(registry, "[prediction_log]\nmode = 'full'\n"));
+                let service = Service::start(&iris(registry, "[prediction_log]\nmode = 'full'\n"));
                 let answer = service.post("/predict", &json!({"data": [[4.8, 3, 1.4, 0.3]]})).ok();
                 await_written(&service);
                 answer["request_id"].clone()
@@ -212,7 +176,7 @@ fn a_database_without_a_connection_to_spare_fails_no_prediction() {
     let (scheme, rest) = url.split_once("://").expect("a URL");
     let host = rest.split_once('@').map_or(rest, |(_, host)| host);
     let registry = Registry::in_database(format!("{scheme}://app@{host}"));
-    let service = Service::start(&configured(&registry, "[prediction_log]\nmode = 'full'\n"));
+    let service = Service::start(&iris(&registry, "[prediction_log]\nmode = 'full'\n"));
     let ask = || {
         let request = Request::new("POST", "/predict").header("Content-Type", "application/json");
         service.send(&request.body(r#"{"data": [[4.8, 3, 1.4, 0.3]]}"#)).ok()
@@ -258,7 +222,7 @@ fn clocks_that_jump_lose_nothing_and_record_nothing_twice() {
             ("FAKETIME_NO_CACHE", "1"),
             ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
         ];
-        let arguments = configured(&registry, "[prediction_log]\nmode = 'full'\n");
+        let arguments = iris(&registry, "[prediction_log]\nmode = 'full'\n");
         let mut ids = Vec::new();
         for offsets in [["+0", "-1h", "+400d"], ["-2d", "+0", "+1h"]] {
             // The second server starts two days before the first one did.

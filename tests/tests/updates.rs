@@ -6,6 +6,7 @@ use foretell_tests::places::system;
 use foretell_tests::postgres::Postgres;
 use foretell_tests::registry::Registry;
 use foretell_tests::service::{Request, Service};
+use foretell_tests::wait::until;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,18 +15,6 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 const ROW: &str = r#"{"data": [[1.0]]}"#;
-/// Far longer than an update takes.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Waits until something holds.
-fn until(what: &str, mut holds: impl FnMut() -> bool) -> Duration {
-    let started = Instant::now();
-    while !holds() {
-        assert!(started.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    started.elapsed()
-}
 
 fn predict(service: &Service) -> Value {
     service.post("/predict", &json!({"data": [[1.0]]})).ok()
