@@ -66,12 +66,16 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<(), Failure> {
         None
     };
     let recorder = record(&config)?;
-    let by_alias = sources.contains(&Source::Production);
     let started = runtime.handle().block_on(Fleet::start(sources, limits, control.clone()));
     let (fleet, handle) = started.map_err(not_started)?;
     let catalog = Arc::clone(fleet.catalog());
-    if by_alias && catalog.snapshot().default_model().is_none() {
-        return Err(nothing_to_serve(control.as_ref()));
+    if catalog.snapshot().default_model().is_none() {
+        let registry = control.as_ref().and_then(Control::opened).map_or("", |store| store.shown());
+        tracing::warn!(
+            "no model of the registry `{registry}` has the alias `{PRODUCTION}`: waiting for one; register it with \
+             `foretell models register model.joblib --name NAME --alias {PRODUCTION}`, or stop and name a file, as in \
+             `foretell serve model.joblib`"
+        );
     }
     runtime.handle().spawn(fleet.follow());
     let shutdown = signals()?;
@@ -205,15 +209,6 @@ fn not_started(error: FleetError) -> Failure {
         | FleetError::Verify(_)
         | FleetError::Unfinished(_) => Failure::new("cannot serve").because(&error),
     }
-}
-
-fn nothing_to_serve(control: Option<&Control>) -> Failure {
-    let shown = control.and_then(Control::opened).map_or("", |store| store.shown());
-    Failure::new(format!("no model of the registry `{shown}` has the alias `{PRODUCTION}`")).hint(
-        "name a model file, as in `foretell serve model.joblib`, or register one: `foretell models register \
-         model.joblib --name NAME --alias production`"
-            .to_owned(),
-    )
 }
 
 /// The name of a file without its extensions, `-` in place of what cannot stand in a URL.

@@ -3,16 +3,23 @@
 
 use std::future::Future;
 use std::io;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use foretell_store::{LocalCopy, Store, StoreError, StoreOptions};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::OnceCell;
+use tokio::time::{sleep, timeout};
 
 use crate::causes::with_causes;
 
 /// Threads of the runtime: connecting and waiting is all they do.
 const THREADS: usize = 1;
+/// How often the database is asked whether it answers.
+const PULSE: Duration = Duration::from_secs(1);
+/// How long it may take over that.
+const ANSWER: Duration = Duration::from_secs(2);
 
 /// The runtime; ends with this value.
 #[derive(Debug)]
@@ -72,12 +79,22 @@ pub struct Control {
 struct Connection {
     options: StoreOptions,
     store: OnceCell<Store>,
+    reachable: AtomicBool,
 }
 
 impl Control {
-    /// Nothing is opened before the first use, so that a service starts also while its database is down.
+    /// Waits for nothing, so that a service starts also while its database is down. From now on the database is asked
+    /// again and again whether it answers, for as long as a clone of this lives.
     pub fn new(handle: Handle, options: StoreOptions) -> Self {
-        Self { handle, connection: Arc::new(Connection { options, store: OnceCell::new() }) }
+        let connection =
+            Arc::new(Connection { options, store: OnceCell::new(), reachable: AtomicBool::new(false) });
+        handle.spawn(feel_pulse(Arc::downgrade(&connection)));
+        Self { handle, connection }
+    }
+
+    /// Whether the database answered when it was asked last, at most a few seconds ago.
+    pub fn is_reachable(&self) -> bool {
+        self.connection.reachable.load(Relaxed)
     }
 
     /// The runtime that the store lives on.
@@ -90,7 +107,7 @@ impl Control {
     /// # Errors
     /// It cannot be opened; the next call tries again.
     pub async fn store(&self) -> Result<&Store, StoreError> {
-        self.connection.store.get_or_try_init(|| Store::open(&self.connection.options)).await
+        self.connection.store().await
     }
 
     /// The store, if it has been opened.
@@ -128,5 +145,23 @@ impl Control {
             work(store).await
         });
         done.await.unwrap_or_else(|_| Err(ControlError::Unfinished.into()))
+    }
+}
+
+impl Connection {
+    async fn store(&self) -> Result<&Store, StoreError> {
+        self.store.get_or_try_init(|| Store::open(&self.options)).await
+    }
+}
+
+async fn feel_pulse(connection: Weak<Connection>) {
+    while let Some(connection) = connection.upgrade() {
+        let answers = match connection.store().await {
+            Ok(store) => matches!(timeout(ANSWER, store.ping()).await, Ok(Ok(()))),
+            Err(_) => false,
+        };
+        connection.reachable.store(answers, Relaxed);
+        drop(connection);
+        sleep(PULSE).await;
     }
 }

@@ -118,7 +118,7 @@ impl<'a> RowBuilder<'a> {
 
     /// Notes a value for a feature that the model does not have.
     pub fn unknown_feature(&mut self, name: &str, nearest: Option<String>) {
-        self.note(None, ViolationKind::UnknownFeature { name: shorten(name), nearest });
+        self.note(None, ViolationKind::UnknownName { name: shorten(name), nearest });
     }
 
     /// Ends a row that was set by name: features without a value are noted.

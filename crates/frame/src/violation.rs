@@ -36,7 +36,7 @@ pub enum ViolationKind {
     /// The row has two values for the feature.
     Duplicate,
     /// The row has a value for a feature that the model does not have.
-    UnknownFeature {
+    UnknownName {
         /// The name as it came.
         name: String,
         /// The model's feature with the most similar name.
@@ -97,10 +97,10 @@ impl Violation {
             }
             ViolationKind::Absent => format!("expected a value for `{name}`, got none"),
             ViolationKind::Duplicate => format!("expected one value for `{name}`, got two"),
-            ViolationKind::UnknownFeature { name, nearest: Some(nearest) } => {
+            ViolationKind::UnknownName { name, nearest: Some(nearest) } => {
                 format!("the model has no feature `{name}`, did you mean `{nearest}`")
             }
-            ViolationKind::UnknownFeature { name, nearest: None } => {
+            ViolationKind::UnknownName { name, nearest: None } => {
                 format!("the model has no feature `{name}`")
             }
             ViolationKind::NotARow { got } => {
@@ -122,7 +122,7 @@ impl Violation {
             ViolationKind::NotExact { .. } => "not_exact",
             ViolationKind::Absent => "missing_feature",
             ViolationKind::Duplicate => "duplicate_feature",
-            ViolationKind::UnknownFeature { .. } => "unknown_feature",
+            ViolationKind::UnknownName { .. } => "unknown_feature",
             ViolationKind::WrongLength { .. } => "wrong_length",
         }
     }

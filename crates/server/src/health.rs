@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
+use foretell_engine::control::Control;
 use foretell_engine::fleet::{Failure, FleetHandle, FleetStatus};
 use foretell_engine::log::LogStatus;
 use foretell_engine::{Catalog, LiveModel};
@@ -15,11 +16,14 @@ use crate::reply::Reply;
 use crate::state::State;
 use crate::tls::Tls;
 
+/// Seconds that a prediction may wait for the database before the record counts as behind.
+const BEHIND: u64 = 10;
+
 /// The answer of `/health` and `/health/ready`: 200 when requests are taken, or else 503.
 pub(crate) fn answer(state: &State) -> Reply {
     let (ready, draining, mode) = (state.ready(), state.draining(), state.config.server.mode);
     let updates = state.fleet.as_ref().map(FleetHandle::status);
-    let database = state.control.as_ref().map(|control| control.opened().is_some());
+    let database = state.control.as_ref().map(Control::is_reachable);
     let record = state.log.as_ref().map(|log| log.status());
     let certificate = state.tls.as_ref().map(Tls::problem);
     let catalog = &state.catalog.snapshot();
@@ -47,7 +51,7 @@ pub(crate) struct Health<'a> {
     pub catalog: &'a Catalog,
     /// How updates went.
     pub updates: Option<&'a FleetStatus>,
-    /// Whether the database has been reached since the start; `None` for a service without one.
+    /// Whether the database answers; `None` for a service without one.
     pub database: Option<bool>,
     /// What waits to be written of the record of predictions, where there is one.
     pub record: Option<LogStatus>,
@@ -74,11 +78,8 @@ impl Health<'_> {
             models[position]["update"] = self.failure(failure);
         }
         let mut document = json!({"status": status, "service": "foretell", "models": models});
-        if let Some(reached) = self.database {
-            let lost = self.updates.is_some_and(|updates| updates.registry_failure().is_some())
-                || self.record.is_some_and(|record| record.failing);
-            document["database"] =
-                json!({"status": if reached && !lost { "connected" } else { "unreachable" }});
+        if let Some(reachable) = self.database {
+            document["database"] = json!({"status": if reachable { "connected" } else { "unreachable" }});
         }
         if let Some(record) = &self.record {
             document["prediction_log"] = self.record(record);
@@ -110,13 +111,18 @@ impl Health<'_> {
 
     /// How the record of predictions fares. How much is in it is nobody's business in production.
     fn record(&self, record: &LogStatus) -> Value {
-        let status = if record.failing { "failing" } else { "current" };
+        let status = match record.oldest_seconds {
+            _ if record.failing => "failing",
+            BEHIND.. => "behind",
+            _ => "current",
+        };
         match self.mode {
             Mode::Production => json!({"status": status}),
             Mode::Development => json!({
                 "status": status,
                 "waiting_records": record.waiting_records,
                 "waiting_bytes": record.waiting_bytes,
+                "oldest_seconds": record.oldest_seconds,
                 "refused": record.refused,
                 "dropped": record.dropped,
             }),

@@ -8,7 +8,7 @@ use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use foretell_engine::control::Control;
 use foretell_engine::fleet::{FleetHandle, FleetStatus};
-use foretell_engine::log::{Log, UnknownFeature};
+use foretell_engine::log::{Log, UnknownName};
 use foretell_engine::quality::Quality;
 use foretell_engine::{Catalog, LiveCatalog, Pool, PoolOptions};
 use tokio::sync::watch;
@@ -58,7 +58,7 @@ pub enum StartError {
     Dataset(#[from] DatasetStartError),
     /// What is to be kept from the record is not there.
     #[error(transparent)]
-    Record(#[from] UnknownFeature),
+    Record(#[from] UnknownName),
 }
 
 /// What all threads of a service share.
@@ -131,7 +131,8 @@ impl State {
         let cors = CorsPolicy::new(&config.server.cors)?;
         let tls = config.server.tls.as_ref().map(Tls::new).transpose()?;
         let models = catalog.snapshot();
-        log.as_ref().map_or(Ok(()), |log| log.options().check(&models))?;
+        let grows = fleet.as_ref().is_some_and(FleetHandle::grows);
+        log.as_ref().map_or(Ok(()), |log| log.options().check(&models, grows))?;
         let datasets = config.dataset.iter().map(|dataset| ServedDataset::load(dataset, &models));
         let datasets: Vec<_> = datasets.collect::<Result<_, _>>()?;
         let custom = CustomRoutes::new(&config.route, Sources { catalog: &models, datasets: &datasets })?;

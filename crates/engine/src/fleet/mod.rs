@@ -4,31 +4,35 @@
 //! then swapped in, as a whole new [`Catalog`]; requests under way keep the one they have. What fails any of these steps
 //! changes nothing: the version before serves on, and [`FleetStatus`] says what failed.
 
+mod assemble;
 mod files;
 mod load;
+mod pins;
+mod source;
 mod status;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use foretell_store::{
-    Alias, Changes, CopiedDeployment, Deployment, LocalCopy, Role, Store, StoreError, Version,
-};
-use tokio::sync::{mpsc, oneshot};
+use foretell_store::{Changes, CopiedDeployment, Deployment, LocalCopy, Store, StoreError, Version};
+use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 pub use self::files::FileSource;
 use self::files::WatchedFile;
 use self::load::Shelf;
 pub use self::load::{FleetError, load_version};
+pub use self::pins::FleetHandle;
+use self::assemble::Wanted;
+use self::pins::Pin;
+pub use self::source::{PRODUCTION, Source, Which};
 pub use self::status::{Failure, FleetStatus};
-use crate::catalog::{Catalog, LiveCatalog};
+use crate::catalog::LiveCatalog;
 use crate::causes::with_causes;
 use crate::control::Control;
 use crate::live::LiveModel;
 use crate::open::OpenLimits;
-use crate::rollout::{Canary, Rollout};
 
 /// How often model files are looked at: a change is loaded after two equal looks.
 const LOOK: Duration = Duration::from_millis(250);
@@ -37,50 +41,6 @@ const LOOK: Duration = Duration::from_millis(250);
 const RETRY: Duration = Duration::from_secs(1);
 /// How long to wait at most before an update that failed is tried again.
 const MAX_RETRY: Duration = Duration::from_secs(60);
-/// How long a version stays in memory after the last use that is known, so that going back to it is instant.
-const LINGER: Duration = Duration::from_secs(60);
-/// How long a version that was asked for by its number stays.
-const PINNED: Duration = Duration::from_secs(600);
-/// Versions that may be in memory because they were asked for by their number.
-const MAX_PINNED: usize = 16;
-/// Requests for versions by their number that may wait.
-const PINS_WAITING: usize = 64;
-/// The alias of the versions that a server without other orders serves.
-pub const PRODUCTION: &str = "production";
-
-/// A model that a server is told to serve.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
-    /// A file.
-    File(FileSource),
-    /// A model of the registry.
-    Registered {
-        /// Its name there.
-        model: String,
-        /// Which version of it.
-        which: Which,
-        /// The name it is served under.
-        name: String,
-    },
-    /// Every model of the registry with the alias [`PRODUCTION`], under its own name.
-    Production,
-}
-
-/// Which version of a model.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Which {
-    /// The one that this alias points to.
-    Alias(String),
-    /// The one with this number.
-    Number(u32),
-}
-
-impl Which {
-    /// What stands behind the `@` of `name@alias` and `name@number`.
-    pub fn parse(text: &str) -> Self {
-        text.parse().map_or_else(|_| Self::Alias(text.to_owned()), Self::Number)
-    }
-}
 
 /// The models of a server and where they come from.
 #[derive(Debug)]
@@ -123,46 +83,6 @@ struct Loaded {
     used: Instant,
 }
 
-/// A request that names a version which is not in memory.
-#[derive(Debug)]
-struct Pin {
-    name: String,
-    version: u32,
-    done: oneshot::Sender<bool>,
-}
-
-/// What the threads that serve know of a [`Fleet`].
-#[derive(Debug, Clone)]
-pub struct FleetHandle {
-    pins: mpsc::Sender<Pin>,
-    status: Arc<FleetStatus>,
-}
-
-/// A name of the registry that is served, and the versions that are wanted for it.
-#[derive(Debug)]
-struct Wanted<'d> {
-    name: String,
-    front: &'d Version,
-    /// The other aliases of the same model.
-    others: Vec<(&'d Alias, &'d Version)>,
-}
-
-impl FleetHandle {
-    /// How updates went.
-    pub fn status(&self) -> &FleetStatus {
-        &self.status
-    }
-
-    /// Has a version of a model of the registry loaded, and waits for that. `false` when there is none, it cannot be
-    /// loaded, or too many wait.
-    pub async fn pin(&self, name: &str, version: &str) -> bool {
-        let Ok(version) = version.parse() else { return false };
-        let (done, loaded) = oneshot::channel();
-        let pin = Pin { name: name.to_owned(), version, done };
-        self.pins.try_send(pin).is_ok() && loaded.await.unwrap_or(false)
-    }
-}
-
 impl Fleet {
     /// Loads everything that is to be served. `control` is the way to the registry; without it there are files only.
     ///
@@ -174,12 +94,13 @@ impl Fleet {
         limits: OpenLimits,
         control: Option<Control>,
     ) -> Result<(Self, FleetHandle), FleetError> {
-        let (sender, pins) = mpsc::channel(PINS_WAITING);
+        let status = Arc::<FleetStatus>::default();
+        let (handle, pins) = FleetHandle::new(Arc::clone(&status), sources.contains(&Source::Production));
         let mut fleet = Self {
             limits,
             sources: Vec::new(),
             catalog: Arc::default(),
-            status: Arc::default(),
+            status,
             control,
             copy: None,
             deployment: Deployment { revision: 0, aliases: Vec::new() },
@@ -212,7 +133,6 @@ impl Fleet {
         }
         let catalog = fleet.assemble()?;
         fleet.catalog.replace(catalog);
-        let handle = FleetHandle { pins: sender, status: Arc::clone(&fleet.status) };
         Ok((fleet, handle))
     }
 
@@ -382,194 +302,6 @@ impl Fleet {
         self.status.serving(deployment.revision);
         self.deployment = deployment;
         refused_names.is_empty()
-    }
-
-    /// The names of the registry that are to be served, each once, with what an alias of them stands for in
-    /// `deployment`.
-    fn wanted<'d>(&'d self, deployment: &'d Deployment) -> Vec<Wanted<'d>> {
-        let mut wanted: Vec<Wanted<'d>> = Vec::new();
-        let mut serve = |name: &str, front: &'d Version, alias: Option<&str>| {
-            if wanted.iter().any(|known| known.name == name) {
-                return;
-            }
-            let others = deployment.aliases.iter().filter(|(other, _)| {
-                alias.is_some_and(|alias| other.model == front.model && other.alias != alias)
-            });
-            let others = others.map(|(alias, version)| (alias, version)).collect();
-            wanted.push(Wanted { name: name.to_owned(), front, others });
-        };
-        let pointed =
-            |asked: &'d str| deployment.aliases.iter().filter(move |(alias, _)| alias.alias == asked);
-        for origin in &self.sources {
-            match origin {
-                Origin::File(_) => {}
-                Origin::Registered { model, which: Which::Alias(asked), name } => {
-                    if let Some((_, front)) = pointed(asked).find(|(alias, _)| alias.model == *model) {
-                        serve(name, front, Some(asked));
-                    }
-                }
-                Origin::Registered { which: Which::Number(_), name, .. } => {
-                    if let Some((_, front)) = self.fixed.iter().find(|(known, _)| known == name) {
-                        serve(name, front, None);
-                    }
-                }
-                Origin::Production => pointed(PRODUCTION)
-                    .for_each(|(alias, front)| serve(&alias.model, front, Some(PRODUCTION))),
-            }
-        }
-        wanted
-    }
-
-    /// Fails when a model that was named has no version, or one that cannot be loaded.
-    fn refuse_missing(&self) -> Result<(), FleetError> {
-        let wanted = self.wanted(&self.deployment);
-        let failures = self.status.failures();
-        for origin in &self.sources {
-            let Origin::Registered { model, which, name } = origin else { continue };
-            let reference = match which {
-                Which::Alias(alias) => format!("{model}@{alias}"),
-                Which::Number(number) => format!("{model}@{number}"),
-            };
-            let Some(wanted) = wanted.iter().find(|wanted| wanted.name == *name) else {
-                return Err(FleetError::NoAlias { reference });
-            };
-            if !self.loaded.contains_key(&key(name, wanted.front)) {
-                let reason = failures.get(name).map(|failure| failure.error.clone()).unwrap_or_default();
-                return Err(FleetError::NotLoaded { reference, reason });
-            }
-        }
-        Ok(())
-    }
-
-    /// Puts what is in memory into the catalog that is served.
-    fn swap(&mut self) {
-        match self.assemble() {
-            Ok(catalog) => self.catalog.replace(catalog),
-            Err(error) => {
-                tracing::error!(error = with_causes(&error), "an update was refused; what serves, serves on")
-            }
-        }
-        let names: HashSet<_> =
-            self.catalog.snapshot().models().iter().map(|live| live.name().to_owned()).collect();
-        let wanted: HashSet<_> =
-            self.wanted(&self.deployment).into_iter().map(|wanted| wanted.name).collect();
-        self.status.keep(|name| names.contains(name) || wanted.contains(name));
-    }
-
-    /// The catalog of what is in memory and wanted, in the order of the sources. A front that could not be loaded is
-    /// the one that serves now.
-    fn assemble(&mut self) -> Result<Catalog, FleetError> {
-        let now = Instant::now();
-        let before = Arc::clone(&self.catalog.snapshot());
-        let (mut models, mut rollouts): (Vec<Arc<LiveModel>>, Vec<Rollout>) = Default::default();
-        for origin in &self.sources {
-            if let Origin::File(file) = origin {
-                models.push(Arc::clone(&file.live));
-            }
-        }
-        let mut used = Vec::new();
-        for wanted in self.wanted(&self.deployment) {
-            let mut get = |version: &Version| {
-                let key = key(&wanted.name, version);
-                let live = Arc::clone(&self.loaded.get(&key)?.live);
-                used.push(key);
-                Some(live)
-            };
-            let Some(front) = get(wanted.front).or_else(|| before.get(&wanted.name).cloned()) else {
-                continue;
-            };
-            let mut rollout = Rollout { name: wanted.name.clone(), canary: None, shadows: Vec::new() };
-            let mut listed = vec![front];
-            for (alias, version) in &wanted.others {
-                let Some(live) = get(version) else { continue };
-                match &alias.role {
-                    Role::None => {}
-                    Role::Canary { share, sticky } => {
-                        let (share, sticky) = (*share, sticky.clone());
-                        rollout.canary = Some(Canary { model: Arc::clone(&live), share, sticky });
-                    }
-                    Role::Shadow => rollout.shadows.push(Arc::clone(&live)),
-                }
-                listed.push(live);
-            }
-            let pinned = self.pinned.keys().filter(|key| key.name == wanted.name);
-            listed.extend(pinned.filter_map(|key| Some(Arc::clone(&self.loaded.get(key)?.live))));
-            let mut seen = HashSet::new();
-            listed.retain(|live| seen.insert(live.version().to_owned()));
-            models.extend(listed);
-            if rollout.canary.is_some() || !rollout.shadows.is_empty() {
-                rollouts.push(rollout);
-            }
-        }
-        for key in used {
-            if let Some(loaded) = self.loaded.get_mut(&key) {
-                loaded.used = now;
-            }
-        }
-        Ok(Catalog::new(models)?.with_rollouts(rollouts))
-    }
-
-    /// Loads a version that a request names.
-    async fn load_pinned(&mut self, pin: Pin) {
-        let model = self.wanted(&self.deployment).into_iter().find(|wanted| wanted.name == pin.name);
-        let model = model.map(|wanted| wanted.front.model.clone());
-        let store = self.control.as_ref().and_then(Control::opened).cloned();
-        let (Some(model), Some(store)) = (model, store) else {
-            // The request has been answered otherwise if nobody waits.
-            let _ = pin.done.send(false);
-            return;
-        };
-        let key = Key { name: pin.name, model, version: pin.version };
-        let loaded = self.loaded.contains_key(&key) || self.load_by_number(&store, &key).await;
-        if loaded {
-            if self.pinned.len() >= MAX_PINNED {
-                let oldest = self.pinned.iter().min_by_key(|(_, since)| **since).map(|(key, _)| key.clone());
-                oldest.map(|oldest| self.pinned.remove(&oldest));
-            }
-            self.pinned.insert(key, Instant::now());
-            self.swap();
-        }
-        let _ = pin.done.send(loaded);
-    }
-
-    async fn load_by_number(&mut self, store: &Store, key: &Key) -> bool {
-        let Ok(version) = store.version(&key.model, key.version).await else { return false };
-        if version.archived_at.is_some() {
-            return false;
-        }
-        let shelf = Shelf { store: Some(store), copy: None };
-        match load::version(&shelf, &version, &key.name, &self.limits).await {
-            Ok(live) => {
-                self.status.loaded();
-                self.loaded.insert(key.clone(), Loaded { live, used: Instant::now() });
-                true
-            }
-            Err(error) => {
-                tracing::warn!(
-                    model = key.name,
-                    version = key.version,
-                    error = with_causes(&error),
-                    "version not loaded"
-                );
-                false
-            }
-        }
-    }
-
-    /// Lets go of versions that nothing has wanted for a while.
-    fn forget(&mut self) {
-        let now = Instant::now();
-        let pinned_before = self.pinned.len();
-        self.pinned.retain(|_, since| now.duration_since(*since) < PINNED);
-        let served = Arc::clone(&self.catalog.snapshot());
-        let pinned = &self.pinned;
-        self.loaded.retain(|key, loaded| {
-            let serves = served.models().iter().any(|live| Arc::ptr_eq(live, &loaded.live));
-            serves || pinned.contains_key(key) || now.duration_since(loaded.used) < LINGER
-        });
-        if self.pinned.len() != pinned_before {
-            self.swap();
-        }
     }
 }
 

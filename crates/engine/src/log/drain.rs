@@ -177,8 +177,14 @@ impl Work {
     /// Reads a batch and writes it.
     async fn step(&mut self) -> Step {
         match self.reader.read(&mut self.batch, self.most, BYTES) {
-            Ok(true) => {}
-            Ok(false) => return Step::Idle,
+            Ok(true) => self
+                .log
+                .counts
+                .waits_since(self.batch.records().find_map(|(_, payload)| record::time(payload))),
+            Ok(false) => {
+                self.log.counts.waits_since(None);
+                return Step::Idle;
+            }
             Err(error) => return Step::Failed(crate::with_causes(&error)),
         }
         let store = match self.store().await {

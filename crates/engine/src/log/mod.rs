@@ -16,7 +16,7 @@ pub use document::{Document, DocumentFeature};
 pub use drain::Drain;
 pub use export::{Column, ColumnKind, RecordError, RecordTable};
 pub use foretell_journal::{AppendError, JournalError, Options as SpoolOptions, Sync as SpoolSync};
-pub use options::{Log, LogOptions, LogStatus, ModelLog, UnknownFeature, WhenFull};
+pub use options::{Log, LogOptions, LogStatus, ModelLog, UnknownName, WhenFull};
 pub use plan::Plan;
 pub use record::{Entry, Payloads, Truth};
 pub use recorder::{RecordFailure, Recorder};

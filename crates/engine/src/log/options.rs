@@ -4,21 +4,21 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{
-    AtomicBool, AtomicU64,
+    AtomicBool, AtomicI64, AtomicU64,
     Ordering::{Acquire, Relaxed, Release},
 };
 use std::time::Duration;
 
 use foretell_frame::Method;
 use foretell_journal::{Journal, JournalError, Options, Reader};
-use foretell_store::Retention;
+use foretell_store::{Retention, now};
 
 use super::plan::Plan;
 use super::recorder::Recorder;
 use crate::catalog::Catalog;
 use crate::live::LiveModel;
 
-/// Features that an error names.
+/// Features or models that an error names.
 const MOST_KNOWN: usize = 20;
 
 /// What is recorded of a model.
@@ -63,26 +63,48 @@ pub struct LogOptions {
     pub retain_every: Duration,
 }
 
-/// A feature is to be masked or hashed that is not there: what was to be kept from the record would be in it.
+/// What is said of the record names what is not there: what was to be kept from the record would be in it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{name}` is to be {how} in the record of predictions, and {whose} has that feature; known: {known}")]
-pub struct UnknownFeature {
-    name: String,
-    how: &'static str,
-    whose: String,
-    known: String,
+pub enum UnknownName {
+    /// A feature that is masked or hashed.
+    #[error(
+        "`{name}` is to be {how} in the record of predictions, and {whose} has that feature; known: {known}"
+    )]
+    Feature {
+        /// Its name.
+        name: String,
+        /// Whether masked or hashed.
+        how: &'static str,
+        /// The models that were asked.
+        whose: String,
+        /// Their features.
+        known: String,
+    },
+    /// A model that has options of its own.
+    #[error("`prediction_log.models` names `{name}`, and no such model is served; served: {served}")]
+    Model {
+        /// Its name.
+        name: String,
+        /// The models that are served.
+        served: String,
+    },
 }
 
 impl LogOptions {
-    /// Checks the names of features against the models that are served at the start. A model that comes later and lacks
-    /// one is served, with a warning: another may have it.
+    /// Checks the names of models and features against what is served at the start. Where the catalog `grows`, a model
+    /// may come later; one that lacks a feature is served, with a warning: another may have it.
     ///
     /// # Errors
-    /// A name that the model it is said of does not have, or no model of those without options of their own.
-    pub fn check(&self, catalog: &Catalog) -> Result<(), UnknownFeature> {
+    /// A model that is not served, a name that the model it is said of does not have, or no model of those without
+    /// options of their own.
+    pub fn check(&self, catalog: &Catalog, grows: bool) -> Result<(), UnknownName> {
         let served = catalog.models();
         for (name, log) in &self.models {
             let own: Vec<_> = served.iter().filter(|model| model.name() == name).collect();
+            if own.is_empty() && !grows {
+                let served = listed(served.iter().map(|model| model.name()));
+                return Err(UnknownName::Model { name: name.clone(), served });
+            }
             log.check(&own, || format!("no version of model `{name}`"))?;
         }
         let others: Vec<_> = served.iter().filter(|model| !self.models.contains_key(model.name())).collect();
@@ -90,8 +112,15 @@ impl LogOptions {
     }
 }
 
+/// The first of these names, each once.
+fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let mut listed: Vec<_> = names.map(|name| format!("`{name}`")).take(MOST_KNOWN).collect();
+    listed.dedup();
+    listed.join(", ")
+}
+
 impl ModelLog {
-    fn check(&self, models: &[&Arc<LiveModel>], whose: impl Fn() -> String) -> Result<(), UnknownFeature> {
+    fn check(&self, models: &[&Arc<LiveModel>], whose: impl Fn() -> String) -> Result<(), UnknownName> {
         if models.is_empty() || self.share <= 0.0 {
             return Ok(());
         }
@@ -99,15 +128,8 @@ impl ModelLog {
         for (name, how) in masked.chain(self.hash.iter().map(|name| (name, "hashed"))) {
             if models.iter().all(|model| model.schema().position(name).is_none()) {
                 let features = models.iter().flat_map(|model| model.schema().features());
-                let mut known: Vec<_> =
-                    features.map(|feature| format!("`{}`", feature.name)).take(MOST_KNOWN).collect();
-                known.dedup();
-                return Err(UnknownFeature {
-                    name: name.clone(),
-                    how,
-                    whose: whose(),
-                    known: known.join(", "),
-                });
+                let known = listed(features.map(|feature| &*feature.name));
+                return Err(UnknownName::Feature { name: name.clone(), how, whose: whose(), known });
             }
         }
         Ok(())
@@ -131,6 +153,8 @@ pub(super) struct Counts {
     pub(super) failures: AtomicU64,
     pub(super) unreadable: AtomicU64,
     pub(super) failing: AtomicBool,
+    /// When the first record that waits was made, in microseconds since 1970; 0 while none waits.
+    oldest: AtomicI64,
 }
 
 /// What waits to be written, and what became of what was recorded.
@@ -154,6 +178,8 @@ pub struct LogStatus {
     pub failures: u64,
     /// Whether the last attempt failed.
     pub failing: bool,
+    /// How long the first record that waits has waited, in seconds.
+    pub oldest_seconds: u64,
 }
 
 impl Log {
@@ -195,6 +221,7 @@ impl Log {
             written: counts.written.load(Relaxed),
             failures: counts.failures.load(Relaxed),
             failing: counts.failing.load(Acquire),
+            oldest_seconds: counts.oldest_seconds(),
         }
     }
 }
@@ -203,6 +230,18 @@ impl Counts {
     pub(super) fn succeeded(&self, rows: u64) {
         self.written.fetch_add(rows, Relaxed);
         self.failing.store(false, Release);
+    }
+
+    /// The time of the first record that waits, where one does.
+    pub(super) fn waits_since(&self, time: Option<i64>) {
+        self.oldest.store(time.unwrap_or(0), Relaxed);
+    }
+
+    fn oldest_seconds(&self) -> u64 {
+        match self.oldest.load(Relaxed) {
+            0 => 0,
+            oldest => u64::try_from(now().saturating_sub(oldest) / 1_000_000).unwrap_or(0),
+        }
     }
 
     /// Whether it is the first of a series of failures.

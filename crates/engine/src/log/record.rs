@@ -262,6 +262,17 @@ pub(super) fn read<'a>(
     done
 }
 
+/// When the predictions of a record were asked for, or its truths came; `None` for a schema.
+pub(super) fn time(payload: &[u8]) -> Option<i64> {
+    let (kind, bytes) = payload.split_first()?;
+    let mut bytes = Bytes(bytes);
+    match *kind {
+        PREDICTIONS => bytes.u32().and_then(|_| bytes.i64()),
+        TRUTHS => bytes.i64(),
+        _ => None,
+    }
+}
+
 fn read_schema(bytes: &mut Bytes<'_>, schemas: &mut Schemas) -> Option<()> {
     let number = bytes.u32()?;
     let mut text = || bytes.text().map(str::to_owned);

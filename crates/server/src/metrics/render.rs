@@ -171,6 +171,11 @@ fn render_log(text: &mut Text, log: &LogStatus) {
             "Records of this process that wait for the database.",
             log.waiting_records,
         ),
+        (
+            "foretell_log_oldest_seconds",
+            "How long the first record that waits for the database has waited.",
+            log.oldest_seconds,
+        ),
         ("foretell_log_segments", "Files of the spool.", log.segments as u64),
         ("foretell_log_failing", "1 while the database cannot be written.", u64::from(log.failing)),
     ];

@@ -34,7 +34,7 @@ impl Layout {
 
     fn fault(&self, violation: &Violation, schema: &Schema) -> Fault {
         let feature = match (&violation.kind, violation.feature) {
-            (ViolationKind::UnknownFeature { name, .. }, _) => Some(Place::from(name.as_str())),
+            (ViolationKind::UnknownName { name, .. }, _) => Some(Place::from(name.as_str())),
             (_, Some(position)) if schema.named() || matches!(self, Self::Record | Self::Columns(_)) => {
                 Some(Place::from(schema.features()[position].name.as_str()))
             }
