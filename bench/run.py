@@ -1,7 +1,7 @@
 """Measure foretell beside the ceiling and the peers, and print the results as Markdown.
 
 Usage: `python bench/run.py [--quick] [PART...]`, where PART is any of: throughput, latency, start, kernels,
-locust, costs.
+locust, costs, overload.
 
 The machine should do nothing else meanwhile. All servers run at the same time on the same cores, but only one is
 loaded at a time; rounds go over the servers in turn, so that a drift of the machine touches all of them.
@@ -31,7 +31,7 @@ ROOT = BENCH.parent
 MODELS = BENCH / "models"
 PEERS = BENCH / "peers"
 CONNECTIONS = 64
-PARTS = ["throughput", "latency", "start", "kernels", "locust", "costs"]
+PARTS = ["throughput", "latency", "start", "kernels", "locust", "costs", "overload"]
 
 
 @dataclasses.dataclass
@@ -141,7 +141,7 @@ def running(servers):
 def one_row(model):
     from sklearn.datasets import load_breast_cancer
 
-    row = [4.8, 3, 1.4, 0.3] if model == "iris" else load_breast_cancer().data[0].tolist()
+    row = load_breast_cancer().data[0].tolist() if model == "cancer" else [4.8, 3, 1.4, 0.3]
     return json.dumps({"data": [row]})
 
 
@@ -188,8 +188,8 @@ def check_same_answers(servers):
                     raise SystemExit(f"{name} and FastAPI disagree on {model}: {answer} and {expected}")
 
 
-def wrk(server, seconds):
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", PEERS / "post.lua"]
+def wrk(server, seconds, connections=CONNECTIONS, prefix=()):
+    command = [*prefix, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", PEERS / "post.lua"]
     environment = os.environ | {"BODY": one_row(server.model)} | ({"KEY": server.key} if server.key else {})
     output = subprocess.run(
         [*command, f"http://127.0.0.1:{server.port}/predict"],
@@ -201,9 +201,10 @@ def wrk(server, seconds):
     return json.loads(next(line for line in output.splitlines() if line.startswith("RESULT ")).removeprefix("RESULT "))
 
 
-def at_rate(binaries, server, rate, seconds):
+def at_rate(binaries, server, rate, seconds, connections=CONNECTIONS, prefix=()):
     address = f"127.0.0.1:{server.port}"
-    command = [binaries.load, address, "/predict", str(rate), str(seconds), str(CONNECTIONS), one_row(server.model)]
+    command = [*prefix, binaries.load, address, "/predict", str(rate), str(seconds), str(connections)]
+    command.append(one_row(server.model))
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
@@ -238,6 +239,11 @@ def measure_servers(binaries, effort, with_latency):
     return results
 
 
+def await_written(server):
+    while b"\nforetell_log_waiting_bytes 0\n" not in server.ask("/metrics"):
+        time.sleep(0.1)
+
+
 def measure_costs(binaries, effort):
     """What the record of every prediction, API keys and rate limits cost the iris service."""
     with tempfile.TemporaryDirectory() as folder:
@@ -258,7 +264,11 @@ def measure_costs(binaries, effort):
             for server in servers:
                 server.await_answer("/predict", one_row("iris"))
                 wrk(server, 1)
-            rounds = [[wrk(server, effort.seconds) for server in servers] for _ in range(2 * effort.rounds)]
+            rounds = []
+            for _ in range(2 * effort.rounds):
+                rounds.append([wrk(server, effort.seconds) for server in servers])
+                # What still waits to be written must not slow down what is measured next.
+                await_written(servers[1])
             half = min(runs[0]["rate"] for runs in rounds) / 2
             # The client of fixed rates sends no key.
             paced = [
@@ -274,6 +284,21 @@ def measure_costs(binaries, effort):
             result["half p99_us"] = statistics.median(runs[index]["p99_us"] for runs in paced)
             result["half p99_us ratio"] = statistics.median(runs[index]["p99_us"] / runs[0]["p99_us"] for runs in paced)
         yield result
+
+
+def measure_overload(binaries, effort):
+    """A slow model on a processor of its own, asked for more than it can give by a client on another."""
+    server = foretell(binaries, "slow", settings={"FORETELL_SERVER__WORKERS": "1"})
+    server.command = ["taskset", "--cpu-list", "0", *server.command]
+    client = ["taskset", "--cpu-list", "1"]
+    with running([server]):
+        server.await_answer("/predict", one_row("slow"))
+        capacity = wrk(server, effort.seconds, 4, client)["rate"]
+        for times, connections in [(0.05, 64), (2, 256), (4, 256), (10, 64), (10, 256)]:
+            note(f"{times} times the capacity, {connections} connections")
+            seconds = 5 * effort.seconds if times < 1 else effort.seconds
+            result = at_rate(binaries, server, times * capacity, seconds, connections, client)
+            yield {"times": times, "connections": connections, "capacity": capacity} | result
 
 
 def measure_start(binaries, effort):
@@ -390,6 +415,25 @@ def print_costs(results):
     )
 
 
+def print_overload(results):
+    results = list(results)
+    alone = results[0]["p99_us"]
+    rows = [
+        [
+            f"{result['times']} times, {result['connections']} connections",
+            f"{result['rate'] / result['capacity']:.2f}",
+            f"{result['p99_us'] / 1e3:.2f}",
+            f"{result['p99_us'] / alone:.2f}",
+            f"{result['refused']}",
+            f"{result['refused_p99_us'] / 1e3:.2f}",
+            f"{result['failures']}",
+        ]
+        for result in results
+    ]
+    header = ["asked, of the capacity", "answered, of the capacity", "p99 ms", "times the first", "refused"]
+    table([*header, "p99 ms of refusals", "failures"], rows)
+
+
 def print_kernels(results):
     ours = {result["model"]: result for result in results if result["library"] == "foretell"}
     rows = []
@@ -419,7 +463,7 @@ def main():
     parts = arguments.parts or PARTS
 
     binaries = Binaries()
-    if not (MODELS / "cancer.joblib").exists():
+    if not (MODELS / "slow.joblib").exists():
         subprocess.run([sys.executable, PEERS / "models.py", MODELS], check=True)
     print(f"Machine: {machine()}\n")
     if "throughput" in parts or "latency" in parts:
@@ -432,6 +476,8 @@ def main():
         print(f"Locust: {json.dumps(measure_locust(binaries, effort))}\n")
     if "costs" in parts:
         print_costs(measure_costs(binaries, effort))
+    if "overload" in parts:
+        print_overload(measure_overload(binaries, effort))
 
 
 main()

@@ -15,7 +15,8 @@ use sqlx::{ConnectOptions, Connection, Postgres, Row as _, Sqlite};
 use tokio::time::sleep;
 
 use crate::error::StoreError;
-use crate::url::{DatabasePlace, DatabaseUrl};
+use crate::options::StoreOptions;
+use crate::url::DatabasePlace;
 
 /// How long a writer of SQLite waits for another process to finish its transaction.
 const BUSY: Duration = Duration::from_secs(10);
@@ -43,14 +44,12 @@ pub(crate) enum Database {
 
 impl Database {
     /// Connects, so that a database that cannot be had is told now, with its reason.
-    pub(crate) async fn connect(
-        url: &DatabaseUrl,
-        max_connections: u32,
-        patience: Duration,
-    ) -> Result<Self, StoreError> {
-        match url.place() {
-            DatabasePlace::File(path) => connect_file(path, max_connections, patience).await,
-            DatabasePlace::Server(url) => connect_server(url, max_connections, patience).await,
+    pub(crate) async fn connect(options: &StoreOptions) -> Result<Self, StoreError> {
+        match options.database.place() {
+            DatabasePlace::File(path) => connect_file(path, options).await,
+            DatabasePlace::Server(url) => {
+                connect_server(url, options.max_connections, options.patience).await
+            }
         }
     }
 
@@ -86,7 +85,7 @@ impl Database {
     }
 }
 
-async fn connect_file(path: &Path, max_connections: u32, patience: Duration) -> Result<Database, StoreError> {
+async fn connect_file(path: &Path, wanted: &StoreOptions) -> Result<Database, StoreError> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         let failed = |source| StoreError::Folder { folder: folder.display().to_string(), source };
         std::fs::create_dir_all(folder).map_err(failed)?;
@@ -97,7 +96,10 @@ async fn connect_file(path: &Path, max_connections: u32, patience: Duration) -> 
         .busy_timeout(BUSY)
         .disable_statement_logging();
     let pool = |most| {
-        SqlitePoolOptions::new().max_connections(most).acquire_timeout(patience + BUSY).idle_timeout(IDLE)
+        SqlitePoolOptions::new()
+            .max_connections(most)
+            .acquire_timeout(wanted.patience + BUSY)
+            .idle_timeout(IDLE)
     };
     let writing = options
         .clone()
@@ -105,10 +107,9 @@ async fn connect_file(path: &Path, max_connections: u32, patience: Duration) -> 
         // So that a file can shrink when old predictions are forgotten.
         .auto_vacuum(SqliteAutoVacuum::Incremental)
         .journal_mode(SqliteJournalMode::Wal)
-        // In this mode a power loss can undo the last commits, never damage the file; `Full` undoes nothing.
-        .synchronous(SqliteSynchronous::Full);
+        .synchronous(if wanted.durable { SqliteSynchronous::Full } else { SqliteSynchronous::Normal });
     let writer = connect_patiently(&pool(1), &writing).await?;
-    let readers = connect_patiently(&pool(max_connections.max(1)), &options.read_only(true)).await?;
+    let readers = connect_patiently(&pool(wanted.max_connections.max(1)), &options.read_only(true)).await?;
     Ok(Database::Sqlite { readers, writer })
 }
 

@@ -17,6 +17,7 @@ mod digest;
 mod error;
 mod keys;
 mod migrate;
+mod options;
 mod predictions;
 mod registry;
 mod store;
@@ -29,6 +30,7 @@ pub use copy::{CopiedDeployment, LocalCopy};
 pub use digest::{Digest, NotADigest};
 pub use error::{ArtifactProblem, StoreError, Thing};
 pub use keys::{KeyRecord, NewKey, Scopes, split_key};
+pub use options::StoreOptions;
 pub use predictions::{
     Export, FeedbackRow, Joined, JoinedPages, LogBatch, LogFilter, LoggedPrediction, PredictionRow,
     PredictionSchema, Removed, Retention, SegmentSpan, ServedAs, StoredSchema, Subject,
@@ -37,7 +39,7 @@ pub use registry::{
     Alias, AliasAction, AliasMove, Deployment, ModelRecord, NewVersion, NotSticky, Role, Source, Sticky,
     Version, is_alias, is_name,
 };
-pub use store::{Store, StoreOptions};
+pub use store::Store;
 pub use url::{ArtifactsUrl, DatabaseUrl, SecretText};
 
 /// Now, in microseconds since 1970, UTC.

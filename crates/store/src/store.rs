@@ -1,47 +1,13 @@
 //! The store as a whole: opening it, and the number that every change raises.
 
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::artifacts::Artifacts;
 use crate::changes::Changes;
 use crate::database::{Database, Transaction};
 use crate::error::StoreError;
 use crate::migrate::migrate;
-use crate::url::{ArtifactsUrl, DatabaseUrl, SecretText};
-
-/// Where everything is, and how much may be used to reach it.
-#[derive(Debug, Clone)]
-pub struct StoreOptions {
-    /// The database.
-    pub database: DatabaseUrl,
-    /// The bytes of the models.
-    pub artifacts: ArtifactsUrl,
-    /// Settings of the client of a bucket under their usual names, such as `AWS_REGION`, `AWS_ENDPOINT_URL` or
-    /// `AWS_SECRET_ACCESS_KEY`. A folder needs none.
-    pub bucket_settings: Vec<(String, SecretText)>,
-    /// Connections to the database held at most, beside one that writes (SQLite) or listens (PostgreSQL).
-    pub max_connections: u32,
-    /// Folder of a copy of what servers need of it, so that they start while the database is away. Default: none.
-    pub copy: Option<PathBuf>,
-    /// How long to wait for a connection before the database counts as not available.
-    pub patience: Duration,
-}
-
-impl StoreOptions {
-    /// The usual options for a database and a place for files.
-    pub fn new(database: DatabaseUrl, artifacts: ArtifactsUrl) -> Self {
-        Self {
-            database,
-            artifacts,
-            bucket_settings: Vec::new(),
-            max_connections: 4,
-            copy: None,
-            patience: Duration::from_secs(5),
-        }
-    }
-}
+use crate::options::StoreOptions;
 
 /// A database and a place for files. Clones share the connections.
 #[derive(Debug, Clone)]
@@ -61,8 +27,7 @@ impl Store {
     /// The database or the place for files cannot be had, or the schema is of a later release.
     pub async fn open(options: &StoreOptions) -> Result<Self, StoreError> {
         let artifacts = Artifacts::open(&options.artifacts, &options.bucket_settings)?;
-        let database =
-            Database::connect(&options.database, options.max_connections, options.patience).await?;
+        let database = Database::connect(options).await?;
         migrate(&database).await?;
         Ok(Self(Arc::new(Inner { database, artifacts, shown: options.database.to_string() })))
     }

@@ -19,12 +19,12 @@ use foretell_store::{Changes, CopiedDeployment, Deployment, LocalCopy, Store, St
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
+use self::assemble::Wanted;
 pub use self::files::FileSource;
 use self::files::WatchedFile;
 use self::load::Shelf;
 pub use self::load::{FleetError, load_version};
 pub use self::pins::FleetHandle;
-use self::assemble::Wanted;
 use self::pins::Pin;
 pub use self::source::{PRODUCTION, Source, Which};
 pub use self::status::{Failure, FleetStatus};

@@ -1,7 +1,7 @@
 //! Moving what is in the journal into the store, on a thread of its own.
 //!
-//! The thread has a lower priority than those that serve, and so have the threads that its connections start: while the
-//! service needs all processors the journal grows, within its bounds, and is caught up with afterwards.
+//! The thread, and those that its connections start, run while no other wants the processor: under full load the journal
+//! grows, within its bounds, and is caught up with afterwards.
 
 use std::collections::HashMap;
 use std::io;
@@ -10,16 +10,19 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use foretell_journal::{Batch, OVERHEAD, Reader, SegmentId};
+use foretell_journal::{Batch, OVERHEAD, Reader, SegmentId, Sync as SpoolSync};
 use foretell_store::{LogBatch, SegmentSpan, Store, StoreError, StoreOptions, now};
+use thread_priority::ThreadPriority;
+#[cfg(target_os = "linux")]
+use thread_priority::unix::{
+    NormalThreadSchedulePolicy, ThreadSchedulePolicy, set_thread_priority_and_policy, thread_native_id,
+};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::options::Log;
 use super::record::{self, Schemas};
 
-/// Nice value of the thread, the lowest priority there is: about a seventieth of a busy processor.
-const NICE: i32 = 19;
 /// Records of a batch at most; fewer when the database is slow.
 const MOST: usize = 5000;
 /// Records of a batch at least, where as many wait.
@@ -49,10 +52,12 @@ impl Drain {
     /// # Errors
     /// The system gives no thread.
     pub fn start(log: Arc<Log>, reader: Reader, store: StoreOptions) -> io::Result<Self> {
+        // What the journal may lose with the power, the store may lose too.
+        let durable = log.options().spool.sync != SpoolSync::Never;
+        let store = StoreOptions { durable, ..store };
         let (until, stop) = watch::channel(None);
         let thread = thread::Builder::new().name("log-writer".into()).spawn(move || {
-            // It works without as well.
-            let _ = rustix::process::setpriority_process(None, NICE);
+            step_back();
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             match runtime {
                 Ok(runtime) => {
@@ -72,6 +77,21 @@ impl Drain {
             // Its panic has been reported by then.
             let _ = thread.join();
         }
+    }
+}
+
+/// Gives the thread, and all that it will start, the lowest priority there is. It works without as well.
+fn step_back() {
+    #[cfg(target_os = "linux")]
+    let done = set_thread_priority_and_policy(
+        thread_native_id(),
+        ThreadPriority::Min,
+        ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle),
+    );
+    #[cfg(not(target_os = "linux"))]
+    let done = ThreadPriority::Min.set_for_current();
+    if let Err(error) = done {
+        tracing::debug!(%error, "the priority of the writer of the record stays as it is");
     }
 }
 
