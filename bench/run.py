@@ -271,10 +271,10 @@ def measure_costs(binaries, effort):
                 await_written(servers[1])
             half = min(runs[0]["rate"] for runs in rounds) / 2
             # The client of fixed rates sends no key.
-            paced = [
-                [at_rate(binaries, server, half, effort.seconds) for server in servers[:2]]
-                for _ in range(effort.rounds)
-            ]
+            paced = []
+            for _ in range(effort.rounds):
+                paced.append([at_rate(binaries, server, half, effort.seconds) for server in servers[:2]])
+                await_written(servers[1])
     for index, server in enumerate(servers):
         result = {"name": server.name} | median_of([runs[index] for runs in rounds])
         # Of neighbours in time, so that a drift of the machine cancels out.

@@ -57,6 +57,16 @@ impl Service {
     /// # Panics
     /// As [`Service::start`].
     pub fn start_in<A: AsRef<std::ffi::OsStr>>(environment: &[(&str, &str)], arguments: &[A]) -> Self {
+        let service = Self::launch(environment, arguments);
+        service.await_ready();
+        service
+    }
+
+    /// The same without waiting until it is ready.
+    ///
+    /// # Panics
+    /// If it ends, or says no address; the message has its log.
+    pub fn launch<A: AsRef<std::ffi::OsStr>>(environment: &[(&str, &str)], arguments: &[A]) -> Self {
         let mut process = Command::new(binary())
             .arg("serve")
             .args(arguments)
@@ -73,9 +83,7 @@ impl Service {
             process.kill().ok();
             panic!("foretell did not say where it listens:\n{log}")
         });
-        let service = Self { process, address, log };
-        service.await_ready();
-        service
+        Self { process, address, log }
     }
 
     /// The service's root, such as `http://127.0.0.1:43210`, without a slash at the end.

@@ -5,13 +5,11 @@
 
 use foretell_tests::places::{root, run, shared, venv};
 use foretell_tests::readme;
-use foretell_tests::registry::Registry;
 use foretell_tests::service::{Request, Service, binary};
 use foretell_tests::trained::trained;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 fn example(name: &str) -> std::path::PathBuf {
     root().join("examples").join(name)
@@ -248,43 +246,4 @@ fn alike(left: &Value, right: &Value) -> bool {
             _ => left == right,
         },
     }
-}
-
-/// The commands of the README's story, in their order, each taken up by the running service.
-#[test]
-fn boston_from_one_version_to_the_next() {
-    let text = std::fs::read_to_string(example("boston").join("README.md")).expect("a README");
-    let mut commands = text.lines().filter_map(|line| line.strip_prefix("foretell models "));
-    let registry = Registry::new();
-    let mut next = |expected: &str| {
-        let command = commands.next().expect("one more command");
-        assert!(command.starts_with(expected), "{command}");
-        // Quotes stand around one word of a note.
-        let (plain, note) = command.split_once('"').unwrap_or((command, ""));
-        let words = plain.split_whitespace().map(str::to_owned);
-        let note = Some(note.trim_end_matches('"').to_owned()).filter(|note| !note.is_empty());
-        let words = std::iter::once("models".to_owned()).chain(words).chain(note);
-        let mut command = registry.command(words);
-        run(command.current_dir(root()))
-    };
-    next("register");
-    let service = Service::start(&registry.flags());
-    let record = json!([[0.00632, 18.0, 2.31, 0, 0.538, 6.575, 65.2, 4.09, 1, 296.0, 15.3, 396.9, 4.98]]);
-    let ask = || service.post("/predict", &json!({ "data": record })).ok();
-    let until = |version: &str| {
-        let started = Instant::now();
-        while ask()["version"] != version {
-            assert!(started.elapsed() < Duration::from_secs(60), "version {version} does not come");
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    };
-    until("1");
-    next("register");
-    let pinned = service.post("/models/boston/versions/2/predict", &json!({ "data": record })).ok();
-    assert_eq!(pinned["prediction"], ask()["prediction"]);
-    next("promote");
-    until("2");
-    assert!(next("show").contains("production"));
-    next("rollback");
-    until("1");
 }

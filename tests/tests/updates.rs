@@ -344,6 +344,20 @@ fn a_server_starts_while_its_database_is_down() {
     until("the registry is followed again", || ask(&service, &key).ok()["version"] == "2");
 }
 
+#[test]
+fn a_server_without_models_waits_for_the_first() {
+    let registry = Registry::new();
+    let service = Service::launch(&[], &registry.flags());
+    let health = service.get("/health");
+    assert_eq!((health.status, &health.json()["status"]), (503, &json!("starting")));
+    assert_eq!(service.get("/health/live").status, 200);
+    assert!(service.log().contains("has the alias `production`: waiting for one"), "{}", service.log());
+    register(&registry, 1);
+    registry.run(["models", "promote", "m", "1"]);
+    until("the first version is served", || service.get("/health/ready").status == 200);
+    assert_eq!(service.post("/predict", &json!({"data": [[1.0]]})).ok()["version"], "1");
+}
+
 /// The version that is in production, by the registry's own word.
 fn services_version(registry: &Registry) -> u32 {
     let shown: Value = serde_json::from_str(&registry.run(["models", "show", "m", "--json"])).expect("JSON");

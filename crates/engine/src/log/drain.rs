@@ -1,7 +1,7 @@
 //! Moving what is in the journal into the store, on a thread of its own.
 //!
-//! The thread, and those that its connections start, run while no other wants the processor: under full load the journal
-//! grows, within its bounds, and is caught up with afterwards.
+//! The thread, and those that its connections start, run while no other wants the processor, and while the process is
+//! busy only a part of the time: under full load the journal grows, within its bounds, and is caught up with afterwards.
 
 use std::collections::HashMap;
 use std::io;
@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use foretell_journal::{Batch, OVERHEAD, Reader, SegmentId, Sync as SpoolSync};
 use foretell_store::{LogBatch, SegmentSpan, Store, StoreError, StoreOptions, now};
+use rustix::time::{ClockId, clock_gettime};
 use thread_priority::ThreadPriority;
 #[cfg(target_os = "linux")]
 use thread_priority::unix::{
@@ -31,6 +32,12 @@ const LEAST: usize = 50;
 const BYTES: usize = 4 << 20;
 /// How long the journal may gather before it is looked at again.
 const GATHER: Duration = Duration::from_millis(100);
+/// The share of all processors from which on the process counts as busy.
+const BUSY: f64 = 0.4;
+/// How many times as long as it worked the thread rests while the process is busy.
+const RESTS: u32 = 3;
+/// The part of the journal that may wait before there is no more rest.
+const CROWDED: u64 = 4;
 /// How long writing a batch may take; then fewer are tried.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Pause after the first failure, and after many.
@@ -108,6 +115,7 @@ struct Work {
     failures: u32,
     adopted: Instant,
     retained: Option<Instant>,
+    usage: Usage,
 }
 
 /// What became of one step.
@@ -139,6 +147,7 @@ impl Work {
             failures: 0,
             adopted: Instant::now(),
             retained: None,
+            usage: Usage::new(),
         }
     }
 
@@ -148,6 +157,7 @@ impl Work {
             if until.is_some_and(|until| Instant::now() >= until) || self.stop.has_changed().is_err() {
                 break;
             }
+            let started = Instant::now();
             let step = match until {
                 None => self.step().await,
                 Some(until) => {
@@ -158,10 +168,15 @@ impl Work {
             match step {
                 Step::Wrote(records) => {
                     self.failures = 0;
+                    // Many small batches would cost several times what few large ones do.
+                    let all = records < self.most;
                     self.most = (self.most * 2).min(MOST);
                     self.keep_house().await;
-                    if records < LEAST {
+                    let busy = self.usage.since_last() > BUSY;
+                    if until.is_none() && all {
                         self.rest(GATHER).await;
+                    } else if until.is_none() && busy && !self.is_crowded() {
+                        self.rest(started.elapsed() * RESTS).await;
                     }
                 }
                 Step::Idle if until.is_some() => break,
@@ -184,6 +199,11 @@ impl Work {
         if waiting > 0 {
             tracing::warn!(bytes = waiting, "a part of the record of predictions is left for the next start");
         }
+    }
+
+    /// Whether so much waits that it matters more than what writing costs.
+    fn is_crowded(&self) -> bool {
+        self.log.status().waiting_bytes > self.log.options().spool.max_bytes / CROWDED
     }
 
     /// Waits, or until it is told to stop.
@@ -300,4 +320,31 @@ impl Work {
             }
         }
     }
+}
+
+/// The processor time that the process takes.
+#[derive(Debug)]
+struct Usage {
+    processors: f64,
+    /// When it was looked at last, and what it had taken by then.
+    last: (Instant, Duration),
+}
+
+impl Usage {
+    fn new() -> Self {
+        let processors = thread::available_parallelism().map_or(1, usize::from) as f64;
+        Self { processors, last: (Instant::now(), processor_time()) }
+    }
+
+    /// The share of all processors that the process has taken since the last call.
+    fn since_last(&mut self) -> f64 {
+        let now = (Instant::now(), processor_time());
+        let (then, before) = std::mem::replace(&mut self.last, now);
+        let taken = now.1.saturating_sub(before).as_secs_f64();
+        taken / (now.0.duration_since(then).as_secs_f64() * self.processors).max(f64::MIN_POSITIVE)
+    }
+}
+
+fn processor_time() -> Duration {
+    clock_gettime(ClockId::ProcessCPUTime).try_into().unwrap_or_default()
 }
