@@ -2,6 +2,7 @@
 
 pub mod browser;
 pub mod bucket;
+pub mod clock;
 pub mod constant;
 pub mod load;
 pub mod places;

@@ -116,7 +116,10 @@ fn every_command_of_the_story_does_what_it_says() {
     await_written(&service);
     let table = story.run("foretell log export", &registry);
     let row = table.lines().nth(1).expect("the prediction");
-    assert!(row.contains("house-7") && row.contains(",24") && row.contains("30.02") && row.contains("396.9"), "{table}");
+    assert!(
+        row.contains("house-7") && row.contains(",24") && row.contains("30.02") && row.contains("396.9"),
+        "{table}"
+    );
     story.run("foretell models promote boston 2 --replay", &registry);
     await_version(&service, "2");
     drop(service);

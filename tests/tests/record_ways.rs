@@ -4,10 +4,8 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use foretell_tests::constant::constant;
-use foretell_tests::places::system;
 use foretell_tests::postgres::Postgres;
 use foretell_tests::record::{await_written, configured, export, iris};
 use foretell_tests::registry::Registry;
@@ -64,6 +62,27 @@ fn routes_datasets_and_large_bodies_are_recorded_and_hashed_values_are_not() {
         record.iter().map(|row| row["petal_width"].as_str().expect("a digest")).collect();
     assert_eq!(digests.len(), 2, "one for each value");
     assert!(!holds(folder, b"0.27193"), "a hashed value is in the database");
+}
+
+#[test]
+fn a_hashed_value_has_the_same_digest_for_as_long_as_the_key_is_the_same() {
+    let registry = Registry::new();
+    let key = registry.folder().join("hash.key");
+    let more = format!(
+        "[prediction_log]\nmode = 'full'\nhash = ['petal_width']\nhash_key_file = '{}'\n",
+        key.display()
+    );
+    let arguments = iris(&registry, &more);
+    for secret in ["0123456789abcdef", "0123456789abcdef", "fedcba9876543210"] {
+        fs::write(&key, secret).expect("a key");
+        let service = Service::start(&arguments);
+        service.post("/predict", &json!({"data": [[4.8, 3, 1.4, 0.3]]})).ok();
+        await_written(&service);
+    }
+    let record = export(&registry, "iris", &[]);
+    let [first, second, other] = record.as_slice() else { panic!("{record:?}") };
+    assert_eq!(first["petal_width"], second["petal_width"]);
+    assert_ne!(first["petal_width"], other["petal_width"]);
 }
 
 #[test]
@@ -202,59 +221,4 @@ fn a_database_without_a_connection_to_spare_fails_no_prediction() {
     postgres.query("ALTER ROLE app CONNECTION LIMIT -1");
     await_written(&service);
     assert_eq!(export(&registry, "iris", &[]).len(), answered);
-}
-
-/// The library that gives a process another clock, where it is installed.
-fn other_clock() -> Option<String> {
-    system("faketime")?;
-    let folders =
-        fs::read_dir("/usr/lib").expect("a folder").filter_map(Result::ok).map(|entry| entry.path());
-    let mut libraries = folders.map(|folder| folder.join("faketime/libfaketimeMT.so.1"));
-    Some(libraries.find(|library| library.exists())?.display().to_string())
-}
-
-#[test]
-fn clocks_that_jump_lose_nothing_and_record_nothing_twice() {
-    let Some(library) = other_clock() else { return };
-    let mut registries = vec![Registry::new()];
-    let postgres = Postgres::shared();
-    registries.extend(postgres.iter().map(|postgres| Registry::in_database(postgres.create())));
-    for registry in registries {
-        let clock = registry.folder().join("clock");
-        let at = |offset: &str| fs::write(&clock, offset).expect("a clock");
-        at("+0");
-        let clock = clock.display().to_string();
-        let environment = [
-            ("LD_PRELOAD", library.as_str()),
-            ("FAKETIME_TIMESTAMP_FILE", &clock),
-            ("FAKETIME_NO_CACHE", "1"),
-            ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
-        ];
-        let arguments = iris(&registry, "[prediction_log]\nmode = 'full'\n");
-        let mut ids = Vec::new();
-        for offsets in [["+0", "-1h", "+400d"], ["-2d", "+0", "+1h"]] {
-            // The second server starts two days before the first one did.
-            at(offsets[0]);
-            let service = Service::start_in(&environment, &arguments);
-            for offset in offsets {
-                at(offset);
-                // Threads look at the clock once in a while, and not for each request.
-                std::thread::sleep(Duration::from_millis(1500));
-                for _ in 0..20 {
-                    let answer = service.post("/predict", &json!({"data": [[4.8, 3, 1.4, 0.3]]})).ok();
-                    ids.push(answer["request_id"].as_str().expect("an id").to_owned());
-                }
-                assert_eq!(service.get("/health/ready").status, 200);
-                await_written(&service);
-            }
-        }
-        let record = export(&registry, "iris", &[]);
-        let mut recorded: Vec<_> =
-            record.iter().map(|row| row["request_id"].as_str().expect("an id")).collect();
-        let days: HashSet<_> = record.iter().map(|row| &row["at"].as_str().expect("a time")[..10]).collect();
-        recorded.sort_unstable();
-        ids.sort_unstable();
-        assert_eq!(recorded, ids);
-        assert!(days.len() >= 3, "the clock did not jump: {days:?}");
-    }
 }
