@@ -34,6 +34,53 @@ pub(crate) fn sum_runs(rows: usize, width: usize, add: impl Fn(usize, &mut [f64]
     total
 }
 
+/// Products of centred columns with each other and with the target.
+pub(crate) struct Moments {
+    /// The means of the columns, or zeros.
+    pub(crate) centre: Vec<f64>,
+    /// The mean of the target, or 0.
+    pub(crate) mean: f64,
+    /// `columns x columns`, symmetric.
+    pub(crate) gram: Vec<f64>,
+    /// Of each column with the target.
+    pub(crate) with_target: Vec<f64>,
+}
+
+impl Moments {
+    /// The weighted sums over all rows; of columns as they are where they are not to be centred.
+    pub(crate) fn new(sample: &Sample<'_>, y: &[f64], centred: bool) -> Self {
+        let columns = sample.columns.len();
+        let (centre, mean) = if centred {
+            let sum = sum_runs(sample.rows(), 1, |row, sum| sum[0] += sample.weight(row) * y[row]);
+            (means(sample), sum[0] / sample.total_weight())
+        } else {
+            (vec![0.0; columns], 0.0)
+        };
+        let mut gram = sum_runs(sample.rows(), columns * columns + columns, |row, sums| {
+            let (weight, x) = (sample.weight(row), sample.row(row));
+            let (gram, moments) = sums.split_at_mut(columns * columns);
+            for (i, line) in gram.chunks_exact_mut(columns).enumerate() {
+                let scaled = weight * (x[i] - centre[i]);
+                let others = x.iter().zip(&centre);
+                line[..=i].iter_mut().zip(others).for_each(|(sum, (x, c))| *sum += scaled * (x - c));
+                moments[i] += scaled * (y[row] - mean);
+            }
+        });
+        let with_target = gram.split_off(columns * columns);
+        for i in 0..columns {
+            for j in 0..i {
+                gram[j * columns + i] = gram[i * columns + j];
+            }
+        }
+        Self { centre, mean, gram, with_target }
+    }
+
+    /// The intercept that belongs to coefficients.
+    pub(crate) fn intercept(&self, coefficients: &[f64]) -> f64 {
+        self.mean - coefficients.iter().zip(&self.centre).map(|(b, c)| b * c).sum::<f64>()
+    }
+}
+
 /// Solves `A x = b` in place, for a symmetric positive definite `A` of which the lower triangle is read and
 /// overwritten. `false` when it is not positive definite.
 ///
@@ -67,9 +114,78 @@ pub(crate) fn solve_cholesky(a: &mut [f64], b: &mut [f64]) -> bool {
     true
 }
 
+/// Rounds of rotations before a matrix that does not become diagonal is given up; ten are many.
+const SWEEPS: usize = 60;
+
+/// The eigenvalues of a symmetric matrix, the largest first, and an eigenvector for each, row by row.
+///
+/// Source: Golub and Van Loan, "Matrix Computations", section 8.5 (cyclic Jacobi).
+pub(crate) fn eigen_symmetric(a: &[f64], n: usize) -> (Vec<f64>, Vec<f64>) {
+    let mut a = a.to_vec();
+    let mut vectors = vec![0.0; n * n];
+    (0..n).for_each(|i| vectors[i * n + i] = 1.0);
+    for _ in 0..SWEEPS {
+        let off: f64 =
+            (0..n).flat_map(|i| (0..i).map(move |j| (i, j))).map(|(i, j)| a[i * n + j].powi(2)).sum();
+        let all: f64 = a.iter().map(|x| x * x).sum();
+        if off <= all * f64::EPSILON * f64::EPSILON {
+            break;
+        }
+        for p in 0..n {
+            for q in p + 1..n {
+                rotate(&mut a, &mut vectors, n, p, q);
+            }
+        }
+    }
+    let mut order: Vec<usize> = (0..n).collect();
+    order.sort_by(|i, j| a[j * n + j].total_cmp(&a[i * n + i]));
+    let values = order.iter().map(|i| a[i * n + i]).collect();
+    (values, order.iter().flat_map(|i| vectors[i * n..(i + 1) * n].to_vec()).collect())
+}
+
+/// Makes the element at `p`, `q` nothing.
+fn rotate(a: &mut [f64], vectors: &mut [f64], n: usize, p: usize, q: usize) {
+    let off = a[p * n + q];
+    if off == 0.0 {
+        return;
+    }
+    let tau = (a[q * n + q] - a[p * n + p]) / (2.0 * off);
+    let t = tau.signum() / (tau.abs() + (1.0 + tau * tau).sqrt());
+    let t = if tau == 0.0 { 1.0 } else { t };
+    let c = 1.0 / (1.0 + t * t).sqrt();
+    let s = t * c;
+    for k in 0..n {
+        let (x, y) = (a[k * n + p], a[k * n + q]);
+        (a[k * n + p], a[k * n + q]) = (c * x - s * y, s * x + c * y);
+    }
+    for k in 0..n {
+        let (x, y) = (a[p * n + k], a[q * n + k]);
+        (a[p * n + k], a[q * n + k]) = (c * x - s * y, s * x + c * y);
+        let (x, y) = (vectors[p * n + k], vectors[q * n + k]);
+        (vectors[p * n + k], vectors[q * n + k]) = (c * x - s * y, s * x + c * y);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn eigenvectors_of_a_symmetric_matrix() {
+        let a = [2.0, 1.0, 0.0, 1.0, 2.0, 0.0, 0.0, 0.0, 5.0];
+        let (values, vectors) = eigen_symmetric(&a, 3);
+        let expected = [5.0, 3.0, 1.0];
+        assert!(
+            values.iter().zip(expected).all(|(got, expected)| (got - expected).abs() < 1e-14),
+            "{values:?}"
+        );
+        for (value, vector) in values.iter().zip(vectors.chunks_exact(3)) {
+            for (row, x) in a.chunks_exact(3).zip(vector) {
+                let product: f64 = row.iter().zip(vector).map(|(a, v)| a * v).sum();
+                assert!((product - value * x).abs() < 1e-13);
+            }
+        }
+    }
 
     #[test]
     fn cholesky_solves_and_tells_what_is_not_positive_definite() {

@@ -110,6 +110,36 @@ impl Parameter for f64 {
     }
 }
 
+impl Parameter for f32 {
+    fn read(value: &Value, range: Range) -> Option<Self> {
+        f64::read(value, range).map(|number| number as Self)
+    }
+
+    fn write(&self) -> Value {
+        // By its digits, so that 0.1 stays 0.1.
+        Value::Float(self.to_string().parse().unwrap_or(f64::from(*self)))
+    }
+
+    fn expected(range: Range) -> String {
+        f64::expected(range)
+    }
+}
+
+impl Parameter for i8 {
+    fn read(value: &Value, range: Range) -> Option<Self> {
+        let Value::Int(number) = value else { return None };
+        Self::try_from(*number).ok().filter(|number| range.holds(f64::from(*number)))
+    }
+
+    fn write(&self) -> Value {
+        Value::Int((*self).into())
+    }
+
+    fn expected(range: Range) -> String {
+        usize::expected(range)
+    }
+}
+
 impl Parameter for usize {
     fn read(value: &Value, range: Range) -> Option<Self> {
         let Value::Int(number) = value else { return None };
@@ -189,6 +219,15 @@ pub trait Parameters: Default {
 
     /// All of them, in order.
     fn values(&self) -> Vec<(&'static str, Value)>;
+
+    /// Fails unless each is in its range, also where it was not [set](Self::set) by name.
+    ///
+    /// # Errors
+    /// The first that is not.
+    fn check(&self) -> Result<(), FitError> {
+        let mut scratch = Self::default();
+        self.values().iter().try_for_each(|(name, value)| scratch.set(name, value))
+    }
 }
 
 /// Reads a value, or says what was expected.
@@ -250,4 +289,31 @@ macro_rules! parameters {
     };
 }
 
-pub(crate) use parameters;
+/// Makes a type a parameter whose values have names.
+macro_rules! choices {
+    ($type:ty { $($name:literal => $value:expr,)* }) => {
+        impl $crate::parameter::Parameter for $type {
+            fn read(value: &$crate::parameter::Value, _: $crate::parameter::Range) -> Option<Self> {
+                let $crate::parameter::Value::Text(text) = value else { return None };
+                match text.as_str() {
+                    $($name => Some($value),)*
+                    _ => None,
+                }
+            }
+
+            fn write(&self) -> $crate::parameter::Value {
+                $(if *self == $value {
+                    return $crate::parameter::Value::Text($name.to_owned());
+                })*
+                $crate::parameter::Value::None
+            }
+
+            fn expected(_: $crate::parameter::Range) -> String {
+                let names: &[&str] = &[$($name),*];
+                format!("one of {}", names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "))
+            }
+        }
+    };
+}
+
+pub(crate) use {choices, parameters};

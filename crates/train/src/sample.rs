@@ -47,6 +47,7 @@ impl<'a> Sample<'a> {
         let got = self.values[at];
         Err(FitError::data("finite numbers", format!("`{got}` in row {row}, column {column}")))
     }
+
     /// Number of rows.
     pub fn rows(&self) -> usize {
         self.values.len() / self.columns.len().max(1)
@@ -103,12 +104,28 @@ pub enum Target<'a> {
     },
 }
 
-impl Target<'_> {
+impl<'a> Target<'a> {
     /// Number of rows.
     pub fn rows(&self) -> usize {
         match self {
             Self::Values(values) => values.len(),
             Self::Classes { codes, .. } => codes.len(),
+        }
+    }
+
+    /// The numbers.
+    pub(crate) fn values(&self) -> Result<&'a [f64], FitError> {
+        match self {
+            Self::Values(values) => Ok(values),
+            Self::Classes { .. } => Err(FitError::data("a target of numbers", "classes")),
+        }
+    }
+
+    /// The classes of the rows, and all of them.
+    pub(crate) fn classes(&self) -> Result<(&'a [u32], &'a Labels), FitError> {
+        match self {
+            Self::Classes { codes, labels } => Ok((codes, labels)),
+            Self::Values(_) => Err(FitError::data("a target of classes", "numbers")),
         }
     }
 

@@ -173,7 +173,7 @@ fn a_stop_is_heard_and_what_is_out_of_range_is_named() {
     assert_eq!(stopped.unwrap_err(), FitError::Stopped);
     let params = Boosting { subsample: 1.5, ..Boosting::default() };
     let error = fit(&params, sample, Target::Values(&targets), &Context::seeded(0)).unwrap_err();
-    assert_eq!(error.to_string(), "parameter `subsample`: expected above 0, at most 1, got `1.5`");
+    assert_eq!(error.to_string(), "parameter `subsample`: expected a number above 0 and up to 1, got `1.5`");
     let params = Boosting { objective: Some(Loss::Softmax), ..Boosting::default() };
     assert!(fit(&params, sample, Target::Values(&targets), &Context::seeded(0)).is_err());
 }

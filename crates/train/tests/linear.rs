@@ -1,4 +1,4 @@
-//! Linear models: agreement with scikit-learn, whose answers `reference/linear.py` wrote.
+//! Estimators with one exact answer: agreement with scikit-learn, whose answers `reference/linear.py` wrote.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use foretell_frame::{Frame, Labels, Method, MethodSet, Predictions};
 use foretell_model::{
     Description, Fitted, Model, ModelParts, Pipeline, Predictor, Provenance, Scratch, Task,
 };
-use foretell_train::estimator::{logistic, ridge};
+use foretell_train::estimator::{elastic_net, lda, linear, logistic, naive_bayes, ridge};
 use foretell_train::parameter::{Parameters, Value};
 use foretell_train::{Column, Context, Sample, Target};
 
@@ -110,6 +110,53 @@ fn logistic_regression_agrees_with_scikit_learn() {
         let fitted = logistic::fit(&with(parameters), table.sample(), target, &Context::seeded(0)).unwrap();
         assert_agrees(name, fitted, Task::Classification, Method::PredictProba, &table);
     }
+}
+
+/// The same rows with a third column that is the sum of the others.
+fn dependent(table: &Table) -> Table {
+    let x = table.x.chunks_exact(3).flat_map(|row| [row[0], row[1], row[0] + row[1]]).collect();
+    Table { x, y: table.y.clone(), noisy: table.noisy.clone(), weights: table.weights.clone() }
+}
+
+#[test]
+fn least_squares_agree_with_scikit_learn() {
+    let (table, context) = (Table::new(), Context::seeded(0));
+    let target = Target::Values(&table.y);
+    let origin = with(&[("fit_intercept", Value::Bool(false))]);
+    for (name, parameters) in [("linear", with(&[])), ("linear-origin", origin)] {
+        let fitted = linear::fit(&parameters, table.sample(), target, &context).unwrap();
+        assert_agrees(name, fitted, Task::Regression, Method::Predict, &table);
+    }
+    let lasso = with::<elastic_net::Lasso>(&[("alpha", Value::Float(0.01))]);
+    let both = with(&[("alpha", Value::Float(0.05)), ("l1_ratio", Value::Float(0.25))]);
+    for (name, parameters) in [("lasso", (&lasso).into()), ("elastic-net", both)] {
+        let fitted = elastic_net::fit(&parameters, table.sample(), target, &context).unwrap();
+        assert_agrees(name, fitted, Task::Regression, Method::Predict, &table);
+    }
+    let table = dependent(&table);
+    let fitted = linear::fit(&with(&[]), table.sample(), target, &context).unwrap();
+    assert_agrees("linear-dependent", fitted, Task::Regression, Method::Predict, &table);
+}
+
+#[test]
+fn discriminants_and_bayes_agree_with_scikit_learn() {
+    let (table, context) = (Table::new(), Context::seeded(0));
+    let two: Vec<u32> = table.noisy.iter().map(|y| u32::from(*y > 1.3)).collect();
+    let three: Vec<u32> = table.noisy.iter().map(|y| *y as u32 % 3).collect();
+    let of_dependent = dependent(&table);
+    for (name, table, codes, classes) in [
+        ("lda-binary", &table, &two, 2),
+        ("lda", &table, &three, 3),
+        ("lda-dependent", &of_dependent, &three, 3),
+    ] {
+        let sample = Sample { weights: None, ..table.sample() };
+        let target = Target::Classes { codes, labels: &Labels::range(classes) };
+        let fitted = lda::fit(&with(&[]), sample, target, &context).unwrap();
+        assert_agrees(name, fitted, Task::Classification, Method::PredictProba, table);
+    }
+    let target = Target::Classes { codes: &three, labels: &Labels::range(3) };
+    let fitted = naive_bayes::fit(&with(&[]), table.sample(), target, &context).unwrap();
+    assert_agrees("bayes", fitted, Task::Classification, Method::PredictProba, &table);
 }
 
 #[test]

@@ -23,8 +23,7 @@ fn a_network_learns_what_is_not_linear_on_any_number_of_threads() {
     let labels = Labels::range(2);
     let sample = Sample { values: &values, columns: &[Column::Number; 2], weights: None };
     let target = Target::Classes { codes: &arms, labels: &labels };
-    let solvers =
-        [(Mlp::default().solver, 0.01), (Solver::Sgd { momentum: 0.9, nesterovs_momentum: true }, 0.1)];
+    let solvers = [(Solver::Adam, 0.01), (Solver::Sgd, 0.1)];
     for (solver, learning_rate_init) in solvers {
         let params = Mlp { solver, learning_rate_init, activation: Activation::Tanh, ..Mlp::default() };
         let on = |threads: usize| {

@@ -2,7 +2,7 @@
 
 use foretell_frame::Labels;
 use foretell_model::{Estimator, Fitted};
-use foretell_train::estimator::tree::{Criterion, DecisionTree, Forest};
+use foretell_train::estimator::tree::{ClassWeight, Criterion, DecisionTree, Forest};
 use foretell_train::{Column, Context, Sample, Target};
 
 /// Scores of plainly walked trees, `rows x outputs`.
@@ -163,7 +163,9 @@ fn trees_agree_with_scikit_learn() {
             "gini decrease" => {
                 (DecisionTree { min_impurity_decrease: 0.01, ..plain.clone() }, &values, of_classes)
             }
-            "gini balanced" => (DecisionTree { balanced: true, ..depth(3) }, &values, of_classes),
+            "gini balanced" => {
+                (DecisionTree { class_weight: Some(ClassWeight::Balanced), ..depth(3) }, &values, of_classes)
+            }
             "gini missing" => (depth(3), &missing, of_classes),
             "entropy depth 3" => (criterion(Criterion::Entropy, 3), &values, of_classes),
             other => panic!("`{other}` is not a tree of this test"),

@@ -3,11 +3,10 @@
 //! Newton's method on the penalised negative log-likelihood (Bishop, "Pattern Recognition and Machine Learning",
 //! sections 4.3.3 and 4.3.4), with steps that are halved until they descend.
 
-use foretell_frame::Shape;
 use foretell_model::estimator::Linear;
-use foretell_model::head::{ClassPredict, Classification, Head, LabelRule, LogProbability, Probability};
 use foretell_model::{Estimator, Fitted};
 
+use super::head;
 use crate::context::Context;
 use crate::error::FitError;
 use crate::linalg::{solve_cholesky, sum_runs};
@@ -48,9 +47,7 @@ pub fn fit(
     sample.check(target.rows())?;
     target.check()?;
     sample.check_finite()?;
-    let Target::Classes { codes, labels } = target else {
-        return Err(FitError::data("a target of classes", "numbers"));
-    };
+    let (codes, labels) = target.classes()?;
     let outputs = if labels.len() == 2 { 1 } else { labels.len() };
     let columns = sample.columns.len();
     let size = outputs * (columns + 1);
@@ -91,20 +88,8 @@ pub fn fit(
         let mean = intercept.iter().sum::<f64>() / outputs as f64;
         intercept.iter_mut().for_each(|intercept| *intercept -= mean);
     }
-    let binary = outputs == 1;
-    let head = Head::Classification(Classification {
-        classes: vec![labels.clone()],
-        multi_target: false,
-        label: if binary { LabelRule::Positive } else { LabelRule::LargestScore },
-        probability: Some(if binary { Probability::Sigmoid { scale: 1.0 } } else { Probability::Softmax }),
-        log_probability: Some(LogProbability::OfProbability),
-        decision: Some(if binary { Shape::Vector } else { Shape::Matrix(outputs) }),
-        margin: None,
-        predict: ClassPredict::Label,
-        rounds: 1.0,
-    });
     let linear = Linear { features: columns, coefficients, intercept };
-    Ok(Fitted { estimator: Estimator::Linear(linear), head })
+    Ok(Fitted { estimator: Estimator::Linear(linear), head: head::scored_classes(labels) })
 }
 
 /// What is minimised: the sum of the rows' losses times `C`, and half the squares of the coefficients.

@@ -17,6 +17,7 @@ use ndarray::linalg::general_mat_mul;
 use ndarray::{Array1, Array2, Axis};
 use rayon::prelude::*;
 
+use crate::parameter::{Parameters, Range, choices, parameters};
 use crate::random::{Stream, hash};
 use crate::{Context, FitError, Sample, Target};
 
@@ -34,68 +35,64 @@ pub enum Activation {
 }
 
 /// How weights follow their gradients.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Solver {
     /// Adam.
-    Adam {
-        /// Decay of the first moment.
-        beta_1: f32,
-        /// Decay of the second moment.
-        beta_2: f32,
-        /// Keeps divisors above 0.
-        epsilon: f32,
-    },
+    Adam,
     /// Gradient descent with momentum.
-    Sgd {
-        /// The share of the last step in the next.
-        momentum: f32,
-        /// Whether the momentum is Nesterov's.
-        nesterovs_momentum: bool,
-    },
+    Sgd,
 }
 
-/// Parameters, with the names and defaults of scikit-learn.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Mlp {
-    /// Number of units of each hidden layer.
-    pub hidden_layer_sizes: Vec<usize>,
-    /// The function of hidden layers.
-    pub activation: Activation,
-    /// How weights follow their gradients.
-    pub solver: Solver,
-    /// Weight of squared weights.
-    pub alpha: f32,
-    /// Rows of a batch; 200 where it is not given, or all if they are fewer.
-    pub batch_size: Option<usize>,
-    /// Length of steps.
-    pub learning_rate_init: f32,
-    /// Most passes over the rows.
-    pub max_iter: usize,
-    /// Less is no improvement.
-    pub tol: f64,
-    /// Passes without improvement after which it stops.
-    pub n_iter_no_change: usize,
-    /// Whether improvement is that of the score of rows held out; else that of the loss.
-    pub early_stopping: bool,
-    /// Share of rows that is held out for early stopping.
-    pub validation_fraction: f64,
-}
+choices!(Activation {
+    "identity" => Self::Identity,
+    "logistic" => Self::Logistic,
+    "tanh" => Self::Tanh,
+    "relu" => Self::Relu,
+});
 
-impl Default for Mlp {
-    fn default() -> Self {
-        Self {
-            hidden_layer_sizes: vec![100],
-            activation: Activation::Relu,
-            solver: Solver::Adam { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8 },
-            alpha: 1e-4,
-            batch_size: None,
-            learning_rate_init: 1e-3,
-            max_iter: 200,
-            tol: 1e-4,
-            n_iter_no_change: 10,
-            early_stopping: false,
-            validation_fraction: 0.1,
-        }
+choices!(Solver {
+    "adam" => Self::Adam,
+    "sgd" => Self::Sgd,
+});
+
+/// The largest number below 1.
+const BELOW_ONE: f64 = 1.0 - f64::EPSILON / 2.0;
+
+parameters! {
+    /// Parameters, with the names and defaults of scikit-learn.
+    pub struct Mlp {
+        /// Number of units of each hidden layer.
+        hidden_layer_sizes: Vec<usize> = vec![100], Range::AtLeast(1.0);
+        /// The function of hidden layers.
+        activation: Activation = Activation::Relu, Range::Any;
+        /// How weights follow their gradients.
+        solver: Solver = Solver::Adam, Range::Any;
+        /// Weight of squared weights.
+        alpha: f32 = 1e-4, Range::AtLeast(0.0);
+        /// Rows of a batch; 200 where it is not given, or all if they are fewer.
+        batch_size: Option<usize> = None, Range::AtLeast(1.0);
+        /// Length of steps.
+        learning_rate_init: f32 = 1e-3, Range::AboveUpTo(0.0, f64::MAX);
+        /// Most passes over the rows.
+        max_iter: usize = 200, Range::AtLeast(1.0);
+        /// Less is no improvement.
+        tol: f64 = 1e-4, Range::Any;
+        /// Passes without improvement after which it stops.
+        n_iter_no_change: usize = 10, Range::Any;
+        /// Whether improvement is that of the score of rows held out; else that of the loss.
+        early_stopping: bool = false, Range::Any;
+        /// Share of rows that is held out for early stopping.
+        validation_fraction: f64 = 0.1, Range::Between(0.0, 1.0);
+        /// Adam: decay of the first moment.
+        beta_1: f32 = 0.9, Range::Within(0.0, BELOW_ONE);
+        /// Adam: decay of the second moment.
+        beta_2: f32 = 0.999, Range::Within(0.0, BELOW_ONE);
+        /// Adam: keeps divisors above 0.
+        epsilon: f32 = 1e-8, Range::Above(0.0);
+        /// Gradient descent: the share of the last step in the next.
+        momentum: f32 = 0.9, Range::Within(0.0, BELOW_ONE);
+        /// Gradient descent: whether the momentum is Nesterov's.
+        nesterovs_momentum: bool = true, Range::Any;
     }
 }
 
@@ -177,29 +174,6 @@ impl Mlp {
         let lesson = lesson(sample, target)?;
         // Inside the pool, so that blocks do not have to be handed over to it one by one.
         rayon::scope(|_| self.train(&lesson, target, context))
-    }
-
-    fn check(&self) -> Result<(), FitError> {
-        let sizes = &self.hidden_layer_sizes;
-        let named = format!("{sizes:?}");
-        FitError::unless(!sizes.contains(&0), "hidden_layer_sizes", "1 or more units", named)?;
-        FitError::unless(self.alpha >= 0.0, "alpha", "0 or more", self.alpha)?;
-        FitError::unless(self.batch_size != Some(0), "batch_size", "1 or more", 0)?;
-        let rate = self.learning_rate_init;
-        FitError::unless(rate > 0.0 && rate.is_finite(), "learning_rate_init", "above 0", rate)?;
-        FitError::unless(self.max_iter > 0, "max_iter", "1 or more", self.max_iter)?;
-        let share = self.validation_fraction;
-        FitError::unless(share > 0.0 && share < 1.0, "validation_fraction", "above 0, below 1", share)?;
-        let decay =
-            |name, value: f32| FitError::unless((0.0..1.0).contains(&value), name, "0 to below 1", value);
-        match self.solver {
-            Solver::Adam { beta_1, beta_2, epsilon } => {
-                decay("beta_1", beta_1)?;
-                decay("beta_2", beta_2)?;
-                FitError::unless(epsilon > 0.0, "epsilon", "above 0", epsilon)
-            }
-            Solver::Sgd { momentum, .. } => decay("momentum", momentum),
-        }
     }
 
     fn train(&self, lesson: &Lesson, target: Target<'_>, context: &Context<'_>) -> Result<Outcome, FitError> {
@@ -383,18 +357,20 @@ impl Mlp {
         {
             let each = layer.numbers().zip(gradient.numbers()).zip(first.numbers().zip(second.numbers()));
             match self.solver {
-                Solver::Adam { beta_1, beta_2, epsilon } => {
+                Solver::Adam => {
+                    let (beta_1, beta_2) = (self.beta_1, self.beta_2);
                     let rate = rate * (1.0 - beta_2.powi(steps)).sqrt() / (1.0 - beta_1.powi(steps));
                     for ((w, g), (m, v)) in each {
                         *m = beta_1 * *m + (1.0 - beta_1) * *g;
                         *v = beta_2 * *v + (1.0 - beta_2) * *g * *g;
-                        *w -= rate * *m / (v.sqrt() + epsilon);
+                        *w -= rate * *m / (v.sqrt() + self.epsilon);
                     }
                 }
-                Solver::Sgd { momentum, nesterovs_momentum } => {
+                Solver::Sgd => {
+                    let momentum = self.momentum;
                     for ((w, g), (m, _)) in each {
                         *m = momentum * *m - rate * *g;
-                        *w += if nesterovs_momentum { momentum * *m - rate * *g } else { *m };
+                        *w += if self.nesterovs_momentum { momentum * *m - rate * *g } else { *m };
                     }
                 }
             }

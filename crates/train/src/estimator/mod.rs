@@ -1,7 +1,15 @@
 //! Estimators: parameters, and how each learns.
 
 pub mod boosting;
+pub mod elastic_net;
+mod head;
+pub mod lda;
+mod learner;
+pub mod linear;
 pub mod logistic;
 pub mod mlp;
+pub mod naive_bayes;
 pub mod ridge;
 pub mod tree;
+
+pub use learner::{KINDS, Kind, Learner, Needs};

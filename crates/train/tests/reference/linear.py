@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.linear_model import ElasticNet, Lasso, LinearRegression, LogisticRegression, Ridge
+from sklearn.naive_bayes import GaussianNB
 
 MASK = (1 << 64) - 1
 
@@ -46,4 +48,22 @@ for name, codes, parameters in [
 ]:
     model = logistic(codes, **parameters)
     lines.append(line(name, model.predict_proba(x)[:20]))
+exact = {"tol": 1e-13, "max_iter": 1000000}
+for name, model in [
+    ("linear", LinearRegression()),
+    ("linear-origin", LinearRegression(fit_intercept=False)),
+    ("lasso", Lasso(alpha=0.01, **exact)),
+    ("elastic-net", ElasticNet(alpha=0.05, l1_ratio=0.25, **exact)),
+]:
+    lines.append(line(name, model.fit(x, y, weights).predict(x)[:20]))
+# The third column is the sum of the others: many solutions fit as well, and the shortest is taken.
+dependent = np.column_stack([x[:, 0], x[:, 1], x[:, 0] + x[:, 1]])
+lines.append(line("linear-dependent", LinearRegression().fit(dependent, y, weights).predict(dependent)[:20]))
+for name, columns, codes in [
+    ("lda-binary", x, (noisy > 1.3).astype(int)),
+    ("lda", x, classes),
+    ("lda-dependent", dependent, classes),
+]:
+    lines.append(line(name, LinearDiscriminantAnalysis().fit(columns, codes).predict_proba(columns)[:20]))
+lines.append(line("bayes", GaussianNB().fit(x, classes, weights).predict_proba(x)[:20]))
 Path(__file__).with_suffix(".txt").write_text("\n".join(lines) + "\n")

@@ -3,6 +3,8 @@
 //! Sources: Friedman, "Greedy Function Approximation: A Gradient Boosting Machine" (2001); for the second derivatives
 //! of softmax and Poisson, XGBoost's `multiclass_obj.cu` and `regression_loss.h`.
 
+use crate::parameter::choices;
+
 /// What is minimised.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Loss {
@@ -19,6 +21,15 @@ pub enum Loss {
     /// Cross entropy of several classes, one score each.
     Softmax,
 }
+
+choices!(Loss {
+    "reg:squarederror" => Self::SquaredError,
+    "reg:absoluteerror" => Self::AbsoluteError,
+    "reg:quantileerror" => Self::Quantile(0.5),
+    "count:poisson" => Self::Poisson,
+    "binary:logistic" => Self::Logistic,
+    "multi:softprob" => Self::Softmax,
+});
 
 /// What `max_delta_step` is for Poisson where it is not given, as in XGBoost.
 pub(super) const POISSON_STEP: f64 = 0.7;

@@ -22,6 +22,7 @@ use self::grow::{Growth, TreeNode};
 use self::histogram::Scale;
 use self::rounds::Plan;
 use self::split::Objective;
+use crate::parameter::{Parameters, Range, choices, parameters};
 use crate::random::hash;
 use crate::{Column, Context, FitError, Sample, Target};
 
@@ -34,82 +35,61 @@ pub enum GrowPolicy {
     LossGuide,
 }
 
-/// Parameters of gradient boosting, with the names and defaults of XGBoost.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Boosting {
-    /// What is minimised; by default the squared error of values and the cross entropy of classes.
-    pub objective: Option<Loss>,
-    /// Most rounds.
-    pub n_estimators: usize,
-    /// What every tree's values are multiplied by.
-    pub learning_rate: f64,
-    /// Most levels of splits; 0 for no limit.
-    pub max_depth: usize,
-    /// Most leaves of a tree; 0 for no limit.
-    pub max_leaves: usize,
-    /// How trees grow.
-    pub grow_policy: GrowPolicy,
-    /// Most bins of a feature, at most 256; one is for missing values.
-    pub max_bin: usize,
-    /// Share of the rows that each round sees.
-    pub subsample: f64,
-    /// Share of the features that each tree may use.
-    pub colsample_bytree: f64,
-    /// Share of those that each level may use.
-    pub colsample_bylevel: f64,
-    /// Share of those that each node may use.
-    pub colsample_bynode: f64,
-    /// Weight of squared leaf values.
-    pub reg_lambda: f64,
-    /// Weight of absolute leaf values.
-    pub reg_alpha: f64,
-    /// Least gain of a split.
-    pub gamma: f64,
-    /// Least sum of second derivatives in a child.
-    pub min_child_weight: f64,
-    /// Largest magnitude of a leaf value before the learning rate; 0 for no limit (0.7 for Poisson).
-    pub max_delta_step: f64,
-    /// What rows of the second of two classes weigh.
-    pub scale_pos_weight: f64,
-    /// For each feature 1 where predictions must not fall with it, -1 where they must not rise, 0 where they may do
-    /// both; empty for 0 everywhere.
-    pub monotone_constraints: Vec<i8>,
-    /// Features with at most so many categories try each category alone.
-    pub max_cat_to_onehot: usize,
-    /// Most categories of a set.
-    pub max_cat_threshold: usize,
-    /// Rounds without a better loss of the rows held out after which it stops.
-    pub early_stopping_rounds: Option<usize>,
-    /// Share of rows that is held out for early stopping, where none are given.
-    pub validation_fraction: f64,
-}
+choices!(GrowPolicy {
+    "depthwise" => Self::DepthWise,
+    "lossguide" => Self::LossGuide,
+});
 
-impl Default for Boosting {
-    fn default() -> Self {
-        Self {
-            objective: None,
-            n_estimators: 100,
-            learning_rate: 0.3,
-            max_depth: 6,
-            max_leaves: 0,
-            grow_policy: GrowPolicy::DepthWise,
-            max_bin: 256,
-            subsample: 1.0,
-            colsample_bytree: 1.0,
-            colsample_bylevel: 1.0,
-            colsample_bynode: 1.0,
-            reg_lambda: 1.0,
-            reg_alpha: 0.0,
-            gamma: 0.0,
-            min_child_weight: 1.0,
-            max_delta_step: 0.0,
-            scale_pos_weight: 1.0,
-            monotone_constraints: Vec::new(),
-            max_cat_to_onehot: 4,
-            max_cat_threshold: 64,
-            early_stopping_rounds: None,
-            validation_fraction: 0.1,
-        }
+parameters! {
+    /// Parameters of gradient boosting, with the names and defaults of XGBoost.
+    pub struct Boosting {
+        /// What is minimised; by default the squared error of values and the cross entropy of classes.
+        objective: Option<Loss> = None, Range::Any;
+        /// The quantile of `reg:quantileerror`.
+        quantile_alpha: f64 = 0.5, Range::Between(0.0, 1.0);
+        /// Most rounds.
+        n_estimators: usize = 100, Range::AtLeast(1.0);
+        /// What every tree's values are multiplied by.
+        learning_rate: f64 = 0.3, Range::Within(0.0, f64::MAX);
+        /// Most levels of splits; 0 for no limit.
+        max_depth: usize = 6, Range::Any;
+        /// Most leaves of a tree; 0 for no limit.
+        max_leaves: usize = 0, Range::Any;
+        /// How trees grow.
+        grow_policy: GrowPolicy = GrowPolicy::DepthWise, Range::Any;
+        /// Most bins of a feature; one is for missing values.
+        max_bin: usize = 256, Range::Within(2.0, 256.0);
+        /// Share of the rows that each round sees.
+        subsample: f64 = 1.0, Range::AboveUpTo(0.0, 1.0);
+        /// Share of the features that each tree may use.
+        colsample_bytree: f64 = 1.0, Range::AboveUpTo(0.0, 1.0);
+        /// Share of those that each level may use.
+        colsample_bylevel: f64 = 1.0, Range::AboveUpTo(0.0, 1.0);
+        /// Share of those that each node may use.
+        colsample_bynode: f64 = 1.0, Range::AboveUpTo(0.0, 1.0);
+        /// Weight of squared leaf values.
+        reg_lambda: f64 = 1.0, Range::Within(0.0, f64::MAX);
+        /// Weight of absolute leaf values.
+        reg_alpha: f64 = 0.0, Range::Within(0.0, f64::MAX);
+        /// Least gain of a split.
+        gamma: f64 = 0.0, Range::Within(0.0, f64::MAX);
+        /// Least sum of second derivatives in a child.
+        min_child_weight: f64 = 1.0, Range::Within(0.0, f64::MAX);
+        /// Largest magnitude of a leaf value before the learning rate; 0 for no limit (0.7 for Poisson).
+        max_delta_step: f64 = 0.0, Range::Within(0.0, f64::MAX);
+        /// What rows of the second of two classes weigh.
+        scale_pos_weight: f64 = 1.0, Range::AboveUpTo(0.0, f64::MAX);
+        /// For each feature 1 where predictions must not fall with it, -1 where they must not rise, 0 where they may do
+        /// both; empty for 0 everywhere.
+        monotone_constraints: Vec<i8> = Vec::new(), Range::Within(-1.0, 1.0);
+        /// Features with at most so many categories try each category alone.
+        max_cat_to_onehot: usize = 4, Range::Any;
+        /// Most categories of a set.
+        max_cat_threshold: usize = 64, Range::AtLeast(1.0);
+        /// Rounds without a better loss of the rows held out after which it stops.
+        early_stopping_rounds: Option<usize> = None, Range::AtLeast(1.0);
+        /// Share of rows that is held out for early stopping, where none are given.
+        validation_fraction: f64 = 0.1, Range::Between(0.0, 1.0);
     }
 }
 
@@ -161,7 +141,7 @@ pub fn boost(
         }
     };
     let loss = params.loss(labels)?;
-    params.check(sample.columns, &targets, loss)?;
+    params.check_fit(sample.columns, &targets, loss)?;
     if let Some(held_out) = held_out
         && held_out.len() != targets.len()
     {
@@ -206,7 +186,10 @@ impl Boosting {
             Some(2) => Loss::Logistic,
             Some(_) => Loss::Softmax,
         };
-        let loss = self.objective.unwrap_or(default);
+        let mut loss = self.objective.unwrap_or(default);
+        if let Loss::Quantile(at) = &mut loss {
+            *at = self.quantile_alpha;
+        }
         let fits = match loss {
             Loss::SquaredError | Loss::AbsoluteError | Loss::Quantile(_) | Loss::Poisson => labels.is_none(),
             Loss::Logistic => labels.is_some_and(|labels| labels.len() == 2),
@@ -216,36 +199,9 @@ impl Boosting {
         Ok(loss)
     }
 
-    /// Fails unless every parameter is in its range.
-    fn check(&self, columns: &[Column], targets: &[f64], loss: Loss) -> Result<(), FitError> {
-        let share = |name, value: f64| {
-            FitError::unless(value > 0.0 && value <= 1.0, name, "above 0, at most 1", value)
-        };
-        let finite =
-            |name, value: f64| FitError::unless(value.is_finite() && value >= 0.0, name, "0 or more", value);
-        FitError::unless(self.n_estimators > 0, "n_estimators", "1 or more", self.n_estimators)?;
-        finite("learning_rate", self.learning_rate)?;
-        FitError::unless((2..=256).contains(&self.max_bin), "max_bin", "2 to 256", self.max_bin)?;
-        share("subsample", self.subsample)?;
-        share("colsample_bytree", self.colsample_bytree)?;
-        share("colsample_bylevel", self.colsample_bylevel)?;
-        share("colsample_bynode", self.colsample_bynode)?;
-        finite("reg_lambda", self.reg_lambda)?;
-        finite("reg_alpha", self.reg_alpha)?;
-        finite("gamma", self.gamma)?;
-        finite("min_child_weight", self.min_child_weight)?;
-        finite("max_delta_step", self.max_delta_step)?;
-        let weight = self.scale_pos_weight;
-        FitError::unless(weight.is_finite() && weight > 0.0, "scale_pos_weight", "above 0", weight)?;
-        FitError::unless(
-            self.max_cat_threshold > 0,
-            "max_cat_threshold",
-            "1 or more",
-            self.max_cat_threshold,
-        )?;
-        FitError::unless(self.early_stopping_rounds != Some(0), "early_stopping_rounds", "1 or more", 0)?;
-        let held = self.validation_fraction;
-        FitError::unless(held > 0.0 && held < 1.0, "validation_fraction", "above 0, below 1", held)?;
+    /// Fails unless every parameter is in its range and fits the data.
+    fn check_fit(&self, columns: &[Column], targets: &[f64], loss: Loss) -> Result<(), FitError> {
+        self.check()?;
         let directions = &self.monotone_constraints;
         let allowed = directions.is_empty()
             || directions.len() == columns.len()
@@ -254,9 +210,6 @@ impl Boosting {
                 });
         let expected = "-1, 0 or 1 for each feature, 0 for categories";
         FitError::unless(allowed, "monotone_constraints", expected, format!("{directions:?}"))?;
-        if let Loss::Quantile(at) = loss {
-            FitError::unless(at > 0.0 && at < 1.0, "quantile_alpha", "above 0, below 1", at)?;
-        }
         if loss == Loss::Poisson && targets.iter().any(|y| *y < 0.0) {
             return Err(FitError::data("targets of 0 or more for `count:poisson`", "others"));
         }

@@ -3,6 +3,8 @@
 //! Source: Breiman, Friedman, Olshen and Stone, "Classification and Regression Trees" (1984), as the proxies of
 //! scikit-learn's `_criterion.pyx`: what of a split's improvement depends on the split.
 
+use crate::parameter::choices;
+
 /// The measure of impurity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Criterion {
@@ -15,6 +17,13 @@ pub enum Criterion {
     /// Half of the Poisson deviance of values.
     Poisson,
 }
+
+choices!(Criterion {
+    "gini" => Self::Gini,
+    "entropy" => Self::Entropy,
+    "squared_error" => Self::SquaredError,
+    "poisson" => Self::Poisson,
+});
 
 impl Criterion {
     /// scikit-learn's name.

@@ -21,6 +21,7 @@ use rayon::prelude::*;
 
 use self::columns::Columns;
 use self::grow::{Grower, Lesson, Node, Rules};
+use crate::parameter::{Parameter, Parameters, Range, Value, choices, parameters, read};
 use crate::random::{Stream, hash};
 use crate::{Column, Context, FitError, Sample, Target};
 
@@ -53,42 +54,69 @@ impl MaxFeatures {
     }
 }
 
-/// Parameters of one tree, with the names and defaults of scikit-learn.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DecisionTree {
-    /// The measure of impurity; by default Gini's for classes and the squared error for values.
-    pub criterion: Option<Criterion>,
-    /// Most levels of splits; no limit where it is not given.
-    pub max_depth: Option<usize>,
-    /// Least rows of a node that is split.
-    pub min_samples_split: usize,
-    /// Least rows of a leaf.
-    pub min_samples_leaf: usize,
-    /// Least share of the weight in a leaf.
-    pub min_weight_fraction_leaf: f64,
-    /// How many features are looked at for a split.
-    pub max_features: MaxFeatures,
-    /// Least decrease of impurity by a split.
-    pub min_impurity_decrease: f64,
-    /// Splits that gain no more than this per leaf are pruned.
-    pub ccp_alpha: f64,
-    /// Whether classes weigh the same in all, however many rows they have.
-    pub balanced: bool,
+impl Parameter for MaxFeatures {
+    fn read(value: &Value, _: Range) -> Option<Self> {
+        match value {
+            Value::None => Some(Self::All),
+            Value::Text(text) => match text.as_str() {
+                "sqrt" => Some(Self::Sqrt),
+                "log2" => Some(Self::Log2),
+                text if text.eq_ignore_ascii_case("none") => Some(Self::All),
+                _ => None,
+            },
+            Value::Int(_) => usize::read(value, Range::AtLeast(1.0)).map(Self::Count),
+            Value::Float(_) => f64::read(value, Range::AboveUpTo(0.0, 1.0)).map(Self::Share),
+            Value::Bool(_) | Value::List(_) => None,
+        }
+    }
+
+    fn write(&self) -> Value {
+        match self {
+            Self::All => Value::None,
+            Self::Sqrt => Value::Text("sqrt".into()),
+            Self::Log2 => Value::Text("log2".into()),
+            Self::Count(count) => count.write(),
+            Self::Share(share) => share.write(),
+        }
+    }
+
+    fn expected(_: Range) -> String {
+        "`sqrt`, `log2`, a whole number of 1 or more, a share above 0 and up to 1, or `none`".to_owned()
+    }
 }
 
-impl Default for DecisionTree {
-    fn default() -> Self {
-        Self {
-            criterion: None,
-            max_depth: None,
-            min_samples_split: 2,
-            min_samples_leaf: 1,
-            min_weight_fraction_leaf: 0.0,
-            max_features: MaxFeatures::All,
-            min_impurity_decrease: 0.0,
-            ccp_alpha: 0.0,
-            balanced: false,
-        }
+/// What rows weigh by their class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClassWeight {
+    /// All classes weigh the same, however many rows they have.
+    Balanced,
+}
+
+choices!(ClassWeight {
+    "balanced" => Self::Balanced,
+});
+
+parameters! {
+    /// Parameters of one tree, with the names and defaults of scikit-learn.
+    pub struct DecisionTree {
+        /// The measure of impurity; by default Gini's for classes and the squared error for values.
+        criterion: Option<Criterion> = None, Range::Any;
+        /// Most levels of splits; no limit where it is not given.
+        max_depth: Option<usize> = None, Range::AtLeast(1.0);
+        /// Least rows of a node that is split.
+        min_samples_split: usize = 2, Range::AtLeast(2.0);
+        /// Least rows of a leaf.
+        min_samples_leaf: usize = 1, Range::AtLeast(1.0);
+        /// Least share of the weight in a leaf.
+        min_weight_fraction_leaf: f64 = 0.0, Range::Within(0.0, 0.5);
+        /// How many features are looked at for a split.
+        max_features: MaxFeatures = MaxFeatures::All, Range::Any;
+        /// Least decrease of impurity by a split.
+        min_impurity_decrease: f64 = 0.0, Range::AtLeast(0.0);
+        /// Splits that gain no more than this per leaf are pruned.
+        ccp_alpha: f64 = 0.0, Range::AtLeast(0.0);
+        /// What rows weigh by their class; all the same where it is not given.
+        class_weight: Option<ClassWeight> = None, Range::Any;
     }
 }
 
@@ -103,6 +131,53 @@ pub struct Forest {
     pub bootstrap: bool,
     /// Whether thresholds are drawn at random (extra trees).
     pub random_thresholds: bool,
+}
+
+impl Default for Forest {
+    fn default() -> Self {
+        Self::random(true)
+    }
+}
+
+/// Those of the forest itself, before those of its trees.
+const OF_FOREST: [&str; 2] = ["n_estimators", "bootstrap"];
+
+impl Parameters for Forest {
+    const OF: &'static str = "RandomForest";
+    const NAMES: &'static [&'static str] = &[
+        "n_estimators",
+        "bootstrap",
+        "criterion",
+        "max_depth",
+        "min_samples_split",
+        "min_samples_leaf",
+        "min_weight_fraction_leaf",
+        "max_features",
+        "min_impurity_decrease",
+        "ccp_alpha",
+        "class_weight",
+    ];
+
+    fn set(&mut self, name: &str, value: &Value) -> Result<(), FitError> {
+        match name {
+            "n_estimators" => self.n_estimators = read("n_estimators", value, Range::AtLeast(1.0))?,
+            "bootstrap" => self.bootstrap = read("bootstrap", value, Range::Any)?,
+            _ if Self::NAMES.contains(&name) => self.tree.set(name, value)?,
+            _ => {
+                return Err(FitError::UnknownParameter {
+                    of: if self.random_thresholds { "ExtraTrees" } else { Self::OF },
+                    name: name.to_owned(),
+                    known: Self::NAMES,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn values(&self) -> Vec<(&'static str, Value)> {
+        let own = [self.n_estimators.write(), self.bootstrap.write()];
+        OF_FOREST.into_iter().zip(own).chain(self.tree.values()).collect()
+    }
 }
 
 impl Forest {
@@ -132,7 +207,7 @@ impl Forest {
         target: Target<'_>,
         context: &Context<'_>,
     ) -> Result<Fitted, FitError> {
-        FitError::unless(self.n_estimators > 0, "n_estimators", "1 or more", self.n_estimators)?;
+        self.check()?;
         let school = School::new(&self.tree, sample, target, self.random_thresholds)?;
         let rows = sample.rows();
         let mut trees = Vec::with_capacity(self.n_estimators);
@@ -179,30 +254,14 @@ impl DecisionTree {
         Ok(school.fitted(&[tree]))
     }
 
-    fn check(&self, labels: Option<&Labels>) -> Result<Criterion, FitError> {
+    /// The criterion; fails unless all parameters fit the target.
+    fn criterion(&self, labels: Option<&Labels>) -> Result<Criterion, FitError> {
+        self.check()?;
         let default = if labels.is_some() { Criterion::Gini } else { Criterion::SquaredError };
         let criterion = self.criterion.unwrap_or(default);
         let fits = criterion.of_classes() == labels.is_some();
         FitError::unless(fits, "criterion", "one for this kind of target", criterion.name())?;
-        let at_least = |name, least: usize, got: usize| {
-            FitError::unless(got >= least, name, &format!("{least} or more"), got)
-        };
-        at_least("max_depth", 1, self.max_depth.unwrap_or(1))?;
-        at_least("min_samples_split", 2, self.min_samples_split)?;
-        at_least("min_samples_leaf", 1, self.min_samples_leaf)?;
-        let share = self.min_weight_fraction_leaf;
-        FitError::unless((0.0..=0.5).contains(&share), "min_weight_fraction_leaf", "0 to 0.5", share)?;
-        let decrease = self.min_impurity_decrease;
-        FitError::unless(decrease >= 0.0, "min_impurity_decrease", "0 or more", decrease)?;
-        FitError::unless(self.ccp_alpha >= 0.0, "ccp_alpha", "0 or more", self.ccp_alpha)?;
-        match self.max_features {
-            MaxFeatures::Count(count) => at_least("max_features", 1, count)?,
-            MaxFeatures::Share(share) => {
-                FitError::unless(share > 0.0 && share <= 1.0, "max_features", "above 0, at most 1", share)?;
-            }
-            MaxFeatures::All | MaxFeatures::Sqrt | MaxFeatures::Log2 => {}
-        }
-        let balances = !self.balanced || labels.is_some();
+        let balances = self.class_weight.is_none() || labels.is_some();
         FitError::unless(balances, "class_weight", "none for values", "balanced")?;
         Ok(criterion)
     }
@@ -242,14 +301,14 @@ impl<'a> School<'a> {
                 (codes.iter().map(|code| f64::from(*code)).collect(), Some(labels))
             }
         };
-        let criterion = params.check(labels)?;
+        let criterion = params.criterion(labels)?;
         if criterion == Criterion::Poisson
             && (targets.iter().any(|y| *y < 0.0) || targets.iter().all(|y| *y == 0.0))
         {
             return Err(FitError::data("targets of 0 or more, not all 0, for `poisson`", "others"));
         }
         let mut weights = sample.weights.map_or_else(|| vec![1.0; targets.len()], <[f64]>::to_vec);
-        if let (true, Some(labels)) = (params.balanced, labels) {
+        if let (true, Some(labels)) = (params.class_weight.is_some(), labels) {
             // By number of rows and not by their weight, as `class_weight="balanced"` does.
             let mut counts = vec![0.0; labels.len()];
             targets.iter().for_each(|y| counts[*y as usize] += 1.0);

@@ -1,0 +1,96 @@
+//! Gaussian naive Bayes.
+//!
+//! Source: Zhang, "The Optimality of Naive Bayes" (2004); variances are smoothed as scikit-learn's `GaussianNB` does.
+
+use foretell_frame::Labels;
+use foretell_model::estimator::GaussianNaiveBayes;
+use foretell_model::head::{ClassPredict, Classification, LabelRule, LogProbability, Probability};
+use foretell_model::{Estimator, Fitted, Head};
+
+use crate::context::Context;
+use crate::error::FitError;
+use crate::linalg::{means, sum_runs};
+use crate::parameter::{Range, parameters};
+use crate::sample::{Sample, Target};
+
+parameters! {
+    /// Gaussian naive Bayes.
+    pub struct GaussianNB {
+        /// The share of the largest variance of a column that is added to all variances.
+        var_smoothing: f64 = 1e-9, Range::AtLeast(0.0);
+    }
+}
+
+/// Fits.
+///
+/// # Errors
+/// Data that it cannot learn from; that it was stopped.
+pub fn fit(
+    parameters: &GaussianNB,
+    sample: Sample<'_>,
+    target: Target<'_>,
+    context: &Context<'_>,
+) -> Result<Fitted, FitError> {
+    sample.check(target.rows())?;
+    target.check()?;
+    sample.check_finite()?;
+    let (codes, labels) = target.classes()?;
+    if !context.progress.step(0, 1, None) {
+        return Err(FitError::Stopped);
+    }
+    let (rows, features, classes) = (sample.rows(), sample.columns.len(), labels.len());
+    let width = features + 1;
+    let sums = sum_runs(rows, classes * width, |row, sums| {
+        let (weight, of_class) = (sample.weight(row), &mut sums[codes[row] as usize * width..][..width]);
+        of_class[features] += weight;
+        of_class.iter_mut().zip(sample.row(row)).for_each(|(sum, x)| *sum += weight * x);
+    });
+    let weights: Vec<f64> = sums.chunks_exact(width).map(|line| line[features]).collect();
+    if let Some(empty) = weights.iter().position(|weight| *weight == 0.0) {
+        return Err(FitError::data("rows of every class", format!("none of class number {empty}")));
+    }
+    let mean: Vec<f64> = sums
+        .chunks_exact(width)
+        .zip(&weights)
+        .flat_map(|(line, weight)| line[..features].iter().map(move |sum| sum / weight))
+        .collect();
+    let squares = |centre: &(dyn Fn(usize) -> usize + Sync), of: &[f64], lines: usize, weighted: bool| {
+        sum_runs(rows, lines * features, |row, sums| {
+            let line = centre(row) * features..(centre(row) + 1) * features;
+            let weight = if weighted { sample.weight(row) } else { 1.0 };
+            let each = sums[line.clone()].iter_mut().zip(sample.row(row).iter().zip(&of[line]));
+            each.for_each(|(sum, (x, mean))| *sum += weight * (x - mean).powi(2));
+        })
+    };
+    // Of all rows, which is not weighted in scikit-learn either.
+    let plain = Sample { weights: None, ..sample };
+    let spread = squares(&|_| 0, &means(&plain), 1, false);
+    let smoothing = parameters.var_smoothing * spread.iter().fold(0.0f64, |a, b| a.max(b / rows as f64));
+    let within = squares(&|row| codes[row] as usize, &mean, classes, true);
+    let variance: Vec<f64> = within
+        .chunks_exact(features)
+        .zip(&weights)
+        .flat_map(|(line, weight)| line.iter().map(move |sum| sum / weight + smoothing))
+        .collect();
+    if variance.contains(&0.0) {
+        return Err(FitError::data("columns that vary, or a greater `var_smoothing`", "a variance of 0"));
+    }
+    let total: f64 = weights.iter().sum();
+    let log_prior = weights.iter().map(|weight| (weight / total).ln()).collect();
+    let bayes = GaussianNaiveBayes { features, log_prior, mean, variance };
+    Ok(Fitted { estimator: Estimator::GaussianNaiveBayes(bayes), head: head(labels) })
+}
+
+fn head(labels: &Labels) -> Head {
+    Head::Classification(Classification {
+        classes: vec![labels.clone()],
+        multi_target: false,
+        label: LabelRule::LargestScore,
+        probability: Some(Probability::ExpNormalized),
+        log_probability: Some(LogProbability::OfJoint),
+        decision: None,
+        margin: None,
+        predict: ClassPredict::Label,
+        rounds: 1.0,
+    })
+}
