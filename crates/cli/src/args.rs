@@ -9,6 +9,7 @@ use crate::keys::KeysArguments;
 use crate::log::Time;
 use crate::models::ModelsArguments;
 use crate::store::StoreArguments;
+use crate::train::TrainArguments;
 
 /// Serves trained tabular models (scikit-learn, XGBoost) without Python.
 #[derive(Debug, Parser)]
@@ -40,6 +41,11 @@ pub(crate) enum Command {
         after_help = "Examples:\n  foretell score model.joblib test.csv --target species\n  foretell score model.joblib test.csv --target species --require 'accuracy > 0.9' --require 'log_loss < baseline'"
     )]
     Score(ScoreArguments),
+    /// Make a model from a table, and measure it on rows that it has not seen
+    #[command(
+        after_help = "Examples:\n  foretell train iris.csv --target species --model random-forest --require 'accuracy > 0.9' -o iris.foretell\n  foretell train houses.csv --target price --model ridge --scale standard --categorical district --register houses --alias production"
+    )]
+    Train(Box<TrainArguments>),
     /// Measure how fast a model predicts on this machine
     #[command(after_help = "Example:\n  foretell bench model.joblib rows.csv")]
     Bench(BenchArguments),

@@ -19,6 +19,7 @@ mod serve;
 mod store;
 mod table;
 mod text;
+mod train;
 
 use std::process::ExitCode;
 
@@ -44,6 +45,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Predict(command) => predict::run(&command),
         Command::Serve(command) => serve::run(&command),
         Command::Score(command) => score::run(&command),
+        Command::Train(command) => train::run(&command),
         Command::Bench(command) => bench::run(&command),
         Command::Convert(command) => convert::run(&command),
         Command::Models(command) => models::run(&command),

@@ -26,7 +26,7 @@ pub(crate) fn run(arguments: &ScoreArguments) -> Result<(), Failure> {
     let model = model::load(&arguments.model)?;
     let mut rows = arguments.report.as_ref().map(|_| Rows::default());
     let observed = observe(&model, arguments, rows.as_mut())?;
-    let assessment = Assessment::new(&observed, &arguments.require, arguments.seed);
+    let assessment = Assessment::new(&observed, &observed, &arguments.require, arguments.seed);
     let text =
         if arguments.json { format!("{}\n", assessment.json(&model)) } else { assessment.text(&model) };
     let mut output = Output::open(None)?;
@@ -62,7 +62,7 @@ fn observe(
 }
 
 /// Fails when a requirement is not met.
-fn unmet(outcomes: &[Outcome]) -> Result<(), Failure> {
+pub(crate) fn unmet(outcomes: &[Outcome]) -> Result<(), Failure> {
     let unmet: Vec<&Outcome> = outcomes.iter().filter(|outcome| !outcome.met).collect();
     let message = match unmet.len() {
         0 => return Ok(()),
@@ -81,12 +81,18 @@ pub(crate) struct Assessment<'a> {
 }
 
 impl<'a> Assessment<'a> {
-    fn new(observed: &'a Observed, requirements: &[Requirement], seed: u64) -> Self {
+    /// Of answers to some rows; the model that knows nothing has learnt from the known answers in `seen`.
+    pub(crate) fn new(
+        seen: &Observed,
+        observed: &'a Observed,
+        requirements: &[Requirement],
+        seed: u64,
+    ) -> Self {
         let evaluator = Evaluator::new(observed);
         let values = evaluator.all();
         let names: Vec<Metric> = values.iter().map(|(metric, _)| *metric).collect();
         let intervals = intervals(&evaluator, &names, Bootstrap { seed, ..Bootstrap::default() });
-        let dummy = baseline(observed, observed);
+        let dummy = baseline(seen, observed);
         let dummy = dummy.as_ref().map(Evaluator::new);
         let of_dummy = |metric| dummy.as_ref().and_then(|dummy| dummy.value(metric));
         let outcome = |requirement: &Requirement| {
@@ -106,7 +112,7 @@ impl<'a> Assessment<'a> {
         Self { observed, metrics: metrics.collect(), outcomes: requirements.iter().map(outcome).collect() }
     }
 
-    fn json(&self, model: &LiveModel) -> Value {
+    pub(crate) fn json(&self, model: &LiveModel) -> Value {
         let mut object = Map::new();
         object.insert("rows".into(), json!(self.observed.rows()));
         for metric in Metric::of(Evaluator::new(self.observed).kind()) {
@@ -140,7 +146,7 @@ impl<'a> Assessment<'a> {
         object.into()
     }
 
-    fn text(&self, model: &LiveModel) -> String {
+    pub(crate) fn text(&self, model: &LiveModel) -> String {
         let mut lines = vec![["".into(), "value".into(), "95 % interval".into(), "baseline".into()]];
         for MeasuredMetric { metric, value, interval, baseline } in &self.metrics {
             let interval = interval.map(|ends| format!("{:.6} to {:.6}", ends.low, ends.high));

@@ -7,6 +7,8 @@
 //! * [`table`] reads CSV and JSON Lines; [`dataset`] serves a table beside models; [`score`] says how good a model
 //!   is on one, [`bench`] how fast; [`quality`] how good those in service are, as truth arrives.
 //!
+//! * [`train`](train::train) makes a model from a table, and measures it on rows that it has not seen.
+//!
 //! Nothing here knows a protocol, prints, or reads arguments.
 
 pub mod bench;
@@ -29,6 +31,7 @@ mod rollout;
 pub mod score;
 mod shedding;
 pub mod table;
+pub mod train;
 
 pub use catalog::{Catalog, DuplicateModel, LiveCatalog};
 pub use causes::with_causes;

@@ -264,7 +264,7 @@ impl LiveModel {
         }
     }
 
-    fn model(&self) -> &Model {
+    pub(crate) fn model(&self) -> &Model {
         self.predictor.model()
     }
 

@@ -99,6 +99,24 @@ impl Frame {
         self.width
     }
 
+    /// Some of the rows, in this order.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    #[must_use]
+    pub fn select(&self, rows: &[usize]) -> Self {
+        let mut selected = Self::default();
+        selected.reset(self.width, self.texts.len());
+        for row in rows {
+            selected.numbers.extend_from_slice(self.row(*row));
+            for (to, from) in selected.texts.iter_mut().zip(&self.texts) {
+                to.push(from.get(*row));
+            }
+        }
+        selected.rows = rows.len();
+        selected
+    }
+
     /// The numeric block, row-major, `rows * width` values.
     pub fn numbers(&self) -> &[f64] {
         &self.numbers

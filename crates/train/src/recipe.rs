@@ -49,6 +49,8 @@ pub struct Recipe {
     pub scaling: Scaling,
     /// For each feature whether it is a category; texts always are.
     pub categorical: Vec<bool>,
+    /// For each feature whether it may be missing, also where it never is in the rows that are learnt from.
+    pub nullable: Vec<bool>,
 }
 
 impl Recipe {
@@ -65,22 +67,30 @@ impl Recipe {
     ) -> Result<Model, FitError> {
         let needs = self.learner.needs();
         let (mut branches, mut columns) = (Vec::new(), Vec::new());
-        let mut used = BTreeSet::new();
+        let (mut scalers, mut encoders) = (Vec::new(), Vec::new());
         for (features, category) in self.runs(schema) {
-            let (steps, names) = if category {
+            let steps = if category {
                 let encoded = encode(schema, frame, &features, needs)?;
                 let width = if needs.indicators { encoded.width } else { features.len() };
                 let kind = if needs.indicators { Column::Number } else { Column::Category };
                 columns.resize(columns.len() + width, kind);
-                (vec![encoded.step], vec![if needs.indicators { "OneHotEncoder" } else { "OrdinalEncoder" }])
+                encoders.push(if needs.indicators { "OneHotEncoder" } else { "OrdinalEncoder" });
+                vec![encoded.step]
             } else {
                 columns.resize(columns.len() + features.len(), Column::Number);
-                self.numbers(schema, frame, &features, needs)?
+                let (steps, names) = self.numbers(schema, frame, &features, needs)?;
+                scalers.extend(names);
+                steps
             };
-            used.extend(names);
             branches.push(Branch { columns: features, steps, weight: None });
         }
         let steps = vec![Step::Parallel(branches)];
+        let mut classes: Vec<&str> = Vec::new();
+        for class in scalers.into_iter().chain(encoders) {
+            if !classes.contains(&class) {
+                classes.push(class);
+            }
+        }
         let names: Vec<String> = schema.features().iter().map(|feature| feature.name.clone()).collect();
         let parts = |pipeline, task| ModelParts {
             pipeline,
@@ -88,9 +98,9 @@ impl Recipe {
             names: schema.named().then(|| names.clone()),
             task,
             output_names: None,
-            description: self.description(&target, &used),
+            description: self.description(&target, &classes),
             provenance: Provenance {
-                format: "trained".to_owned(),
+                format: "a table".to_owned(),
                 library: "foretell".to_owned(),
                 library_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
             },
@@ -125,7 +135,7 @@ impl Recipe {
         runs
     }
 
-    fn description(&self, target: &Target<'_>, used: &BTreeSet<&'static str>) -> Description {
+    fn description(&self, target: &Target<'_>, used: &[&str]) -> Description {
         let classes = matches!(target, Target::Classes { .. });
         let steps = used.iter().map(|class| Part { class: (*class).to_owned(), ..Part::default() });
         Description { estimator: self.kind.class(classes).to_owned(), steps: steps.collect() }
@@ -142,7 +152,10 @@ impl Recipe {
         let columns: Vec<Numbers> =
             features.iter().map(|feature| Numbers::new(schema, frame, *feature)).collect::<Result<_, _>>()?;
         let (mut steps, mut names) = (Vec::new(), Vec::new());
-        let complete = (0..columns.len()).filter(|column| !columns[*column].missing).collect::<Vec<_>>();
+        let may_be = |column: usize| {
+            columns[column].missing || self.nullable.get(features[column]).is_some_and(|nullable| *nullable)
+        };
+        let complete = (0..columns.len()).filter(|column| !may_be(*column)).collect::<Vec<_>>();
         let some_missing = complete.len() < columns.len();
         // Boosting sends what is missing where it was best to send it, or, where nothing was missing, anywhere.
         let accepts = matches!(self.learner, Learner::Boosting(_));

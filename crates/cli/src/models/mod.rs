@@ -1,15 +1,16 @@
 //! `foretell models`: the registry from the command line.
 
 mod args;
-mod text;
+pub(crate) mod text;
 
 use std::fs;
 use std::path::Path;
 
+use foretell_engine::OpenLimits;
 use foretell_engine::registry::{
     Checks, Promoted, Promotion, Registration, RegistryError, ReplayOptions, promote, register, rollback,
 };
-use foretell_engine::store::{Role, Sticky, Store};
+use foretell_engine::store::{Role, Sticky, Store, Version};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -63,28 +64,10 @@ fn run_register(arguments: &RegisterArguments) -> Result<(), Failure> {
         metadata,
         actor: session.actor(),
     };
-    let version = session
-        .run(register(session.store(), registration, &open_limits))
-        .map_err(|error| refused(format!("cannot register `{}`", arguments.file.display()), &error))?;
-    let mut promoted = None;
-    if let Some(alias) = &arguments.alias {
-        let promotion = Promotion {
-            model: version.model.clone(),
-            version: version.version,
-            alias: alias.clone(),
-            role: Role::None,
-            force: arguments.force,
-            replay: None,
-            actor: session.actor(),
-            note: arguments.note.clone(),
-        };
-        let what = format!("`{}` is registered, and cannot get the alias `{alias}`", version.reference());
-        promoted = Some(
-            session
-                .run(promote(session.store(), promotion, &open_limits))
-                .map_err(|error| refused(what, &error))?,
-        );
-    }
+    let shown = format!("`{}`", arguments.file.display());
+    let pointed =
+        Pointed { alias: arguments.alias.as_deref(), force: arguments.force, note: &arguments.note };
+    let (version, promoted) = add(&session, registration, &shown, &pointed, &open_limits)?;
     if arguments.json {
         let alias = promoted.map(|promoted| promoted.alias);
         return print_json(&json!({ "version": version, "alias": alias }));
@@ -94,6 +77,43 @@ fn run_register(arguments: &RegisterArguments) -> Result<(), Failure> {
         text += &text::promoted(&promoted);
     }
     print(&text)
+}
+
+/// An alias that is to point to a new version.
+#[derive(Debug)]
+pub(crate) struct Pointed<'a> {
+    pub(crate) alias: Option<&'a str>,
+    /// Also when callers of the version before would be broken.
+    pub(crate) force: bool,
+    pub(crate) note: &'a Option<String>,
+}
+
+/// Registers what is `shown` so to the user, and points an alias to it.
+pub(crate) fn add(
+    session: &Session,
+    registration: Registration,
+    shown: &str,
+    pointed: &Pointed<'_>,
+    limits: &OpenLimits,
+) -> Result<(Version, Option<Promoted>), Failure> {
+    let version = session
+        .run(register(session.store(), registration, limits))
+        .map_err(|error| refused(format!("cannot register {shown}"), &error))?;
+    let Some(alias) = pointed.alias else { return Ok((version, None)) };
+    let promotion = Promotion {
+        model: version.model.clone(),
+        version: version.version,
+        alias: alias.to_owned(),
+        role: Role::None,
+        force: pointed.force,
+        replay: None,
+        actor: session.actor(),
+        note: pointed.note.clone(),
+    };
+    let what = format!("`{}` is registered, and cannot get the alias `{alias}`", version.reference());
+    let promoted =
+        session.run(promote(session.store(), promotion, limits)).map_err(|error| refused(what, &error))?;
+    Ok((version, Some(promoted)))
 }
 
 /// Everything worth knowing that was given: a file, metrics and a note.

@@ -102,7 +102,7 @@ fn library(version: &Version) -> String {
     }
 }
 
-pub(super) fn promoted(promoted: &Promoted) -> String {
+pub(crate) fn promoted(promoted: &Promoted) -> String {
     let Promoted { alias, before, .. } = promoted;
     let role = match &alias.role {
         Role::None => String::new(),

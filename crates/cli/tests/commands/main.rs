@@ -4,6 +4,7 @@
 
 mod categories;
 mod registry;
+mod train;
 
 use std::fmt::Write as _;
 use std::fs;

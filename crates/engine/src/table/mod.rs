@@ -6,6 +6,7 @@
 pub(crate) mod cells;
 pub(crate) mod csv;
 mod error;
+pub mod infer;
 mod jsonl;
 pub(crate) mod plan;
 

@@ -1,0 +1,371 @@
+//! `foretell train`: from a table to a model that has been measured.
+
+use std::io::{IsTerminal, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use foretell_engine::evaluate::Requirement;
+use foretell_engine::registry::Registration;
+use foretell_engine::store::is_name;
+use foretell_engine::table::Header;
+use foretell_engine::train::{
+    Data, DataOptions, Input, KINDS, Kind, Progress, Scaling, TrainError, TrainOptions, Trained, Value, train,
+};
+use foretell_engine::{Given, OpenLimits};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::{Map, json};
+
+use crate::args::{HeaderRow, TableArguments};
+use crate::failure::{Failure, io_text, note};
+use crate::models::{self, Pointed};
+use crate::output::Output;
+use crate::report::{self, Rows};
+use crate::score::{Assessment, unmet};
+use crate::store::{Session, StoreArguments};
+
+#[derive(Debug, Args)]
+pub(crate) struct TrainArguments {
+    /// Table of rows with known answers, CSV or JSON Lines by content; `-` for stdin
+    #[arg(value_name = "DATA")]
+    data: PathBuf,
+    /// Column of the known answers: its name, or its position from 0
+    #[arg(long, value_name = "COLUMN")]
+    target: String,
+    /// What is fitted: linear, ridge, lasso, elastic-net, logistic, lda, gaussian-nb, decision-tree, random-forest, extra-trees,
+    /// gradient-boosting or mlp, or scikit-learn's name of the class
+    #[arg(long, value_name = "KIND", value_parser = kind)]
+    model: (Kind, Option<bool>),
+    /// A parameter by scikit-learn's name (of boosting: XGBoost's), such as max_depth=4 or criterion=entropy; may be repeated
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parameter)]
+    parameters: Vec<(String, Value)>,
+    /// What becomes of numbers [default: standard for mlp, else none]
+    #[arg(long, value_enum)]
+    scale: Option<ScaleWord>,
+    /// Columns of numbers that are categories; texts always are
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    categorical: Vec<String>,
+    /// Columns that are not learnt from
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    drop: Vec<String>,
+    /// Whether classes or numbers are learnt [default: as the target looks]
+    #[arg(long, value_enum)]
+    task: Option<TaskWord>,
+    /// Share of the rows that are held out to measure the model on; 0 learns from all
+    #[arg(long, value_name = "SHARE", default_value_t = 0.2)]
+    test_size: f64,
+    /// Write and register nothing, and exit with 1, unless a metric is as required, such as 'accuracy > 0.9'; may be repeated
+    #[arg(long, value_name = "METRIC OP VALUE")]
+    require: Vec<Requirement>,
+    /// Write the model to this file
+    #[arg(short, long, value_name = "OUT")]
+    output: Option<PathBuf>,
+    /// Register the model under this name
+    #[arg(long, value_name = "NAME", value_parser = model_name)]
+    register: Option<String>,
+    /// Point this alias to the new version
+    #[arg(long, requires = "register")]
+    alias: Option<String>,
+    /// Promote also when callers of the version before would be broken
+    #[arg(long, requires = "alias")]
+    force: bool,
+    /// What people should know of this version
+    #[arg(long, value_name = "TEXT", requires = "register")]
+    note: Option<String>,
+    /// Write a page of metrics, curves, importances and the data to this HTML file
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Decides which rows are held out, and all else that is random
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    table: TableArguments,
+    #[command(flatten)]
+    store: StoreArguments,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ScaleWord {
+    /// Mean 0, standard deviation 1
+    Standard,
+    /// From 0 to 1
+    MinMax,
+    /// Median 0, distance of the quartiles 1
+    Robust,
+    /// As they are
+    None,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum TaskWord {
+    /// Classes
+    Classification,
+    /// Numbers
+    Regression,
+}
+
+fn kind(name: &str) -> Result<(Kind, Option<bool>), String> {
+    Kind::find(name).ok_or_else(|| {
+        let names = KINDS.map(|kind| format!("`{}`", kind.name)).join(", ");
+        format!("expected one of {names}, or the name of a class of scikit-learn")
+    })
+}
+
+fn model_name(name: &str) -> Result<String, String> {
+    let expected = "expected letters, digits, `.`, `_` and `-`, and a letter or digit first";
+    if is_name(name) { Ok(name.to_owned()) } else { Err(expected.to_owned()) }
+}
+
+/// A name and a value in TOML; what is no TOML is a text.
+fn parameter(text: &str) -> Result<(String, Value), String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    let (name, value) = (name.trim(), value.trim());
+    let parsed = toml::from_str::<toml::Table>(&format!("value = {value}"));
+    let value = match parsed.ok().and_then(|mut table| table.remove("value")) {
+        Some(parsed) => of_toml(parsed)?,
+        None => Value::Text(value.to_owned()),
+    };
+    Ok((name.to_owned(), value))
+}
+
+fn of_toml(value: toml::Value) -> Result<Value, String> {
+    Ok(match value {
+        toml::Value::String(text) => Value::Text(text),
+        toml::Value::Integer(number) => Value::Int(number),
+        toml::Value::Float(number) => Value::Float(number),
+        toml::Value::Boolean(value) => Value::Bool(value),
+        toml::Value::Array(values) => Value::List(values.into_iter().map(of_toml).collect::<Result<_, _>>()?),
+        toml::Value::Datetime(_) | toml::Value::Table(_) => {
+            return Err("expected a number, a text, `true`, `false` or a list".to_owned());
+        }
+    })
+}
+
+fn as_json(value: &Value) -> serde_json::Value {
+    match value {
+        Value::Bool(value) => json!(value),
+        Value::Int(value) => json!(value),
+        Value::Float(value) => json!(value),
+        Value::Text(text) => json!(text),
+        Value::List(values) => values.iter().map(as_json).collect(),
+        Value::None => serde_json::Value::Null,
+    }
+}
+
+pub(crate) fn run(arguments: &TrainArguments) -> Result<(), Failure> {
+    let shown = shown(&arguments.data);
+    let failed = |error: &TrainError| {
+        Failure::new(format!("cannot train on {shown}")).because(error).hint(error.hint())
+    };
+    let options = options(arguments)?;
+    let data =
+        Data::read(&input(&arguments.data)?, &data_options(arguments)).map_err(|error| failed(&error))?;
+    if !data.empty().is_empty() {
+        let columns: Vec<_> = data.empty().iter().map(|name| format!("`{name}`")).collect();
+        note(&format!("{shown}: columns without a value are left out: {}", columns.join(", ")));
+    }
+    let bar = Bar::new();
+    let trained = train(&data, &options, &bar).map_err(|error| failed(&error))?;
+    bar.0.finish_and_clear();
+    let assessment = trained
+        .observed
+        .as_ref()
+        .map(|observed| Assessment::new(&trained.seen, observed, &arguments.require, arguments.seed));
+    if let Some(assessment) = &assessment {
+        if !arguments.json {
+            Output::print(&summary(&trained, &data, assessment))?;
+        }
+        unmet(&assessment.outcomes).map_err(|failure| failure.hint("nothing was written".to_owned()))?;
+    }
+    let metadata = metadata(arguments, &data, &trained, assessment.as_ref());
+    let artifact = trained.artifact(&metadata);
+    if let (Some(path), Some(assessment)) = (&arguments.report, &assessment) {
+        let (frame, target) = trained.held_out.clone();
+        report::write(
+            path,
+            trained.model(),
+            assessment,
+            &Rows { frame, target },
+            &arguments.data,
+            arguments.seed,
+        )?;
+    }
+    if let Some(path) = &arguments.output {
+        let mut output = Output::open(Some(path))?;
+        output.write_all(&artifact).map_err(|error| Failure::output(&error))?;
+        output.finish()?;
+    }
+    let registered = match &arguments.register {
+        Some(name) => Some(register(arguments, name, artifact, metadata.clone())?),
+        None => None,
+    };
+    if arguments.json {
+        let metrics = assessment.as_ref().map(|assessment| assessment.json(trained.model()));
+        let printed = json!({"training": metadata, "measured": metrics, "registered": registered});
+        return Output::print(&format!("{printed}\n"));
+    }
+    let written = arguments.output.iter().map(|path| format!("`{}`", path.display()));
+    let written: Vec<_> = written.chain(registered.map(|reference| format!("`{reference}`"))).collect();
+    match written.as_slice() {
+        [] => note("nothing was written; give `-o FILE` or `--register NAME`"),
+        written => note(&format!("written to {}", written.join(" and "))),
+    }
+    Ok(())
+}
+
+fn shown(path: &Path) -> String {
+    if path.as_os_str() == "-" { "stdin".to_owned() } else { format!("`{}`", path.display()) }
+}
+
+fn input(path: &Path) -> Result<Input, Failure> {
+    if path.as_os_str() != "-" {
+        return Ok(Input::File(path.to_owned()));
+    }
+    let mut bytes = Vec::new();
+    let read = std::io::stdin().lock().read_to_end(&mut bytes);
+    read.map_err(|error| Failure::new("cannot read stdin").detail(io_text(&error)))?;
+    Ok(Input::Bytes(bytes))
+}
+
+fn data_options(arguments: &TrainArguments) -> DataOptions {
+    DataOptions {
+        target: arguments.target.clone(),
+        header: match arguments.table.header {
+            HeaderRow::Auto => Header::Auto,
+            HeaderRow::Yes => Header::Present,
+            HeaderRow::No => Header::Absent,
+        },
+        drop: arguments.drop.clone(),
+        categorical: arguments.categorical.clone(),
+    }
+}
+
+fn options(arguments: &TrainArguments) -> Result<TrainOptions, Failure> {
+    let (kind, of_class) = arguments.model;
+    let told = arguments.task.map(|task| task == TaskWord::Classification);
+    if let (Some(class), Some(told)) = (of_class, told)
+        && class != told
+    {
+        let class = kind.class(class);
+        return Err(Failure::usage(format!("`{class}` and `--task` do not go together")));
+    }
+    if !(0.0..1.0).contains(&arguments.test_size) {
+        return Err(Failure::usage(format!(
+            "expected a share from 0 to below 1, got {}",
+            arguments.test_size
+        )));
+    }
+    if arguments.test_size == 0.0 && !(arguments.require.is_empty() && arguments.report.is_none()) {
+        return Err(Failure::usage("without rows that are held out nothing can be measured")
+            .hint("leave `--test-size 0` out".to_owned()));
+    }
+    Ok(TrainOptions {
+        kind,
+        classes: told.or(of_class),
+        parameters: arguments.parameters.clone(),
+        scaling: arguments.scale.map(|word| match word {
+            ScaleWord::Standard => Scaling::Standard,
+            ScaleWord::MinMax => Scaling::MinMax,
+            ScaleWord::Robust => Scaling::Robust,
+            ScaleWord::None => Scaling::None,
+        }),
+        test_size: arguments.test_size,
+        seed: arguments.seed,
+    })
+}
+
+fn summary(trained: &Trained, data: &Data, assessment: &Assessment<'_>) -> String {
+    let model = trained.model();
+    let learnt = data.rows() - assessment.observed.rows();
+    let features = model.schema().len();
+    format!(
+        "{} learnt from {learnt} rows of {features} features, measured on others\n{}",
+        model.estimator(),
+        assessment.text(model)
+    )
+}
+
+/// What the model says of how it came about: the same whenever it is trained in the same way.
+fn metadata(
+    arguments: &TrainArguments,
+    data: &Data,
+    trained: &Trained,
+    assessment: Option<&Assessment<'_>>,
+) -> Map<String, serde_json::Value> {
+    let parameters: Map<_, _> =
+        trained.parameters.iter().map(|(name, value)| ((*name).to_owned(), as_json(value))).collect();
+    let metrics = assessment.map(|assessment| {
+        let metrics = assessment.metrics.iter();
+        metrics.map(|known| (known.metric.name().to_owned(), json!(known.value))).collect::<Map<_, _>>()
+    });
+    let known = json!({
+        "foretell_version": env!("CARGO_PKG_VERSION"),
+        "estimator": trained.model().estimator(),
+        "parameters": parameters,
+        "scale": as_json(&foretell_engine::train::Parameter::write(&trained.scaling)),
+        "target": arguments.target,
+        "data_digest": data.digest(),
+        "rows": data.rows(),
+        "rows_held_out": trained.observed.as_ref().map_or(0, |observed| observed.rows()),
+        "seed": arguments.seed,
+        "metrics": metrics,
+    });
+    known.as_object().cloned().unwrap_or_default()
+}
+
+/// Registers the artifact; how it is referred to from now on.
+fn register(
+    arguments: &TrainArguments,
+    name: &str,
+    artifact: Vec<u8>,
+    mut metadata: Map<String, serde_json::Value>,
+) -> Result<String, Failure> {
+    if let Some(note) = &arguments.note {
+        metadata.insert("notes".to_owned(), json!(note));
+    }
+    let session = Session::open(&arguments.store)?;
+    let registration = Registration {
+        name: name.to_owned(),
+        bytes: artifact.into(),
+        file_name: None,
+        given: Given::default(),
+        checks: None,
+        metadata,
+        actor: session.actor(),
+    };
+    let pointed =
+        Pointed { alias: arguments.alias.as_deref(), force: arguments.force, note: &arguments.note };
+    let shown = "the model that was trained";
+    let (version, promoted) = models::add(&session, registration, shown, &pointed, &OpenLimits::default())?;
+    if let Some(promoted) = promoted {
+        note(models::text::promoted(&promoted).trim_end());
+    }
+    Ok(version.reference())
+}
+
+/// A bar with the time left, on a terminal.
+struct Bar(ProgressBar);
+
+impl Bar {
+    fn new() -> Self {
+        if !std::io::stderr().is_terminal() {
+            return Self(ProgressBar::hidden());
+        }
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} {msg} {eta}");
+        Self(bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())))
+    }
+}
+
+impl Progress for Bar {
+    fn step(&self, done: usize, total: usize, loss: Option<f64>) -> bool {
+        self.0.set_length(total as u64);
+        self.0.set_position(done as u64);
+        if let Some(loss) = loss {
+            self.0.set_message(format!("loss {loss:.4}"));
+        }
+        true
+    }
+}

@@ -1,0 +1,60 @@
+//! `foretell train`.
+
+use std::fmt::Write as _;
+use std::fs;
+
+use crate::Session;
+
+/// A table of 40 houses with numbers, texts, booleans and empty cells, the same everywhere.
+fn houses() -> String {
+    let mut table = "size,district,garden,built,price,kind\n".to_owned();
+    for row in 0..40_u32 {
+        let size = 50 + row * 37 % 90;
+        let district = ["north", "south", "harbour"][row as usize * 7 % 3];
+        let garden = row % 3 == 0;
+        let built = if row % 9 == 4 { String::new() } else { (1900 + row * 13 % 120).to_string() };
+        let price = size * 3 + if garden { 40 } else { 0 } + district.len() as u32 * 11;
+        let kind = if price > 320 { "dear" } else { "cheap" };
+        writeln!(table, "{size},{district},{garden},{built},{price},{kind}").expect("memory");
+    }
+    table
+}
+
+#[test]
+fn train_measures_and_writes() {
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    fs::write(folder.path().join("houses.csv"), houses()).expect("a table");
+    let session = Session::in_folder(folder.path().to_owned())
+        .run("train houses.csv --target price --model ridge --drop kind --scale standard --require r2>0.9 -o ridge.foretell")
+        .run("inspect ridge.foretell")
+        .run("train houses.csv --target kind --model decision-tree --drop price --param max_depth=3 -o tree.foretell --register houses --data data --alias production --note first")
+        .run("models show houses --data data")
+        .run("train houses.csv --target price --model linear --test-size 0 --drop kind");
+    assert!(folder.path().join("ridge.foretell").exists() && folder.path().join("tree.foretell").exists());
+    session.check("train");
+}
+
+#[test]
+fn train_says_what_is_wrong_and_writes_nothing() {
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    fs::write(folder.path().join("houses.csv"), houses()).expect("a table");
+    let odd = houses().replacen("south,false,,", "south,false,NA,", 1);
+    fs::write(folder.path().join("odd.csv"), odd).expect("a table");
+    let price = "train houses.csv --target price -o model.foretell --register houses --data data --model";
+    let session = Session::in_folder(folder.path().to_owned())
+        .run(&format!("{price} ridge --drop kind --require r2>=0.99999"))
+        .run(&format!("{price} ridge --param alhpa=1"))
+        .run(&format!("{price} ridge --param alpha=-1"))
+        .run(&format!("{price} decision-tree --param criterion=giny"))
+        .run(&format!("{price} logistik"))
+        .run(&format!("{price} lda --task regression"))
+        .run(&format!("{price} RandomForestRegressor --task classification"))
+        .run(&format!("{price} ridge --drop sise"))
+        .run(&format!("{price} ridge --test-size 0 --require r2>0"))
+        .run("train houses.csv --target kind --model ridge -o model.foretell")
+        .run("train houses.csv --target built --model ridge -o model.foretell")
+        .run("train odd.csv --target price --model ridge -o model.foretell")
+        .run("train missing.csv --target price --model ridge -o model.foretell");
+    assert!(!folder.path().join("model.foretell").exists() && !folder.path().join("data").exists());
+    session.check("train-refused");
+}

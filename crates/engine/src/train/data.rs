@@ -1,0 +1,320 @@
+//! A table in memory: its features, and the answers that are known.
+
+use std::collections::BTreeSet;
+use std::io::{self, Cursor, Read};
+use std::path::PathBuf;
+
+use foretell_evaluate::{ClassAnswers, Observed, ValueAnswers};
+use foretell_frame::{Feature, Frame, Labels, Schema, Slot, TextColumn};
+use foretell_train::Target as Lesson;
+use foretell_train::estimator::Kind;
+use sha2::{Digest, Sha256};
+
+use super::error::TrainError;
+use crate::open::hex;
+use crate::score::class_of;
+use crate::table::infer::{Inferred, Values, infer};
+use crate::table::{Chunk, Header, ReadOptions, TableError, TableReader, Target, nearest};
+
+/// Whole numbers with at most so many different values are taken for classes, where nobody says what they are.
+const MOST_CLASSES: usize = 20;
+/// A column with this share of numbers is most likely meant to be one of numbers.
+const MOSTLY: f64 = 0.5;
+
+/// Where a table is. It is read twice: to learn what its columns are, and to learn from it.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// A file.
+    File(PathBuf),
+    /// Bytes, such as those of stdin.
+    Bytes(Vec<u8>),
+}
+
+impl Input {
+    fn open(&self) -> io::Result<Box<dyn Read + '_>> {
+        Ok(match self {
+            Self::File(path) => Box::new(std::fs::File::open(path)?),
+            Self::Bytes(bytes) => Box::new(Cursor::new(bytes)),
+        })
+    }
+}
+
+/// What is what in a table.
+#[derive(Debug, Clone)]
+pub struct DataOptions {
+    /// The column of known answers: its name, or its position from 0.
+    pub target: String,
+    /// Whether a CSV table names its columns.
+    pub header: Header,
+    /// Columns that are no features.
+    pub drop: Vec<String>,
+    /// Columns of numbers that are categories.
+    pub categorical: Vec<String>,
+}
+
+/// A table in memory.
+#[derive(Debug)]
+pub struct Data {
+    pub(super) schema: Schema,
+    pub(super) categorical: Vec<bool>,
+    chunk: Chunk,
+    digest: String,
+    empty: Vec<String>,
+}
+
+impl Data {
+    /// Reads a table, told what is what in it.
+    ///
+    /// # Errors
+    /// It cannot be read; columns that are not there, or neither numbers nor texts.
+    pub fn read(input: &Input, options: &DataOptions) -> Result<Self, TrainError> {
+        let io_error = |source| TrainError::Table(TableError::Io { source });
+        let read = ReadOptions { header: options.header, ..ReadOptions::default() };
+        let mut digest = Digested { inner: input.open().map_err(io_error)?, state: Sha256::new() };
+        let inferred = infer(&mut digest, &read)?;
+        let digest = format!("sha256:{}", hex(&digest.state.finalize()));
+        let (schema, categorical, empty) = schema(&inferred, options)?;
+        let header = match (inferred.named, options.header) {
+            (true, Header::Auto | Header::Names) => Header::Present,
+            (false, Header::Auto | Header::Names) => Header::Absent,
+            (_, told) => told,
+        };
+        let target = match options.target.parse() {
+            Ok(position) if !inferred.named => Target::Position(position),
+            Ok(_) | Err(_) => Target::Name(options.target.clone()),
+        };
+        let read =
+            ReadOptions { header, target: Some(target), chunk_rows: usize::MAX, ..ReadOptions::default() };
+        let mut chunk = Chunk::default();
+        TableReader::open(input.open().map_err(io_error)?, &schema, &read)?.read(&mut chunk)?;
+        if let Some(violation) = chunk.violations.first() {
+            let line = chunk.line(violation.row);
+            return Err(TrainError::Row { line, message: violation.message(&schema) });
+        }
+        if chunk.rows() == 0 {
+            return Err(TrainError::Nothing { what: "rows" });
+        }
+        Ok(Self { schema, categorical, chunk, digest, empty })
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.chunk.rows()
+    }
+
+    /// The features.
+    pub fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// For each feature whether it is missing in some row.
+    pub(super) fn nullable(&self) -> Vec<bool> {
+        let frame = &self.chunk.frame;
+        let missing = |slot: &Slot| match slot {
+            Slot::Number(slot) => {
+                frame.numbers().iter().skip(*slot).step_by(frame.width().max(1)).any(|value| value.is_nan())
+            }
+            Slot::Text(slot) => frame.texts()[*slot].iter().any(|text| text.is_none()),
+            Slot::Unused => false,
+        };
+        self.schema.slots().iter().map(missing).collect()
+    }
+
+    /// The digest of the table's bytes.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// Columns without a single value, which are no features.
+    pub fn empty(&self) -> &[String] {
+        &self.empty
+    }
+
+    /// The line on which a row stands.
+    pub(super) fn line(&self, row: usize) -> u64 {
+        self.chunk.line(row)
+    }
+
+    fn target(&self, row: usize) -> Result<&str, TrainError> {
+        let missing = || TrainError::MissingTarget { line: self.chunk.line(row) };
+        self.chunk.target.get(row).ok_or_else(missing)
+    }
+
+    /// What is learnt: classes, or numbers where the answers are, and nobody says that they are classes.
+    pub(super) fn lesson(&self, kind: Kind, classes: Option<bool>) -> Result<Answered, TrainError> {
+        let texts: Vec<&str> = (0..self.rows()).map(|row| self.target(row)).collect::<Result<_, _>>()?;
+        let labels = labels(&texts);
+        let classes = match (classes, kind.only()) {
+            (Some(told), Some(only)) if told != only => {
+                let learns = if only { "classes" } else { "numbers" };
+                return Err(TrainError::OtherTask { name: kind.name, learns });
+            }
+            (Some(told), _) => told,
+            (None, Some(only)) => only,
+            (None, None) => seem_classes(&labels),
+        };
+        if classes {
+            let codes = texts.iter().map(|text| class_of(&labels, text).unwrap_or_default() as u32).collect();
+            return Ok(Answered::Classes { codes, labels });
+        }
+        let number = |(row, text): (usize, &&str)| {
+            let number = text.trim().parse::<f64>().ok().filter(|number| number.is_finite());
+            number.ok_or_else(|| TrainError::TargetNotANumber {
+                line: self.chunk.line(row),
+                class: kind.class(false),
+                got: (*text).to_owned(),
+            })
+        };
+        texts.iter().enumerate().map(number).collect::<Result<_, _>>().map(Answered::Values)
+    }
+
+    /// Some of the rows.
+    pub(super) fn select(&self, rows: &[usize]) -> (Frame, TextColumn) {
+        let mut target = TextColumn::default();
+        rows.iter().for_each(|row| target.push(self.chunk.target.get(*row)));
+        (self.chunk.frame.select(rows), target)
+    }
+}
+
+/// The features of a table, which of them are categories, and the names of empty columns.
+fn schema(
+    inferred: &Inferred,
+    options: &DataOptions,
+) -> Result<(Schema, Vec<bool>, Vec<String>), TrainError> {
+    let columns = &inferred.columns;
+    let find = |name: &str| {
+        let position = columns.iter().position(|column| column.name == name);
+        position.or_else(|| name.parse().ok().filter(|position| *position < columns.len())).ok_or_else(|| {
+            let names = || columns.iter().map(|column| column.name.as_str());
+            TrainError::NoColumn {
+                name: name.to_owned(),
+                nearest: nearest(name, names()),
+                columns: names().map(|name| format!("`{name}`")).collect(),
+            }
+        })
+    };
+    let target = find(&options.target)?;
+    let dropped = options.drop.iter().map(|name| find(name)).collect::<Result<Vec<_>, _>>()?;
+    let told = options.categorical.iter().map(|name| find(name)).collect::<Result<Vec<_>, _>>()?;
+    let (mut features, mut categorical, mut empty) = (Vec::new(), Vec::new(), Vec::new());
+    for (position, column) in columns.iter().enumerate() {
+        if position == target || dropped.contains(&position) {
+            continue;
+        }
+        let told = told.contains(&position);
+        match column.values() {
+            Values::Nothing => empty.push(column.name.clone()),
+            Values::Numbers => {
+                features.push(Feature::number(column.name.as_str()));
+                categorical.push(told);
+            }
+            Values::Texts => {
+                let share = column.numbers as f64 / (column.numbers + column.texts) as f64;
+                if let (Some((line, got)), false) = (&column.first_text, told)
+                    && share > MOSTLY
+                {
+                    let (name, numbers) = (column.name.clone(), column.numbers);
+                    return Err(TrainError::OddText { name, line: *line, got: got.clone(), numbers });
+                }
+                features.push(Feature::text(column.name.as_str()));
+                categorical.push(true);
+            }
+        }
+    }
+    if features.is_empty() {
+        return Err(TrainError::Nothing { what: "columns to learn from" });
+    }
+    // Without names a column is found by its place, so none can be left out.
+    if !inferred.named && features.len() + 1 < columns.len() {
+        return Err(TrainError::Nothing {
+            what: "header row, so its columns cannot be told apart; none can be left out",
+        });
+    }
+    Ok((Schema::new(features, inferred.named)?, categorical, empty))
+}
+
+/// The different answers, ascending, in the narrowest type that all of them have.
+fn labels(texts: &[&str]) -> Labels {
+    let distinct: BTreeSet<&str> = texts.iter().map(|text| text.trim()).collect();
+    let all = |is: &dyn Fn(&str) -> bool| distinct.iter().all(|text| is(text));
+    if all(&|text| text.parse::<i64>().is_ok()) {
+        let mut labels: Vec<i64> = distinct.iter().filter_map(|text| text.parse().ok()).collect();
+        labels.sort_unstable();
+        labels.dedup();
+        return Labels::Int(labels);
+    }
+    if all(&|text| matches!(text, "true" | "True" | "TRUE" | "false" | "False" | "FALSE")) {
+        let has =
+            |first: char| distinct.iter().any(|text| text.starts_with([first, first.to_ascii_uppercase()]));
+        return Labels::Bool(
+            [false, true].into_iter().filter(|value| has(if *value { 't' } else { 'f' })).collect(),
+        );
+    }
+    if all(&|text| text.parse::<f64>().is_ok_and(f64::is_finite)) {
+        let mut labels: Vec<f64> = distinct.iter().filter_map(|text| text.parse().ok()).collect();
+        labels.sort_unstable_by(f64::total_cmp);
+        labels.dedup();
+        return Labels::Float(labels);
+    }
+    // Texts to the letter, as they are compared when a model is measured.
+    let distinct: BTreeSet<&str> = texts.iter().copied().collect();
+    Labels::Text(distinct.into_iter().map(str::to_owned).collect())
+}
+
+fn seem_classes(labels: &Labels) -> bool {
+    match labels {
+        Labels::Text(_) | Labels::Bool(_) => true,
+        Labels::Int(labels) => labels.len() <= MOST_CLASSES,
+        Labels::Float(_) => false,
+    }
+}
+
+#[derive(Debug)]
+pub(super) enum Answered {
+    Values(Vec<f64>),
+    Classes { codes: Vec<u32>, labels: Labels },
+}
+
+impl Answered {
+    pub(super) fn select(&self, rows: &[usize]) -> Self {
+        match self {
+            Self::Values(values) => Self::Values(rows.iter().map(|row| values[*row]).collect()),
+            Self::Classes { codes, labels } => {
+                Self::Classes { codes: rows.iter().map(|row| codes[*row]).collect(), labels: labels.clone() }
+            }
+        }
+    }
+
+    pub(super) fn target(&self) -> Lesson<'_> {
+        match self {
+            Self::Values(values) => Lesson::Values(values),
+            Self::Classes { codes, labels } => Lesson::Classes { codes, labels },
+        }
+    }
+
+    /// What a model that looks at no feature would learn from.
+    pub(super) fn seen(self) -> Observed {
+        match self {
+            Self::Values(known) => Observed::Values(ValueAnswers { known, ..ValueAnswers::default() }),
+            Self::Classes { codes, labels } => Observed::Classes(ClassAnswers {
+                classes: labels.len(),
+                known: codes.into_iter().map(|code| Some(code as usize)).collect(),
+                ..ClassAnswers::default()
+            }),
+        }
+    }
+}
+
+/// Makes the digest of what is read.
+struct Digested<R> {
+    inner: R,
+    state: Sha256,
+}
+
+impl<R: Read> Read for Digested<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.state.update(&buffer[..count]);
+        Ok(count)
+    }
+}

@@ -1,0 +1,146 @@
+//! Why nothing was trained.
+
+use foretell_evaluate::SplitError;
+use foretell_frame::SchemaError;
+use foretell_train::FitError;
+use foretell_train::estimator::{KINDS, Kind};
+
+use crate::live::LoadError;
+use crate::open::OpenError;
+use crate::score::ScoreError;
+use crate::table::TableError;
+
+/// Why nothing was trained.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// The table cannot be read.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// There is no such column.
+    #[error("the table has no column `{name}`")]
+    NoColumn {
+        /// What was asked for.
+        name: String,
+        /// The column with the most similar name.
+        nearest: Option<String>,
+        /// The columns there are.
+        columns: Vec<String>,
+    },
+    /// Almost all of a column is numbers.
+    #[error("line {line}: column `{name}` has `{got}`, and numbers in {numbers} other rows")]
+    OddText {
+        /// The column.
+        name: String,
+        /// The line of the first such text.
+        line: u64,
+        /// The text.
+        got: String,
+        /// Number of cells that are numbers.
+        numbers: u64,
+    },
+    /// A row is not what the table seemed to be.
+    #[error("line {line}: {message}")]
+    Row {
+        /// The line.
+        line: u64,
+        /// What is wrong.
+        message: String,
+    },
+    /// The columns do not make a schema.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
+    /// Nothing is left to learn from.
+    #[error("the table has no {what}")]
+    Nothing {
+        /// What it lacks.
+        what: &'static str,
+    },
+    /// A row without a known answer.
+    #[error("line {line}: the target is missing")]
+    MissingTarget {
+        /// The line.
+        line: u64,
+    },
+    /// A target that is no number, for an estimator of numbers.
+    #[error("line {line}: `{class}` learns numbers, and the target is `{got}`")]
+    TargetNotANumber {
+        /// The line.
+        line: u64,
+        /// The estimator.
+        class: &'static str,
+        /// The target.
+        got: String,
+    },
+    /// An estimator of the other kind of target.
+    #[error("`{name}` learns {learns} only")]
+    OtherTask {
+        /// The estimator.
+        name: &'static str,
+        /// What it learns.
+        learns: &'static str,
+    },
+    /// Rows cannot be held out.
+    #[error("cannot hold rows out: {source}")]
+    Split {
+        /// Why.
+        source: SplitError,
+        /// The class that it is about.
+        class: Option<String>,
+    },
+    /// The estimator refuses.
+    #[error(transparent)]
+    Fit(#[from] FitError),
+    /// The model that was made cannot be used, which is our fault.
+    #[error("the model that was trained cannot be opened")]
+    Open(#[from] OpenError),
+    /// As before.
+    #[error("the model that was trained cannot be loaded")]
+    Load(#[from] LoadError),
+    /// The model refuses the rows that were held out.
+    #[error("the model that was trained cannot be measured")]
+    Score(#[from] ScoreError),
+}
+
+impl TrainError {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Table(error) => error.hint(),
+            Self::NoColumn { nearest: Some(nearest), .. } => Some(format!("did you mean `{nearest}`?")),
+            Self::NoColumn { columns, .. } => Some(format!("its columns are {}", columns.join(", "))),
+            Self::OddText { name, .. } => Some(format!(
+                "leave cells of missing values empty; if the column is one of categories, say so with `--categorical '{name}'`, or \
+                 leave it out with `--drop '{name}'`"
+            )),
+            Self::OtherTask { learns, .. } => {
+                let (other, kinds) = match *learns {
+                    "classes" => ("numbers", kinds(|kind| kind.regressor.is_some())),
+                    _ => ("classes", kinds(|kind| kind.classifier.is_some())),
+                };
+                Some(format!("for {other} there are {kinds}"))
+            }
+            Self::Split { class: Some(class), .. } => {
+                Some(format!("it is `{class}`; leave its row out, or hold no rows out"))
+            }
+            Self::Row { .. }
+            | Self::Schema(_)
+            | Self::Nothing { .. }
+            | Self::MissingTarget { .. }
+            | Self::TargetNotANumber { .. }
+            | Self::Split { .. }
+            | Self::Fit(_)
+            | Self::Open(_)
+            | Self::Load(_)
+            | Self::Score(_) => None,
+        }
+    }
+}
+
+fn kinds(wanted: impl Fn(&Kind) -> bool) -> String {
+    KINDS
+        .iter()
+        .filter(|kind| wanted(kind))
+        .map(|kind| format!("`{}`", kind.name))
+        .collect::<Vec<_>>()
+        .join(", ")
+}

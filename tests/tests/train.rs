@@ -1,0 +1,129 @@
+//! `foretell train` with the real binary: scikit-learn's answers for the same table, the same bytes on any number of
+//! threads, and a model that is served as it was measured.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use foretell_tests::places::{root, run, venv};
+use foretell_tests::registry::Registry;
+use foretell_tests::service::{Service, binary};
+use serde_json::{Value, json};
+
+/// Numbers that look random, from 0 to 1.
+fn noise(at: u64) -> f64 {
+    let mut x = (at + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    ((x ^ (x >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+/// 300 rows of numbers, of which some are missing, and texts, with a number and a class to learn.
+fn write_table(path: &Path, target: &str) {
+    let mut table = format!("a,b,city,c,grade,{target}\n");
+    for row in 0..300 {
+        let [a, b, c] = [0, 1, 2].map(|column| noise(row * 7 + column));
+        let city = ["Oslo", "Bergen", "Narvik"][(noise(row * 7 + 3) * 3.0) as usize];
+        let grade = ["low", "high"][(noise(row * 7 + 4) * 2.0) as usize];
+        let b_text = if row % 11 == 3 { String::new() } else { b.to_string() };
+        let value = 3.0 * a - 2.0 * b * c + city.len() as f64 * 0.3 + noise(row * 7 + 5);
+        let answer = match target {
+            "class" => ["x", "y", "z"][(value as usize).min(2)].to_owned(),
+            _ => value.to_string(),
+        };
+        writeln!(table, "{a},{b_text},{city},{c},{grade},{answer}").expect("memory");
+    }
+    fs::write(path, table).expect("a table");
+}
+
+fn train(table: &Path, target: &str, out: &Path, more: &[&str]) {
+    let mut command = Command::new(binary());
+    command.arg("train").arg(table).args(["--target", target, "-o"]).arg(out).args(more);
+    run(&mut command);
+}
+
+fn numbers(value: &Value) -> Vec<f64> {
+    match value {
+        Value::Array(values) => values.iter().flat_map(numbers).collect(),
+        number => vec![number.as_f64().expect("a number")],
+    }
+}
+
+#[test]
+fn pipelines_agree_with_scikit_learn() {
+    let Some(python) = venv("python") else { return };
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    for (target, method) in [("value", "predict"), ("class", "predict_proba")] {
+        let table = folder.path().join(format!("{target}.csv"));
+        write_table(&table, target);
+        let script = root().join("tests/python/pipelines.py");
+        let said = run(Command::new(&python).arg(script).arg(&table).arg(target));
+        let said: serde_json::Map<String, Value> = serde_json::from_str(&said).expect("JSON");
+        assert!(said.len() >= 4);
+        for (kind, said) in said {
+            let model = folder.path().join(format!("{kind}.foretell"));
+            let scale = said["scale"].as_str().expect("a name");
+            let mut more = vec!["--test-size", "0", "--model", &kind, "--scale", scale];
+            match kind.as_str() {
+                "lasso" | "elastic-net" => more.extend(["--param", "alpha=0.1"]),
+                "decision-tree" => more.extend(["--param", "max_depth=2"]),
+                _ => {}
+            }
+            train(&table, target, &model, &more);
+            let answers =
+                run(Command::new(binary()).arg("predict").args([&model, &table]).args(["--outputs", method]));
+            let answers: Value = serde_json::from_str(&answers).expect("JSON");
+            let (got, said) = (numbers(&answers[method]), numbers(&said["answer"]));
+            assert_eq!(got.len(), said.len(), "{kind}");
+            let worst = got.iter().zip(&said).map(|(got, said)| (got - said).abs()).fold(0.0, f64::max);
+            assert!(worst < 1e-6, "{kind} of `{target}`: {worst}");
+        }
+    }
+}
+
+#[test]
+fn the_same_data_options_and_seed_give_the_same_bytes_on_any_number_of_threads() {
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    let table = folder.path().join("class.csv");
+    write_table(&table, "class");
+    for kind in ["random-forest", "gradient-boosting", "mlp", "lda"] {
+        let bytes = [("1", "7"), ("3", "7"), ("2", "8")].map(|(threads, seed)| {
+            let out = folder.path().join(format!("{kind}-{threads}.foretell"));
+            let mut command = Command::new(binary());
+            command.arg("train").arg(&table).args(["--target", "class", "--model", kind, "--seed", seed]);
+            run(command.arg("-o").arg(&out).env("RAYON_NUM_THREADS", threads));
+            fs::read(out).expect("a model")
+        });
+        assert_eq!(bytes[0], bytes[1], "{kind}");
+        assert_ne!(bytes[0], bytes[2], "{kind} with another seed");
+    }
+}
+
+#[test]
+fn a_model_is_trained_registered_and_served() {
+    let registry = Registry::new();
+    let table = registry.folder().join("class.csv");
+    write_table(&table, "class");
+    let table = table.to_str().expect("UTF-8");
+    let words = ["train", table, "--target", "class", "--model", "gradient-boosting", "--json"];
+    let to = ["--register", "grades", "--alias", "production", "--require", "accuracy > baseline"];
+    let printed: Value = serde_json::from_str(&registry.run(words.iter().chain(&to))).expect("JSON");
+    assert_eq!(printed["registered"], "grades@1");
+    let accuracy = printed["training"]["metrics"]["accuracy"].as_f64().expect("a metric");
+    assert!(accuracy > 0.6, "{accuracy}");
+    let shown: Value =
+        serde_json::from_str(&registry.run(["models", "show", "grades", "--json"])).expect("JSON");
+    let metadata = &shown["versions"][0]["metadata"];
+    assert_eq!(metadata["metrics"]["accuracy"], accuracy);
+    assert_eq!(metadata["parameters"]["learning_rate"], 0.3);
+    assert!(metadata["data_digest"].as_str().is_some_and(|digest| digest.starts_with("sha256:")));
+
+    let service = Service::start(&registry.flags());
+    let row = json!({"a": 0.9, "b": null, "city": "Narvik", "c": 0.1, "grade": "low"});
+    let answer = service.post("/predict", &row).ok();
+    assert!(["x", "y", "z"].contains(&answer["prediction"].as_str().expect("a class")), "{answer}");
+    // A city that was not in the table is one that is not known, and no error.
+    let row = json!({"a": 0.9, "b": 0.5, "city": "Bodø", "c": 0.1, "grade": "low"});
+    service.post("/predict", &row).ok();
+}
