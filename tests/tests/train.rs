@@ -44,9 +44,9 @@ fn train(table: &Path, target: &str, out: &Path, more: &[&str]) {
 }
 
 fn numbers(value: &Value) -> Vec<f64> {
-    match value {
-        Value::Array(values) => values.iter().flat_map(numbers).collect(),
-        number => vec![number.as_f64().expect("a number")],
+    match value.as_array() {
+        Some(values) => values.iter().flat_map(numbers).collect(),
+        None => vec![value.as_f64().expect("a number")],
     }
 }
 
