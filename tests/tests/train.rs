@@ -83,6 +83,35 @@ fn pipelines_agree_with_scikit_learn() {
 }
 
 #[test]
+fn specifications_agree_with_scikit_learn() {
+    let Some(python) = venv("python") else { return };
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    let table = folder.path().join("value.csv");
+    write_table(&table, "value");
+    let script = root().join("tests/python/steps.py");
+    let said = run(Command::new(&python).arg(script).arg(&table).arg("value"));
+    let said: Vec<Value> = serde_json::from_str(&said).expect("JSON");
+    assert_eq!(said.len(), 4);
+    for case in said {
+        let end = case["spec"].as_str().expect("a text");
+        let spec = format!(
+            "[data]\npath = 'value.csv'\ntarget = 'value'\n[evaluation]\ntest_size = 0\n\
+             [output]\npath = 'model.foretell'\n{end}"
+        );
+        let path = folder.path().join("train.toml");
+        fs::write(&path, spec).expect("a specification");
+        run(Command::new(binary()).arg("train").arg(&path));
+        let model = folder.path().join("model.foretell");
+        let answers = run(Command::new(binary()).arg("predict").args([&model, &table]));
+        let answers: Value = serde_json::from_str(&answers).expect("JSON");
+        let (got, said) = (numbers(&answers["predict"]), numbers(&case["answer"]));
+        assert_eq!(got.len(), said.len(), "{end}");
+        let worst = got.iter().zip(&said).map(|(got, said)| (got - said).abs()).fold(0.0, f64::max);
+        assert!(worst < 1e-6, "{worst}: {end}");
+    }
+}
+
+#[test]
 fn the_same_data_options_and_seed_give_the_same_bytes_on_any_number_of_threads() {
     let folder = tempfile::tempdir().expect("a scratch folder");
     let table = folder.path().join("class.csv");

@@ -9,7 +9,8 @@ use foretell_engine::registry::Registration;
 use foretell_engine::store::is_name;
 use foretell_engine::table::Header;
 use foretell_engine::train::{
-    Data, DataOptions, Input, KINDS, Kind, Progress, Scaling, TrainError, TrainOptions, Trained, Value, train,
+    Data, DataOptions, Input, KINDS, Kind, Progress, Spec, TEST_SIZE, TrainError, TrainOptions, Trained,
+    Transformer, Value, train,
 };
 use foretell_engine::{Given, OpenLimits};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -25,16 +26,16 @@ use crate::store::{Session, StoreArguments};
 
 #[derive(Debug, Args)]
 pub(crate) struct TrainArguments {
-    /// Table of rows with known answers, CSV or JSON Lines by content; `-` for stdin
-    #[arg(value_name = "DATA")]
+    /// Table of rows with known answers, CSV or JSON Lines by content, `-` for stdin; or a TOML file that says all of this
+    #[arg(value_name = "DATA|SPEC.toml")]
     data: PathBuf,
     /// Column of the known answers: its name, or its position from 0
     #[arg(long, value_name = "COLUMN")]
-    target: String,
+    target: Option<String>,
     /// What is fitted: linear, ridge, lasso, elastic-net, logistic, lda, gaussian-nb, decision-tree, random-forest, extra-trees,
     /// gradient-boosting or mlp, or scikit-learn's name of the class
     #[arg(long, value_name = "KIND", value_parser = kind)]
-    model: (Kind, Option<bool>),
+    model: Option<(Kind, Option<bool>)>,
     /// A parameter by scikit-learn's name (of boosting: XGBoost's), such as max_depth=4 or criterion=entropy; may be repeated
     #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parameter)]
     parameters: Vec<(String, Value)>,
@@ -50,9 +51,9 @@ pub(crate) struct TrainArguments {
     /// Whether classes or numbers are learnt [default: as the target looks]
     #[arg(long, value_enum)]
     task: Option<TaskWord>,
-    /// Share of the rows that are held out to measure the model on; 0 learns from all
-    #[arg(long, value_name = "SHARE", default_value_t = 0.2)]
-    test_size: f64,
+    /// Share of the rows that are held out to measure the model on; 0 learns from all [default: 0.2]
+    #[arg(long, value_name = "SHARE")]
+    test_size: Option<f64>,
     /// Write and register nothing, and exit with 1, unless a metric is as required, such as 'accuracy > 0.9'; may be repeated
     #[arg(long, value_name = "METRIC OP VALUE")]
     require: Vec<Requirement>,
@@ -74,9 +75,9 @@ pub(crate) struct TrainArguments {
     /// Write a page of metrics, curves, importances and the data to this HTML file
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
-    /// Decides which rows are held out, and all else that is random
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    seed: u64,
+    /// Decides which rows are held out, and all else that is random [default: 0]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -154,51 +155,156 @@ fn as_json(value: &Value) -> serde_json::Value {
     }
 }
 
+/// What is done, told by a file or by flags.
+struct Job {
+    spec: Spec,
+    input: Input,
+    /// The table in messages.
+    shown: String,
+}
+
+impl Job {
+    fn new(arguments: &TrainArguments) -> Result<Self, Failure> {
+        let is_spec = arguments.data.extension().is_some_and(|extension| extension == "toml");
+        let mut spec = if is_spec { from_file(arguments)? } else { from_flags(arguments)? };
+        // What becomes of the model may be told beside a file.
+        let replace = |to: &mut Option<PathBuf>, from: &Option<PathBuf>| {
+            if from.is_some() {
+                to.clone_from(from);
+            }
+        };
+        replace(&mut spec.output, &arguments.output);
+        replace(&mut spec.report, &arguments.report);
+        spec.require.extend(arguments.require.iter().cloned());
+        if let Some(seed) = arguments.seed {
+            spec.training.seed = seed;
+        }
+        if arguments.register.is_some() {
+            (spec.register, spec.alias) = (arguments.register.clone(), arguments.alias.clone());
+        }
+        if let Some(name) = &spec.register {
+            model_name(name).map_err(|expected| Failure::usage(format!("`{name}`: {expected}")))?;
+        }
+        if spec.training.test_size == 0.0 && !(spec.require.is_empty() && spec.report.is_none()) {
+            return Err(Failure::usage("without rows that are held out nothing can be measured")
+                .hint("hold some out: leave the test size of 0 away".to_owned()));
+        }
+        Ok(Self { input: input(&spec.table)?, shown: shown(&spec.table), spec })
+    }
+}
+
+/// What a TOML file says.
+fn from_file(arguments: &TrainArguments) -> Result<Spec, Failure> {
+    let path = &arguments.data;
+    let told = arguments.target.is_some()
+        || arguments.model.is_some()
+        || arguments.scale.is_some()
+        || arguments.task.is_some()
+        || arguments.test_size.is_some()
+        || !(arguments.parameters.is_empty()
+            && arguments.categorical.is_empty()
+            && arguments.drop.is_empty());
+    if told {
+        return Err(Failure::usage(format!("`{}` says what is trained", path.display())).hint(
+            "beside it only `--require`, `--seed`, `--output`, `--report`, `--register`, `--alias` and what belongs to them can be told"
+                .to_owned(),
+        ));
+    }
+    let failed = |detail: String| Failure::new(format!("cannot read `{}`", path.display())).detail(detail);
+    let text = std::fs::read_to_string(path).map_err(|error| failed(io_text(&error)))?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    Spec::parse(&text, folder)
+        .map_err(|error| Failure::new(format!("`{}` cannot be used", path.display())).because(&error))
+}
+
+/// What flags say.
+fn from_flags(arguments: &TrainArguments) -> Result<Spec, Failure> {
+    let needed = |what: &str| {
+        Failure::usage(format!("expected `{what}`"))
+            .hint("or give a TOML file, which says all of it".to_owned())
+    };
+    let target = arguments.target.clone().ok_or_else(|| needed("--target COLUMN"))?;
+    let (kind, of_class) = arguments.model.ok_or_else(|| needed("--model KIND"))?;
+    let told = arguments.task.map(|task| task == TaskWord::Classification);
+    if let (Some(class), Some(told)) = (of_class, told)
+        && class != told
+    {
+        let class = kind.class(class);
+        return Err(Failure::usage(format!("`{class}` and `--task` do not go together")));
+    }
+    let test_size = arguments.test_size.unwrap_or(TEST_SIZE);
+    if !(0.0..1.0).contains(&test_size) {
+        return Err(Failure::usage(format!("expected a share from 0 to below 1, got {test_size}")));
+    }
+    let scaling = arguments.scale.map(|word| {
+        let name = word.to_possible_value().map(|value| value.get_name().to_owned());
+        name.and_then(|name| Transformer::named(&name)).into_iter().collect()
+    });
+    Ok(Spec {
+        table: arguments.data.clone(),
+        data: DataOptions {
+            target,
+            header: match arguments.table.header {
+                HeaderRow::Auto => Header::Auto,
+                HeaderRow::Yes => Header::Present,
+                HeaderRow::No => Header::Absent,
+            },
+            drop: arguments.drop.clone(),
+            categorical: arguments.categorical.clone(),
+        },
+        training: TrainOptions {
+            kind,
+            classes: told.or(of_class),
+            parameters: arguments.parameters.clone(),
+            scaling,
+            groups: Vec::new(),
+            steps: Vec::new(),
+            test_size,
+            seed: 0,
+        },
+        require: Vec::new(),
+        output: None,
+        report: None,
+        register: None,
+        alias: None,
+    })
+}
+
 pub(crate) fn run(arguments: &TrainArguments) -> Result<(), Failure> {
-    let shown = shown(&arguments.data);
+    let Job { spec, input, shown } = Job::new(arguments)?;
     let failed = |error: &TrainError| {
         Failure::new(format!("cannot train on {shown}")).because(error).hint(error.hint())
     };
-    let options = options(arguments)?;
-    let data =
-        Data::read(&input(&arguments.data)?, &data_options(arguments)).map_err(|error| failed(&error))?;
+    let data = Data::read(&input, &spec.data).map_err(|error| failed(&error))?;
     if !data.empty().is_empty() {
         let columns: Vec<_> = data.empty().iter().map(|name| format!("`{name}`")).collect();
         note(&format!("{shown}: columns without a value are left out: {}", columns.join(", ")));
     }
     let bar = Bar::new();
-    let trained = train(&data, &options, &bar).map_err(|error| failed(&error))?;
+    let trained = train(&data, &spec.training, &bar).map_err(|error| failed(&error))?;
     bar.0.finish_and_clear();
-    let assessment = trained
-        .observed
-        .as_ref()
-        .map(|observed| Assessment::new(&trained.seen, observed, &arguments.require, arguments.seed));
+    let seed = spec.training.seed;
+    let assess = |observed| Assessment::new(&trained.seen, observed, &spec.require, seed);
+    let assessment = trained.observed.as_ref().map(assess);
     if let Some(assessment) = &assessment {
         if !arguments.json {
             Output::print(&summary(&trained, &data, assessment))?;
         }
         unmet(&assessment.outcomes).map_err(|failure| failure.hint("nothing was written".to_owned()))?;
     }
-    let metadata = metadata(arguments, &data, &trained, assessment.as_ref());
+    let metadata = metadata(&spec, &data, &trained, assessment.as_ref());
     let artifact = trained.artifact(&metadata);
-    if let (Some(path), Some(assessment)) = (&arguments.report, &assessment) {
+    if let (Some(path), Some(assessment)) = (&spec.report, &assessment) {
         let (frame, target) = trained.held_out.clone();
-        report::write(
-            path,
-            trained.model(),
-            assessment,
-            &Rows { frame, target },
-            &arguments.data,
-            arguments.seed,
-        )?;
+        report::write(path, trained.model(), assessment, &Rows { frame, target }, &spec.table, seed)?;
     }
-    if let Some(path) = &arguments.output {
+    if let Some(path) = &spec.output {
         let mut output = Output::open(Some(path))?;
         output.write_all(&artifact).map_err(|error| Failure::output(&error))?;
         output.finish()?;
     }
-    let registered = match &arguments.register {
-        Some(name) => Some(register(arguments, name, artifact, metadata.clone())?),
+    let registered = match &spec.register {
+        Some(name) => Some(register(arguments, name, spec.alias.as_deref(), artifact, metadata.clone())?),
         None => None,
     };
     if arguments.json {
@@ -206,7 +312,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> Result<(), Failure> {
         let printed = json!({"training": metadata, "measured": metrics, "registered": registered});
         return Output::print(&format!("{printed}\n"));
     }
-    let written = arguments.output.iter().map(|path| format!("`{}`", path.display()));
+    let written = spec.output.iter().map(|path| format!("`{}`", path.display()));
     let written: Vec<_> = written.chain(registered.map(|reference| format!("`{reference}`"))).collect();
     match written.as_slice() {
         [] => note("nothing was written; give `-o FILE` or `--register NAME`"),
@@ -229,53 +335,6 @@ fn input(path: &Path) -> Result<Input, Failure> {
     Ok(Input::Bytes(bytes))
 }
 
-fn data_options(arguments: &TrainArguments) -> DataOptions {
-    DataOptions {
-        target: arguments.target.clone(),
-        header: match arguments.table.header {
-            HeaderRow::Auto => Header::Auto,
-            HeaderRow::Yes => Header::Present,
-            HeaderRow::No => Header::Absent,
-        },
-        drop: arguments.drop.clone(),
-        categorical: arguments.categorical.clone(),
-    }
-}
-
-fn options(arguments: &TrainArguments) -> Result<TrainOptions, Failure> {
-    let (kind, of_class) = arguments.model;
-    let told = arguments.task.map(|task| task == TaskWord::Classification);
-    if let (Some(class), Some(told)) = (of_class, told)
-        && class != told
-    {
-        let class = kind.class(class);
-        return Err(Failure::usage(format!("`{class}` and `--task` do not go together")));
-    }
-    if !(0.0..1.0).contains(&arguments.test_size) {
-        return Err(Failure::usage(format!(
-            "expected a share from 0 to below 1, got {}",
-            arguments.test_size
-        )));
-    }
-    if arguments.test_size == 0.0 && !(arguments.require.is_empty() && arguments.report.is_none()) {
-        return Err(Failure::usage("without rows that are held out nothing can be measured")
-            .hint("leave `--test-size 0` out".to_owned()));
-    }
-    Ok(TrainOptions {
-        kind,
-        classes: told.or(of_class),
-        parameters: arguments.parameters.clone(),
-        scaling: arguments.scale.map(|word| match word {
-            ScaleWord::Standard => Scaling::Standard,
-            ScaleWord::MinMax => Scaling::MinMax,
-            ScaleWord::Robust => Scaling::Robust,
-            ScaleWord::None => Scaling::None,
-        }),
-        test_size: arguments.test_size,
-        seed: arguments.seed,
-    })
-}
-
 fn summary(trained: &Trained, data: &Data, assessment: &Assessment<'_>) -> String {
     let model = trained.model();
     let learnt = data.rows() - assessment.observed.rows();
@@ -289,7 +348,7 @@ fn summary(trained: &Trained, data: &Data, assessment: &Assessment<'_>) -> Strin
 
 /// What the model says of how it came about: the same whenever it is trained in the same way.
 fn metadata(
-    arguments: &TrainArguments,
+    spec: &Spec,
     data: &Data,
     trained: &Trained,
     assessment: Option<&Assessment<'_>>,
@@ -304,12 +363,12 @@ fn metadata(
         "foretell_version": env!("CARGO_PKG_VERSION"),
         "estimator": trained.model().estimator(),
         "parameters": parameters,
-        "scale": as_json(&foretell_engine::train::Parameter::write(&trained.scaling)),
-        "target": arguments.target,
+        "steps": trained.model().steps().iter().map(|step| step.class.as_str()).collect::<Vec<_>>(),
+        "target": spec.data.target,
         "data_digest": data.digest(),
         "rows": data.rows(),
         "rows_held_out": trained.observed.as_ref().map_or(0, |observed| observed.rows()),
-        "seed": arguments.seed,
+        "seed": spec.training.seed,
         "metrics": metrics,
     });
     known.as_object().cloned().unwrap_or_default()
@@ -319,6 +378,7 @@ fn metadata(
 fn register(
     arguments: &TrainArguments,
     name: &str,
+    alias: Option<&str>,
     artifact: Vec<u8>,
     mut metadata: Map<String, serde_json::Value>,
 ) -> Result<String, Failure> {
@@ -335,8 +395,7 @@ fn register(
         metadata,
         actor: session.actor(),
     };
-    let pointed =
-        Pointed { alias: arguments.alias.as_deref(), force: arguments.force, note: &arguments.note };
+    let pointed = Pointed { alias, force: arguments.force, note: &arguments.note };
     let shown = "the model that was trained";
     let (version, promoted) = models::add(&session, registration, shown, &pointed, &OpenLimits::default())?;
     if let Some(promoted) = promoted {

@@ -117,6 +117,22 @@ impl Frame {
         selected
     }
 
+    /// Some of the columns of numbers and of texts, in these orders.
+    ///
+    /// # Panics
+    /// If there is no such column.
+    #[must_use]
+    pub fn select_columns(&self, numbers: &[usize], texts: &[usize]) -> Self {
+        let rows = 0..self.rows;
+        let of_row = |row| numbers.iter().map(move |column| self.row(row)[*column]);
+        Self {
+            rows: self.rows,
+            width: numbers.len(),
+            numbers: rows.flat_map(of_row).collect(),
+            texts: texts.iter().map(|column| self.texts[*column].clone()).collect(),
+        }
+    }
+
     /// The numeric block, row-major, `rows * width` values.
     pub fn numbers(&self) -> &[f64] {
         &self.numbers

@@ -9,10 +9,10 @@ pub mod estimator;
 mod linalg;
 pub mod parameter;
 mod random;
-mod recipe;
+pub mod recipe;
 mod sample;
 
 pub use context::{Context, Progress, Silent};
 pub use error::FitError;
-pub use recipe::{Recipe, Scaling};
+pub use recipe::{Group, Recipe, Transformer, usual_groups};
 pub use sample::{Column, Sample, Target};

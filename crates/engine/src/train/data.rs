@@ -107,6 +107,16 @@ impl Data {
         &self.schema
     }
 
+    /// Why there is no feature of this name.
+    pub(super) fn no_feature(&self, name: &str) -> TrainError {
+        let names = || self.schema.features().iter().map(|feature| feature.name.as_str());
+        TrainError::NoColumn {
+            name: name.to_owned(),
+            nearest: nearest(name, names()),
+            columns: names().map(|name| format!("`{name}`")).collect(),
+        }
+    }
+
     /// For each feature whether it is missing in some row.
     pub(super) fn nullable(&self) -> Vec<bool> {
         let frame = &self.chunk.frame;

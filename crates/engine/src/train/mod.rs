@@ -2,19 +2,22 @@
 
 mod data;
 mod error;
+mod spec;
 
 use foretell_evaluate::{Method, Observed, Split, SplitError};
 use foretell_frame::{Frame, Labels, TextColumn};
 use foretell_model::artifact;
-use foretell_train::Recipe;
 pub use foretell_train::estimator::{KINDS, Kind, Learner};
 pub use foretell_train::parameter::{Parameter, Range, Value};
-pub use foretell_train::{Context, FitError, Progress, Scaling, Silent};
+pub use foretell_train::recipe::TRANSFORMERS;
+pub use foretell_train::{Context, FitError, Progress, Silent, Transformer};
+use foretell_train::{Group, Recipe, usual_groups};
 use serde_json::Map;
 
 use self::data::Answered;
 pub use self::data::{Data, DataOptions, Input};
 pub use self::error::TrainError;
+pub use self::spec::{Spec, SpecError, TEST_SIZE};
 use crate::live::{LiveModel, Naming};
 use crate::open::{OpenLimits, open_bytes};
 use crate::score::Answers;
@@ -28,12 +31,39 @@ pub struct TrainOptions {
     pub classes: Option<bool>,
     /// Parameters that are not as they are by default.
     pub parameters: Vec<(String, Value)>,
-    /// What becomes of numbers; standardised for networks, which learn little otherwise, and left as they are for others.
-    pub scaling: Option<Scaling>,
+    /// What becomes of numbers that `groups` do not name; by default they are standardised for networks, which learn
+    /// little otherwise, and left as they are for others.
+    pub scaling: Option<Vec<Transformer>>,
+    /// What becomes of some columns. The first that names a column holds.
+    pub groups: Vec<ColumnSteps>,
+    /// What becomes of all columns together, after that.
+    pub steps: Vec<Transformer>,
     /// The share of rows that are held out to measure the model on; 0 for none.
     pub test_size: f64,
     /// Where everything random comes from.
     pub seed: u64,
+}
+
+/// Columns that are treated alike.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ColumnSteps {
+    /// Which.
+    pub columns: Columns,
+    /// What becomes of them, in order.
+    pub steps: Vec<Transformer>,
+}
+
+/// Some columns of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Columns {
+    /// Those with these names.
+    Named(Vec<String>),
+    /// Those of numbers that are no categories.
+    Numbers,
+    /// Those of texts, and of numbers that are categories.
+    Categories,
+    /// All.
+    All,
 }
 
 /// A model and how it did.
@@ -48,8 +78,6 @@ pub struct Trained {
     pub held_out: (Frame, TextColumn),
     /// Its parameters, all of them.
     pub parameters: Vec<(&'static str, Value)>,
-    /// What became of numbers.
-    pub scaling: Scaling,
 }
 
 impl Trained {
@@ -75,14 +103,12 @@ pub fn train(data: &Data, options: &TrainOptions, progress: &dyn Progress) -> Re
     for (name, value) in &options.parameters {
         learner.set(name, value)?;
     }
-    let default = if matches!(learner, Learner::Mlp(_)) { Scaling::Standard } else { Scaling::None };
-    let scaling = options.scaling.unwrap_or(default);
     let (learns, held_out) = hold_out(data.rows(), &answered, options)?;
     let recipe = Recipe {
         kind: options.kind,
         learner: learner.clone(),
-        scaling,
-        categorical: data.categorical.clone(),
+        groups: groups(data, options, &learner)?,
+        steps: options.steps.clone(),
         nullable: data.nullable(),
     };
     let lesson = answered.select(&learns);
@@ -102,7 +128,37 @@ pub fn train(data: &Data, options: &TrainOptions, progress: &dyn Progress) -> Re
         }
     };
     let parameters = learner.parameters();
-    Ok(Trained { live, observed, seen: lesson.seen(), held_out: (frame, target), parameters, scaling })
+    Ok(Trained { live, observed, seen: lesson.seen(), held_out: (frame, target), parameters })
+}
+
+/// What becomes of each column.
+fn groups(data: &Data, options: &TrainOptions, learner: &Learner) -> Result<Vec<Group>, TrainError> {
+    let mut left: Vec<usize> = (0..data.schema.len()).collect();
+    let mut groups = Vec::new();
+    for told in &options.groups {
+        let features: Vec<usize> = match &told.columns {
+            Columns::Named(names) => {
+                let find = |name: &String| data.schema.position(name).ok_or_else(|| data.no_feature(name));
+                names.iter().map(find).collect::<Result<_, _>>()?
+            }
+            Columns::All => left.clone(),
+            Columns::Numbers => left.iter().copied().filter(|feature| !data.categorical[*feature]).collect(),
+            Columns::Categories => {
+                left.iter().copied().filter(|feature| data.categorical[*feature]).collect()
+            }
+        };
+        let features: Vec<usize> = features.into_iter().filter(|feature| left.contains(feature)).collect();
+        left.retain(|feature| !features.contains(feature));
+        if !features.is_empty() {
+            groups.push(Group { features, steps: told.steps.clone() });
+        }
+    }
+    let standard = || Transformer::named("standard").into_iter().collect();
+    let usual = || if matches!(learner, Learner::Mlp(_)) { standard() } else { Vec::new() };
+    let scaling = options.scaling.clone().unwrap_or_else(usual);
+    let nullable = data.nullable();
+    groups.extend(usual_groups(&data.schema, &left, &data.categorical, &nullable, &scaling, learner.needs()));
+    Ok(groups)
 }
 
 /// The rows to learn from, and those to measure on.

@@ -1,0 +1,345 @@
+//! A file that says what is to be trained: data, columns, model, evaluation, output.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use foretell_evaluate::Requirement;
+use serde::Deserialize;
+
+use super::{ColumnSteps, Columns, DataOptions, KINDS, Kind, TRANSFORMERS, TrainOptions, Transformer, Value};
+use crate::table::{Header, nearest};
+
+/// The share of rows that are held out where nobody says it.
+pub const TEST_SIZE: f64 = 0.2;
+
+/// Why a file is no specification.
+#[derive(Debug, thiserror::Error)]
+pub enum SpecError {
+    /// It is no TOML, or has keys that are not known.
+    #[error("{0}")]
+    Toml(String),
+    /// A value is not one of those that are known.
+    #[error("`{key}`: {expected}, got `{got}`")]
+    Value {
+        /// Where it stands.
+        key: &'static str,
+        /// What could stand there.
+        expected: String,
+        /// What stands there.
+        got: String,
+    },
+    /// A parameter of a step.
+    #[error("step `{step}`")]
+    Step {
+        /// The step.
+        step: String,
+        /// What is wrong.
+        source: foretell_train::FitError,
+    },
+}
+
+/// What is to be trained, and what becomes of it. Paths are those of the file, so they count from its folder.
+#[derive(Debug, Clone)]
+pub struct Spec {
+    /// The table.
+    pub table: PathBuf,
+    /// What is what in it.
+    pub data: DataOptions,
+    /// What is made of it.
+    pub training: TrainOptions,
+    /// What has to hold of the model.
+    pub require: Vec<Requirement>,
+    /// Where it is written.
+    pub output: Option<PathBuf>,
+    /// Where the report is written.
+    pub report: Option<PathBuf>,
+    /// The name it is registered under.
+    pub register: Option<String>,
+    /// The alias that then points to it.
+    pub alias: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    data: DataPart,
+    #[serde(default)]
+    columns: Vec<ColumnsPart>,
+    model: ModelPart,
+    #[serde(default)]
+    evaluation: EvaluationPart,
+    #[serde(default)]
+    output: OutputPart,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DataPart {
+    path: PathBuf,
+    target: Target,
+    header: Option<bool>,
+    #[serde(default)]
+    drop: Vec<String>,
+    #[serde(default)]
+    categorical: Vec<String>,
+    task: Option<Task>,
+}
+
+/// A name, or a position.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Target {
+    Name(String),
+    Position(usize),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Task {
+    Classification,
+    Regression,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ColumnsPart {
+    names: Option<Vec<String>>,
+    #[serde(rename = "type")]
+    kind: Option<ColumnKind>,
+    steps: Vec<StepPart>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum ColumnKind {
+    Number,
+    Category,
+    All,
+}
+
+/// A step by name, or with parameters.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum StepPart {
+    Name(String),
+    Table {
+        step: String,
+        #[serde(flatten)]
+        parameters: BTreeMap<String, Parameter>,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(untagged)]
+enum Parameter {
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    Text(String),
+    List(Vec<Self>),
+}
+
+impl From<Parameter> for Value {
+    fn from(parameter: Parameter) -> Self {
+        match parameter {
+            Parameter::Bool(value) => Self::Bool(value),
+            Parameter::Int(value) => Self::Int(value),
+            Parameter::Float(value) => Self::Float(value),
+            Parameter::Text(text) => Self::Text(text),
+            Parameter::List(values) => Self::List(values.into_iter().map(Self::from).collect()),
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ModelPart {
+    kind: String,
+    #[serde(default)]
+    steps: Vec<StepPart>,
+    #[serde(default)]
+    parameters: BTreeMap<String, Parameter>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EvaluationPart {
+    test_size: Option<f64>,
+    #[serde(default)]
+    seed: u64,
+    #[serde(default)]
+    require: Vec<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OutputPart {
+    path: Option<PathBuf>,
+    report: Option<PathBuf>,
+    register: Option<String>,
+    alias: Option<String>,
+}
+
+impl Spec {
+    /// Reads a specification whose paths count from `folder`.
+    ///
+    /// # Errors
+    /// Anything in it that is not known.
+    pub fn parse(text: &str, folder: &Path) -> Result<Self, SpecError> {
+        let file: File =
+            toml::from_str(text).map_err(|error| SpecError::Toml(error.to_string().trim_end().to_owned()))?;
+        let File { data, columns, model, evaluation, output } = file;
+        let (kind, of_class) = Kind::find(&model.kind).ok_or_else(|| {
+            let expected = format!(
+                "expected one of {}, or the name of a class of scikit-learn",
+                listed(KINDS.map(|kind| kind.name))
+            );
+            SpecError::Value { key: "model.kind", expected, got: model.kind.clone() }
+        })?;
+        let told = data.task.map(|task| task == Task::Classification);
+        let test_size = evaluation.test_size.unwrap_or(TEST_SIZE);
+        if !(0.0..1.0).contains(&test_size) {
+            let expected = "expected a share from 0 to below 1".to_owned();
+            return Err(SpecError::Value {
+                key: "evaluation.test_size",
+                expected,
+                got: test_size.to_string(),
+            });
+        }
+        let require = |text: &String| {
+            text.parse().map_err(|error: foretell_evaluate::RequirementError| SpecError::Value {
+                key: "evaluation.require",
+                expected: error.to_string(),
+                got: text.clone(),
+            })
+        };
+        let training = TrainOptions {
+            kind,
+            classes: told.or(of_class),
+            parameters: model.parameters.into_iter().map(|(name, value)| (name, value.into())).collect(),
+            scaling: None,
+            groups: columns.into_iter().map(group).collect::<Result<_, _>>()?,
+            steps: model.steps.into_iter().map(step).collect::<Result<_, _>>()?,
+            test_size,
+            seed: evaluation.seed,
+        };
+        Ok(Self {
+            table: folder.join(data.path),
+            data: DataOptions {
+                target: match data.target {
+                    Target::Name(name) => name,
+                    Target::Position(position) => position.to_string(),
+                },
+                header: match data.header {
+                    None => Header::Auto,
+                    Some(true) => Header::Present,
+                    Some(false) => Header::Absent,
+                },
+                drop: data.drop,
+                categorical: data.categorical,
+            },
+            training,
+            require: evaluation.require.iter().map(require).collect::<Result<_, _>>()?,
+            output: output.path.map(|path| folder.join(path)),
+            report: output.report.map(|path| folder.join(path)),
+            register: output.register,
+            alias: output.alias,
+        })
+    }
+}
+
+fn group(part: ColumnsPart) -> Result<ColumnSteps, SpecError> {
+    let columns = match (part.names, part.kind) {
+        (Some(names), None) => Columns::Named(names),
+        (None, Some(ColumnKind::Number)) => Columns::Numbers,
+        (None, Some(ColumnKind::Category)) => Columns::Categories,
+        (None, Some(ColumnKind::All)) => Columns::All,
+        (names, _) => {
+            let got = if names.is_some() { "both" } else { "none" };
+            let expected = "expected one of `names` and `type`".to_owned();
+            return Err(SpecError::Value { key: "columns", expected, got: got.to_owned() });
+        }
+    };
+    Ok(ColumnSteps { columns, steps: part.steps.into_iter().map(step).collect::<Result<_, _>>()? })
+}
+
+fn step(part: StepPart) -> Result<Transformer, SpecError> {
+    let (name, parameters) = match part {
+        StepPart::Name(name) => (name, BTreeMap::new()),
+        StepPart::Table { step, parameters } => (step, parameters),
+    };
+    let mut transformer = Transformer::named(&name).ok_or_else(|| {
+        let nearest = nearest(&name, TRANSFORMERS.into_iter());
+        let near = nearest.map(|nearest| format!(" (did you mean `{nearest}`?)")).unwrap_or_default();
+        let expected = format!("expected one of {}{near}", listed(TRANSFORMERS));
+        SpecError::Value { key: "steps", expected, got: name.clone() }
+    })?;
+    for (parameter, value) in parameters {
+        let set = transformer.set(&parameter, &value.into());
+        set.map_err(|source| SpecError::Step { step: name.clone(), source })?;
+    }
+    Ok(transformer)
+}
+
+fn listed<const N: usize>(names: [&str; N]) -> String {
+    names.map(|name| format!("`{name}`")).join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WHOLE: &str = r#"
+        [data]
+        path = "houses.csv"
+        target = "price"
+        categorical = ["zone"]
+
+        [[columns]]
+        names = ["age"]
+        steps = [{ step = "impute", strategy = "median" }, "robust"]
+
+        [[columns]]
+        type = "category"
+        steps = [{ step = "one-hot", min_frequency = 5 }]
+
+        [model]
+        kind = "ridge"
+        steps = ["normalize"]
+        parameters = { alpha = 0.5 }
+
+        [evaluation]
+        test_size = 0.25
+        require = ["r2 > 0.6"]
+
+        [output]
+        path = "houses.foretell"
+        register = "houses"
+    "#;
+
+    #[test]
+    fn a_whole_specification() {
+        let spec = Spec::parse(WHOLE, Path::new("/specs")).unwrap();
+        assert_eq!(spec.table, Path::new("/specs/houses.csv"));
+        assert_eq!(spec.output.as_deref(), Some(Path::new("/specs/houses.foretell")));
+        assert_eq!(spec.training.parameters, [("alpha".to_owned(), Value::Float(0.5))]);
+        assert_eq!(spec.training.groups[0].columns, Columns::Named(vec!["age".to_owned()]));
+        assert_eq!(spec.training.groups[1].columns, Columns::Categories);
+        assert_eq!(spec.training.steps.len(), 1);
+        assert_eq!((spec.training.test_size, spec.require.len()), (0.25, 1));
+    }
+
+    #[test]
+    fn what_is_not_known_is_told() {
+        let error = |from: &str, to: &str| {
+            Spec::parse(&WHOLE.replace(from, to), Path::new("")).unwrap_err().to_string()
+        };
+        assert!(error("test_size", "testsize").contains("unknown field `testsize`"));
+        assert!(error("\"robust\"", "\"robsut\"").contains("did you mean `robust`?"));
+        assert!(error("\"ridge\"", "\"rigde\"").contains("`model.kind`: expected one of `linear`"));
+        assert!(error("type = \"category\"", "").contains("expected one of `names` and `type`, got `none`"));
+        assert!(error("r2 > 0.6", "r3 > 0.6").starts_with("`evaluation.require`"));
+        let error = Spec::parse(&WHOLE.replace("min_frequency", "min_freq"), Path::new("")).unwrap_err();
+        assert_eq!(error.to_string(), "step `one-hot`");
+    }
+}
