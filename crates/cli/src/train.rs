@@ -249,7 +249,9 @@ fn from_flags(arguments: &TrainArguments) -> Result<Spec, Failure> {
                 HeaderRow::Yes => Header::Present,
                 HeaderRow::No => Header::Absent,
             },
+            names: None,
             drop: arguments.drop.clone(),
+            unused: Vec::new(),
             categorical: arguments.categorical.clone(),
         },
         training: TrainOptions {

@@ -5,7 +5,7 @@ use std::io::{self, Cursor, Read};
 use std::path::PathBuf;
 
 use foretell_evaluate::{ClassAnswers, Observed, ValueAnswers};
-use foretell_frame::{Feature, Frame, Labels, Schema, Slot, TextColumn};
+use foretell_frame::{Feature, Frame, Kind as ValueKind, Labels, Schema, SchemaError, Slot, TextColumn};
 use foretell_train::Target as Lesson;
 use foretell_train::estimator::Kind;
 use sha2::{Digest, Sha256};
@@ -46,8 +46,12 @@ pub struct DataOptions {
     pub target: String,
     /// Whether a CSV table names its columns.
     pub header: Header,
+    /// Names of all columns, for a table without a header.
+    pub names: Option<Vec<String>>,
     /// Columns that are no features.
     pub drop: Vec<String>,
+    /// Columns that are features and not looked at: whoever asks the model may send them.
+    pub unused: Vec<String>,
     /// Columns of numbers that are categories.
     pub categorical: Vec<String>,
 }
@@ -69,19 +73,24 @@ impl Data {
     /// It cannot be read; columns that are not there, or neither numbers nor texts.
     pub fn read(input: &Input, options: &DataOptions) -> Result<Self, TrainError> {
         let io_error = |source| TrainError::Table(TableError::Io { source });
-        let read = ReadOptions { header: options.header, ..ReadOptions::default() };
+        let header = if options.names.is_some() { Header::Absent } else { options.header };
+        let read = ReadOptions { header, ..ReadOptions::default() };
         let mut digest = Digested { inner: input.open().map_err(io_error)?, state: Sha256::new() };
-        let inferred = infer(&mut digest, &read)?;
+        let mut inferred = infer(&mut digest, &read)?;
+        if let Some(names) = &options.names {
+            name_columns(&mut inferred, names)?;
+        }
         let digest = format!("sha256:{}", hex(&digest.state.finalize()));
         let (schema, categorical, empty) = schema(&inferred, options)?;
-        let header = match (inferred.named, options.header) {
+        let header = match (inferred.named, header) {
             (true, Header::Auto | Header::Names) => Header::Present,
             (false, Header::Auto | Header::Names) => Header::Absent,
             (_, told) => told,
         };
-        let target = match options.target.parse() {
-            Ok(position) if !inferred.named => Target::Position(position),
-            Ok(_) | Err(_) => Target::Name(options.target.clone()),
+        let position = inferred.columns.iter().position(|column| column.name == options.target);
+        let target = match position.or_else(|| options.target.parse().ok()) {
+            Some(position) if header == Header::Absent => Target::Position(position),
+            Some(_) | None => Target::Name(options.target.clone()),
         };
         let read =
             ReadOptions { header, target: Some(target), chunk_rows: usize::MAX, ..ReadOptions::default() };
@@ -186,6 +195,17 @@ impl Data {
     }
 }
 
+/// Gives the columns of a table without a header these names.
+fn name_columns(inferred: &mut Inferred, names: &[String]) -> Result<(), TrainError> {
+    if names.len() != inferred.columns.len() {
+        let (expected, got) = (inferred.columns.len(), names.len());
+        return Err(TrainError::Schema(SchemaError::WrongNameCount { expected, got }));
+    }
+    inferred.columns.iter_mut().zip(names).for_each(|(column, name)| column.name.clone_from(name));
+    inferred.named = true;
+    Ok(())
+}
+
 /// The features of a table, which of them are categories, and the names of empty columns.
 fn schema(
     inferred: &Inferred,
@@ -205,10 +225,16 @@ fn schema(
     };
     let target = find(&options.target)?;
     let dropped = options.drop.iter().map(|name| find(name)).collect::<Result<Vec<_>, _>>()?;
+    let unused = options.unused.iter().map(|name| find(name)).collect::<Result<Vec<_>, _>>()?;
     let told = options.categorical.iter().map(|name| find(name)).collect::<Result<Vec<_>, _>>()?;
     let (mut features, mut categorical, mut empty) = (Vec::new(), Vec::new(), Vec::new());
     for (position, column) in columns.iter().enumerate() {
         if position == target || dropped.contains(&position) {
+            continue;
+        }
+        if unused.contains(&position) {
+            features.push(Feature { kind: ValueKind::Unused, ..Feature::number(column.name.as_str()) });
+            categorical.push(false);
             continue;
         }
         let told = told.contains(&position);
@@ -231,11 +257,12 @@ fn schema(
             }
         }
     }
-    if features.is_empty() {
+    if features.iter().all(|feature| feature.kind == ValueKind::Unused) {
         return Err(TrainError::Nothing { what: "columns to learn from" });
     }
-    // Without names a column is found by its place, so none can be left out.
-    if !inferred.named && features.len() + 1 < columns.len() {
+    // Without a header a column is found by its place, so none can be left out.
+    let by_place = !inferred.named || options.names.is_some();
+    if by_place && features.len() + 1 < columns.len() {
         return Err(TrainError::Nothing {
             what: "header row, so its columns cannot be told apart; none can be left out",
         });

@@ -5,7 +5,7 @@ mod error;
 mod spec;
 
 use foretell_evaluate::{Method, Observed, Split, SplitError};
-use foretell_frame::{Frame, Labels, TextColumn};
+use foretell_frame::{Frame, Labels, Slot, TextColumn};
 use foretell_model::artifact;
 pub use foretell_train::estimator::{KINDS, Kind, Learner};
 pub use foretell_train::parameter::{Parameter, Range, Value};
@@ -133,7 +133,9 @@ pub fn train(data: &Data, options: &TrainOptions, progress: &dyn Progress) -> Re
 
 /// What becomes of each column.
 fn groups(data: &Data, options: &TrainOptions, learner: &Learner) -> Result<Vec<Group>, TrainError> {
-    let mut left: Vec<usize> = (0..data.schema.len()).collect();
+    let slots = data.schema.slots().iter().enumerate();
+    let mut left: Vec<usize> =
+        slots.filter(|(_, slot)| **slot != Slot::Unused).map(|(feature, _)| feature).collect();
     let mut groups = Vec::new();
     for told in &options.groups {
         let features: Vec<usize> = match &told.columns {

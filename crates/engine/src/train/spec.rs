@@ -78,8 +78,11 @@ struct DataPart {
     path: PathBuf,
     target: Target,
     header: Option<bool>,
+    names: Option<Vec<String>>,
     #[serde(default)]
     drop: Vec<String>,
+    #[serde(default)]
+    unused: Vec<String>,
     #[serde(default)]
     categorical: Vec<String>,
     task: Option<Task>,
@@ -235,7 +238,9 @@ impl Spec {
                     Some(true) => Header::Present,
                     Some(false) => Header::Absent,
                 },
+                names: data.names,
                 drop: data.drop,
+                unused: data.unused,
                 categorical: data.categorical,
             },
             training,
