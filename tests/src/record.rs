@@ -34,13 +34,16 @@ pub fn configured(registry: &Registry, config: &str) -> Vec<String> {
     arguments
 }
 
-/// The record of a model, row by row.
+/// The record of a model, row by row; nothing as long as nothing is recorded.
 ///
 /// # Panics
-/// If there is none.
+/// If it cannot be read.
 pub fn export(registry: &Registry, model: &str, more: &[&str]) -> Vec<Value> {
     let words = ["log", "export", "--model", model, "--format", "jsonl"];
-    let text = registry.run(words.iter().chain(more));
+    let output = registry.try_run(words.iter().chain(more));
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() || told.contains("no prediction of model"), "{told}");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
     text.lines().map(|line| serde_json::from_str(line).expect("a row")).collect()
 }
 
