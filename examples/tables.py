@@ -1,7 +1,8 @@
 """Write the table that an example's `train.toml` learns from, beside it.
 
 Usage: `python tables.py iris|breast-cancer` for tables that scikit-learn brings, or
-`python tables.py boston|diabetes|eeg FILE` for those that may not be redistributed. A last argument names another folder.
+`python tables.py boston|diabetes|eeg FILE` for those that may not be redistributed. A last argument names another
+folder.
 """
 
 import pathlib
