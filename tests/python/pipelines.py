@@ -23,32 +23,40 @@ numbers = [column for column in table if column not in texts]
 SCALERS = {"standard": StandardScaler, "min-max": MinMaxScaler, "robust": RobustScaler, "none": None}
 classes = y.dtype == object
 exact = {"tol": 1e-13, "max_iter": 1000000}
+# Scaling, parameters as flags, and what scikit-learn makes of them.
 models = (
     {
-        "logistic": ("standard", LogisticRegression(tol=1e-12, max_iter=10000, solver="newton-cholesky")),
-        "lda": ("robust", LinearDiscriminantAnalysis()),
-        "gaussian-nb": ("none", GaussianNB()),
-        "decision-tree": ("none", DecisionTreeClassifier(max_depth=2, random_state=0)),
+        "logistic": (
+            "standard",
+            [],
+            LogisticRegression(tol=1e-12, max_iter=10000, solver="newton-cholesky"),
+        ),
+        "lda": ("robust", [], LinearDiscriminantAnalysis()),
+        "gaussian-nb": ("none", ["--weights", "a"], GaussianNB()),
+        "decision-tree": ("none", ["--param", "max_depth=2"], DecisionTreeClassifier(max_depth=2, random_state=0)),
     }
     if classes
     else {
-        "linear": ("none", LinearRegression()),
-        "ridge": ("standard", Ridge()),
-        "lasso": ("min-max", Lasso(alpha=0.1, **exact)),
-        "elastic-net": ("robust", ElasticNet(alpha=0.1, **exact)),
-        "decision-tree": ("none", DecisionTreeRegressor(max_depth=2, random_state=0)),
+        "linear": ("none", [], LinearRegression()),
+        "ridge": ("standard", ["--weights", "a"], Ridge()),
+        "lasso": ("min-max", ["--param", "alpha=0.1"], Lasso(alpha=0.1, **exact)),
+        "elastic-net": ("robust", ["--param", "alpha=0.1"], ElasticNet(alpha=0.1, **exact)),
+        "decision-tree": ("none", ["--param", "max_depth=2"], DecisionTreeRegressor(max_depth=2, random_state=0)),
     }
 )
 answers = {}
-for name, (scaling, model) in models.items():
+for name, (scaling, flags, model) in models.items():
     scaler = SCALERS[scaling]
     # Trees learn from missing values as they are.
     steps = [] if name == "decision-tree" else [SimpleImputer()]
     steps += [scaler()] if scaler else []
     of_numbers = make_pipeline(*steps) if steps else "passthrough"
     encoder = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
-    pipeline = make_pipeline(make_column_transformer((of_numbers, numbers), (encoder, texts)), model)
-    pipeline.fit(table, y)
+    weighted = flags[1] if "--weights" in flags else None
+    features = [column for column in numbers if column != weighted]
+    pipeline = make_pipeline(make_column_transformer((of_numbers, features), (encoder, texts)), model)
+    weights = {f"{type(model).__name__.lower()}__sample_weight": table[weighted]} if weighted else {}
+    pipeline.fit(table, y, **weights)
     predict = pipeline.predict_proba if classes else pipeline.predict
-    answers[name] = {"scale": scaling, "answer": predict(table).tolist()}
+    answers[name] = {"flags": ["--scale", scaling, *flags], "answer": predict(table).tolist()}
 print(json.dumps(answers))

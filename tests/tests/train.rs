@@ -63,13 +63,9 @@ fn pipelines_agree_with_scikit_learn() {
         assert!(said.len() >= 4);
         for (kind, said) in said {
             let model = folder.path().join(format!("{kind}.foretell"));
-            let scale = said["scale"].as_str().expect("a name");
-            let mut more = vec!["--test-size", "0", "--model", &kind, "--scale", scale];
-            match kind.as_str() {
-                "lasso" | "elastic-net" => more.extend(["--param", "alpha=0.1"]),
-                "decision-tree" => more.extend(["--param", "max_depth=2"]),
-                _ => {}
-            }
+            let flags =
+                said["flags"].as_array().expect("a list").iter().map(|flag| flag.as_str().expect("a text"));
+            let more: Vec<&str> = ["--test-size", "0", "--model", &kind].into_iter().chain(flags).collect();
             train(&table, target, &model, &more);
             let answers =
                 run(Command::new(binary()).arg("predict").args([&model, &table]).args(["--outputs", method]));

@@ -9,8 +9,8 @@ use foretell_engine::registry::Registration;
 use foretell_engine::store::is_name;
 use foretell_engine::table::Header;
 use foretell_engine::train::{
-    Data, DataOptions, Input, KINDS, Kind, Progress, Spec, TEST_SIZE, TrainError, TrainOptions, Trained,
-    Transformer, Value, train,
+    Data, DataOptions, Evaluation, Input, Kind, Progress, Spec, TrainError, TrainOptions, Trained,
+    Transformer, Tried, Value, parse_evaluation, parse_kind, train,
 };
 use foretell_engine::{Given, OpenLimits};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -33,9 +33,9 @@ pub(crate) struct TrainArguments {
     #[arg(long, value_name = "COLUMN")]
     target: Option<String>,
     /// What is fitted: linear, ridge, lasso, elastic-net, logistic, lda, gaussian-nb, decision-tree, random-forest, extra-trees,
-    /// gradient-boosting or mlp, or scikit-learn's name of the class
-    #[arg(long, value_name = "KIND", value_parser = kind)]
-    model: Option<(Kind, Option<bool>)>,
+    /// gradient-boosting or mlp, scikit-learn's name of the class, or auto: the best of some by cross-validation
+    #[arg(long, value_name = "KIND", value_parser = parse_kind)]
+    model: Option<(Option<Kind>, Option<bool>)>,
     /// A parameter by scikit-learn's name (of boosting: XGBoost's), such as max_depth=4 or criterion=entropy; may be repeated
     #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parameter)]
     parameters: Vec<(String, Value)>,
@@ -54,6 +54,18 @@ pub(crate) struct TrainArguments {
     /// Share of the rows that are held out to measure the model on; 0 learns from all [default: 0.2]
     #[arg(long, value_name = "SHARE")]
     test_size: Option<f64>,
+    /// Measure on all rows instead, in so many parts, each by a model that learns from the others
+    #[arg(long, value_name = "N", conflicts_with = "test_size")]
+    folds: Option<usize>,
+    /// Column of what each row weighs
+    #[arg(long, value_name = "COLUMN")]
+    weights: Option<String>,
+    /// Column that tells which rows belong together: they are learnt from or measured on, never both
+    #[arg(long, value_name = "COLUMN")]
+    groups: Option<String>,
+    /// Column of times: the model is measured on the latest rows
+    #[arg(long, value_name = "COLUMN")]
+    order: Option<String>,
     /// Write and register nothing, and exit with 1, unless a metric is as required, such as 'accuracy > 0.9'; may be repeated
     #[arg(long, value_name = "METRIC OP VALUE")]
     require: Vec<Requirement>,
@@ -105,13 +117,6 @@ enum TaskWord {
     Classification,
     /// Numbers
     Regression,
-}
-
-fn kind(name: &str) -> Result<(Kind, Option<bool>), String> {
-    Kind::find(name).ok_or_else(|| {
-        let names = KINDS.map(|kind| format!("`{}`", kind.name)).join(", ");
-        format!("expected one of {names}, or the name of a class of scikit-learn")
-    })
 }
 
 fn model_name(name: &str) -> Result<String, String> {
@@ -185,9 +190,13 @@ impl Job {
         if let Some(name) = &spec.register {
             model_name(name).map_err(|expected| Failure::usage(format!("`{name}`: {expected}")))?;
         }
-        if spec.training.test_size == 0.0 && !(spec.require.is_empty() && spec.report.is_none()) {
+        if spec.training.evaluation == Evaluation::None && !(spec.require.is_empty() && spec.report.is_none())
+        {
             return Err(Failure::usage("without rows that are held out nothing can be measured")
                 .hint("hold some out: leave the test size of 0 away".to_owned()));
+        }
+        if spec.report.is_some() && !matches!(spec.training.evaluation, Evaluation::Holdout(_)) {
+            return Err(Failure::usage("a report needs rows that are held out, and not folds"));
         }
         Ok(Self { input: input(&spec.table)?, shown: shown(&spec.table), spec })
     }
@@ -201,6 +210,8 @@ fn from_file(arguments: &TrainArguments) -> Result<Spec, Failure> {
         || arguments.scale.is_some()
         || arguments.task.is_some()
         || arguments.test_size.is_some()
+        || arguments.folds.is_some()
+        || [&arguments.weights, &arguments.groups, &arguments.order].into_iter().any(Option::is_some)
         || !(arguments.parameters.is_empty()
             && arguments.categorical.is_empty()
             && arguments.drop.is_empty());
@@ -229,12 +240,13 @@ fn from_flags(arguments: &TrainArguments) -> Result<Spec, Failure> {
     if let (Some(class), Some(told)) = (of_class, told)
         && class != told
     {
-        let class = kind.class(class);
+        let class = kind.map_or("", |kind| kind.class(class));
         return Err(Failure::usage(format!("`{class}` and `--task` do not go together")));
     }
-    let test_size = arguments.test_size.unwrap_or(TEST_SIZE);
-    if !(0.0..1.0).contains(&test_size) {
-        return Err(Failure::usage(format!("expected a share from 0 to below 1, got {test_size}")));
+    let evaluation = parse_evaluation(arguments.test_size, arguments.folds)
+        .map_err(|(expected, got)| Failure::usage(format!("{expected}, got {got}")))?;
+    if kind.is_none() && !arguments.parameters.is_empty() {
+        return Err(Failure::usage("`--param` needs a `--model` whose parameter it is"));
     }
     let scaling = arguments.scale.map(|word| {
         let name = word.to_possible_value().map(|value| value.get_name().to_owned());
@@ -253,6 +265,9 @@ fn from_flags(arguments: &TrainArguments) -> Result<Spec, Failure> {
             drop: arguments.drop.clone(),
             unused: Vec::new(),
             categorical: arguments.categorical.clone(),
+            weights: arguments.weights.clone(),
+            groups: arguments.groups.clone(),
+            order: arguments.order.clone(),
         },
         training: TrainOptions {
             kind,
@@ -261,7 +276,7 @@ fn from_flags(arguments: &TrainArguments) -> Result<Spec, Failure> {
             scaling,
             groups: Vec::new(),
             steps: Vec::new(),
-            test_size,
+            evaluation,
             seed: 0,
         },
         require: Vec::new(),
@@ -290,7 +305,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> Result<(), Failure> {
     let assessment = trained.observed.as_ref().map(assess);
     if let Some(assessment) = &assessment {
         if !arguments.json {
-            Output::print(&summary(&trained, &data, assessment))?;
+            Output::print(&summary(&spec, &trained, &data, assessment))?;
         }
         unmet(&assessment.outcomes).map_err(|failure| failure.hint("nothing was written".to_owned()))?;
     }
@@ -337,15 +352,32 @@ fn input(path: &Path) -> Result<Input, Failure> {
     Ok(Input::Bytes(bytes))
 }
 
-fn summary(trained: &Trained, data: &Data, assessment: &Assessment<'_>) -> String {
+fn summary(spec: &Spec, trained: &Trained, data: &Data, assessment: &Assessment<'_>) -> String {
     let model = trained.model();
-    let learnt = data.rows() - assessment.observed.rows();
     let features = model.schema().len();
-    format!(
-        "{} learnt from {learnt} rows of {features} features, measured on others\n{}",
-        model.estimator(),
-        assessment.text(model)
-    )
+    let (learnt, measured) = match spec.training.evaluation {
+        Evaluation::Folds(folds) => (data.rows(), format!("measured on the same in {folds} parts")),
+        Evaluation::None | Evaluation::Holdout(_) => {
+            (data.rows() - assessment.observed.rows(), "measured on others".to_owned())
+        }
+    };
+    let head =
+        format!("{} learnt from {learnt} rows of {features} features, {measured}\n", model.estimator());
+    tried(trained) + &head + &assessment.text(model)
+}
+
+/// What the estimator was chosen from, and why.
+fn tried(trained: &Trained) -> String {
+    let metric = if trained.model().classes().is_empty() { "RMSE" } else { "log loss" };
+    let line = |tried: &Tried| match &tried.outcome {
+        Ok(value) => format!("tried {}: {metric} {value:.6} by cross-validation\n", tried.kind.name),
+        Err(reason) => format!("tried {}: {reason}\n", tried.kind.name),
+    };
+    let mut text: String = trained.tried.iter().map(line).collect();
+    if let Some(best) = trained.tried.first() {
+        text += &format!("chose {}: its {metric} is the least\n", best.kind.name);
+    }
+    text
 }
 
 /// What the model says of how it came about: the same whenever it is trained in the same way.
@@ -369,7 +401,11 @@ fn metadata(
         "target": spec.data.target,
         "data_digest": data.digest(),
         "rows": data.rows(),
-        "rows_held_out": trained.observed.as_ref().map_or(0, |observed| observed.rows()),
+        "rows_held_out": trained.held_out.0.rows(),
+        "folds": match spec.training.evaluation {
+            Evaluation::Folds(folds) => Some(folds),
+            Evaluation::None | Evaluation::Holdout(_) => None,
+        },
         "seed": spec.training.seed,
         "metrics": metrics,
     });

@@ -47,6 +47,33 @@ impl Default for ValueAnswers {
 }
 
 impl Observed {
+    /// Adds the answers to more rows by a model of the same classes, or to numbers too. Those of another kind are left out.
+    pub fn append(&mut self, other: Self) {
+        match (self, other) {
+            (Self::Classes(all), Self::Classes(more)) => {
+                all.known.extend(more.known);
+                all.predicted.extend(more.predicted);
+                all.probabilities.extend(more.probabilities);
+                all.scores.extend(more.scores);
+                all.weights.extend(more.weights);
+            }
+            (Self::Values(all), Self::Values(more)) => {
+                all.known.extend(more.known);
+                all.predicted.extend(more.predicted);
+                all.weights.extend(more.weights);
+            }
+            (Self::Classes(_) | Self::Values(_), _) => {}
+        }
+    }
+
+    /// Sets what each row weighs.
+    pub fn set_weights(&mut self, weights: Vec<f64>) {
+        match self {
+            Self::Classes(answers) => answers.weights = weights,
+            Self::Values(answers) => answers.weights = weights,
+        }
+    }
+
     /// Number of rows.
     pub fn rows(&self) -> usize {
         match self {

@@ -29,7 +29,11 @@ fn train_measures_and_writes() {
         .run("inspect ridge.foretell")
         .run("train houses.csv --target kind --model decision-tree --drop price --param max_depth=3 -o tree.foretell --register houses --data data --alias production --note first")
         .run("models show houses --data data")
-        .run("train houses.csv --target price --model linear --test-size 0 --drop kind");
+        .run("train houses.csv --target price --model linear --test-size 0 --drop kind")
+        .run("train houses.csv --target kind --model gaussian-nb --drop price,built --folds 4 --seed 1")
+        .run("train houses.csv --target price --model ridge --drop kind --groups district --weights size")
+        .run("train houses.csv --target price --model ridge --drop kind,built --order size --test-size 0.25")
+        .run("train houses.csv --target price --model auto --drop kind");
     assert!(folder.path().join("ridge.foretell").exists() && folder.path().join("tree.foretell").exists());
     session.check("train");
 }
@@ -51,6 +55,14 @@ fn train_says_what_is_wrong_and_writes_nothing() {
         .run(&format!("{price} RandomForestRegressor --task classification"))
         .run(&format!("{price} ridge --drop sise"))
         .run(&format!("{price} ridge --test-size 0 --require r2>0"))
+        .run(&format!("{price} ridge --test-size 1.5"))
+        .run(&format!("{price} ridge --folds 1"))
+        .run(&format!("{price} ridge --folds 3 --report report.html"))
+        .run(&format!("{price} ridge --drop kind --order built"))
+        .run(&format!("{price} ridge --weights district"))
+        .run(&format!("{price} auto --param alpha=1"))
+        .run("train houses.toml --target price")
+        .run("train houses.csv --model ridge")
         .run("train houses.csv --target kind --model ridge -o model.foretell")
         .run("train houses.csv --target built --model ridge -o model.foretell")
         .run("train odd.csv --target price --model ridge -o model.foretell")

@@ -1,5 +1,6 @@
 //! A table in memory: its features, and the answers that are known.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::io::{self, Cursor, Read};
 use std::path::PathBuf;
@@ -54,6 +55,12 @@ pub struct DataOptions {
     pub unused: Vec<String>,
     /// Columns of numbers that are categories.
     pub categorical: Vec<String>,
+    /// The column of what each row weighs.
+    pub weights: Option<String>,
+    /// The column that tells which rows belong together: they are never divided.
+    pub groups: Option<String>,
+    /// The column of times, or of anything that grows with time: models are measured on later rows than they learnt from.
+    pub order: Option<String>,
 }
 
 /// A table in memory.
@@ -61,9 +68,15 @@ pub struct DataOptions {
 pub struct Data {
     pub(super) schema: Schema,
     pub(super) categorical: Vec<bool>,
+    frame: Frame,
     chunk: Chunk,
     digest: String,
     empty: Vec<String>,
+    weights: Option<Vec<f64>>,
+    /// The group of each row.
+    pub(super) groups: Option<Vec<usize>>,
+    /// The rows from the oldest to the newest.
+    pub(super) order: Option<Vec<usize>>,
 }
 
 impl Data {
@@ -81,7 +94,10 @@ impl Data {
             name_columns(&mut inferred, names)?;
         }
         let digest = format!("sha256:{}", hex(&digest.state.finalize()));
-        let (schema, categorical, empty) = schema(&inferred, options)?;
+        let Sorted { features, categorical, empty, aside } = sort_columns(&inferred, options)?;
+        let columns = features.iter().chain(aside.iter().flatten());
+        let whole = Schema::new(columns.cloned().collect(), inferred.named)?;
+        let schema = Schema::new(features, inferred.named)?;
         let header = match (inferred.named, header) {
             (true, Header::Auto | Header::Names) => Header::Present,
             (false, Header::Auto | Header::Names) => Header::Absent,
@@ -95,20 +111,81 @@ impl Data {
         let read =
             ReadOptions { header, target: Some(target), chunk_rows: usize::MAX, ..ReadOptions::default() };
         let mut chunk = Chunk::default();
-        TableReader::open(input.open().map_err(io_error)?, &schema, &read)?.read(&mut chunk)?;
+        TableReader::open(input.open().map_err(io_error)?, &whole, &read)?.read(&mut chunk)?;
         if let Some(violation) = chunk.violations.first() {
             let line = chunk.line(violation.row);
-            return Err(TrainError::Row { line, message: violation.message(&schema) });
+            return Err(TrainError::Row { line, message: violation.message(&whole) });
         }
         if chunk.rows() == 0 {
             return Err(TrainError::Nothing { what: "rows" });
         }
-        Ok(Self { schema, categorical, chunk, digest, empty })
+        let frame = std::mem::take(&mut chunk.frame);
+        let mut data = Self {
+            schema,
+            categorical,
+            frame,
+            chunk,
+            digest,
+            empty,
+            weights: None,
+            groups: None,
+            order: None,
+        };
+        if let [None, None, None] = aside {
+            return Ok(data);
+        }
+        let [weights, groups, order] = aside.map(|feature| feature.map(|feature| feature.name));
+        let keys = |name: Option<String>| name.map(|name| data.keys(&whole, &name)).transpose();
+        let (groups, order) = (keys(groups)?, keys(order)?);
+        data.weights = weights.map(|name| data.weights(&whole, &name)).transpose()?;
+        data.groups = groups.map(|keys| {
+            let known: BTreeSet<&Key> = keys.iter().collect();
+            let known: Vec<&Key> = known.into_iter().collect();
+            keys.iter().map(|key| known.partition_point(|other| *other < key)).collect()
+        });
+        data.order = order.map(|keys| {
+            let mut rows: Vec<usize> = (0..keys.len()).collect();
+            rows.sort_by(|a, b| keys[*a].cmp(&keys[*b]));
+            rows
+        });
+        // Their columns stand behind those of the features.
+        let (numbers, texts): (Vec<usize>, Vec<usize>) =
+            ((0..data.schema.numbers()).collect(), (0..data.schema.texts()).collect());
+        data.frame = data.frame.select_columns(&numbers, &texts);
+        Ok(data)
+    }
+
+    /// The values of a column that is no feature, none of them missing.
+    fn keys(&self, whole: &Schema, name: &str) -> Result<Vec<Key>, TrainError> {
+        let slot = whole.position(name).map_or(Slot::Unused, |position| whole.slots()[position]);
+        let key = |row: usize| match slot {
+            Slot::Number(slot) => Some(self.frame.row(row)[slot]).filter(|x| !x.is_nan()).map(Key::Number),
+            Slot::Text(slot) => self.frame.texts()[slot].get(row).map(|text| Key::Text(text.to_owned())),
+            Slot::Unused => None,
+        };
+        let missing = |row| TrainError::Row { line: self.line(row), message: format!("`{name}` is missing") };
+        (0..self.rows()).map(|row| key(row).ok_or_else(|| missing(row))).collect()
+    }
+
+    fn weights(&self, whole: &Schema, name: &str) -> Result<Vec<f64>, TrainError> {
+        let weight = |(row, key): (usize, Key)| match key {
+            Key::Number(weight) if weight.is_finite() && weight >= 0.0 => Ok(weight),
+            Key::Number(_) | Key::Text(_) => Err(TrainError::Row {
+                line: self.line(row),
+                message: format!("expected a weight of 0 or more in `{name}`"),
+            }),
+        };
+        self.keys(whole, name)?.into_iter().enumerate().map(weight).collect()
+    }
+
+    /// What some rows weigh, where that is told.
+    pub(super) fn weights_of(&self, rows: &[usize]) -> Option<Vec<f64>> {
+        self.weights.as_ref().map(|weights| rows.iter().map(|row| weights[*row]).collect())
     }
 
     /// Number of rows.
     pub fn rows(&self) -> usize {
-        self.chunk.rows()
+        self.frame.rows()
     }
 
     /// The features.
@@ -128,7 +205,7 @@ impl Data {
 
     /// For each feature whether it is missing in some row.
     pub(super) fn nullable(&self) -> Vec<bool> {
-        let frame = &self.chunk.frame;
+        let frame = &self.frame;
         let missing = |slot: &Slot| match slot {
             Slot::Number(slot) => {
                 frame.numbers().iter().skip(*slot).step_by(frame.width().max(1)).any(|value| value.is_nan())
@@ -160,13 +237,14 @@ impl Data {
     }
 
     /// What is learnt: classes, or numbers where the answers are, and nobody says that they are classes.
-    pub(super) fn lesson(&self, kind: Kind, classes: Option<bool>) -> Result<Answered, TrainError> {
+    pub(super) fn lesson(&self, kind: Option<Kind>, classes: Option<bool>) -> Result<Answered, TrainError> {
         let texts: Vec<&str> = (0..self.rows()).map(|row| self.target(row)).collect::<Result<_, _>>()?;
         let labels = labels(&texts);
-        let classes = match (classes, kind.only()) {
+        let classes = match (classes, kind.and_then(Kind::only)) {
             (Some(told), Some(only)) if told != only => {
                 let learns = if only { "classes" } else { "numbers" };
-                return Err(TrainError::OtherTask { name: kind.name, learns });
+                let name = kind.map_or("", |kind| kind.name);
+                return Err(TrainError::OtherTask { name, learns });
             }
             (Some(told), _) => told,
             (None, Some(only)) => only,
@@ -180,7 +258,7 @@ impl Data {
             let number = text.trim().parse::<f64>().ok().filter(|number| number.is_finite());
             number.ok_or_else(|| TrainError::TargetNotANumber {
                 line: self.chunk.line(row),
-                class: kind.class(false),
+                class: kind.map_or("a regression", |kind| kind.class(false)),
                 got: (*text).to_owned(),
             })
         };
@@ -191,7 +269,7 @@ impl Data {
     pub(super) fn select(&self, rows: &[usize]) -> (Frame, TextColumn) {
         let mut target = TextColumn::default();
         rows.iter().for_each(|row| target.push(self.chunk.target.get(*row)));
-        (self.chunk.frame.select(rows), target)
+        (self.frame.select(rows), target)
     }
 }
 
@@ -206,11 +284,44 @@ fn name_columns(inferred: &mut Inferred, names: &[String]) -> Result<(), TrainEr
     Ok(())
 }
 
-/// The features of a table, which of them are categories, and the names of empty columns.
-fn schema(
-    inferred: &Inferred,
-    options: &DataOptions,
-) -> Result<(Schema, Vec<bool>, Vec<String>), TrainError> {
+/// A value that rows are grouped or ordered by.
+#[derive(Debug, Clone, PartialEq)]
+enum Key {
+    Number(f64),
+    Text(String),
+}
+
+impl Eq for Key {}
+
+impl Ord for Key {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Number(a), Self::Number(b)) => a.total_cmp(b),
+            (Self::Text(a), Self::Text(b)) => a.cmp(b),
+            (Self::Number(_), Self::Text(_)) => Ordering::Less,
+            (Self::Text(_), Self::Number(_)) => Ordering::Greater,
+        }
+    }
+}
+
+impl PartialOrd for Key {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// The columns of a table by what they are for.
+struct Sorted {
+    features: Vec<Feature>,
+    /// For each feature whether it is a category.
+    categorical: Vec<bool>,
+    /// The names of columns without a value.
+    empty: Vec<String>,
+    /// Those of weights, groups and times.
+    aside: [Option<Feature>; 3],
+}
+
+fn sort_columns(inferred: &Inferred, options: &DataOptions) -> Result<Sorted, TrainError> {
     let columns = &inferred.columns;
     let find = |name: &str| {
         let position = columns.iter().position(|column| column.name == name);
@@ -227,9 +338,24 @@ fn schema(
     let dropped = options.drop.iter().map(|name| find(name)).collect::<Result<Vec<_>, _>>()?;
     let unused = options.unused.iter().map(|name| find(name)).collect::<Result<Vec<_>, _>>()?;
     let told = options.categorical.iter().map(|name| find(name)).collect::<Result<Vec<_>, _>>()?;
+    let find_aside = |name: &Option<String>| name.as_deref().map(find).transpose();
+    let set_aside =
+        [find_aside(&options.weights)?, find_aside(&options.groups)?, find_aside(&options.order)?];
+    let feature = |position: usize| {
+        let column = &columns[position];
+        match column.values() {
+            Values::Numbers => Feature::number(column.name.as_str()),
+            Values::Texts | Values::Nothing => Feature::text(column.name.as_str()),
+        }
+    };
+    let [weights, groups, order] = set_aside;
+    if order.is_some() && (order == groups || order == weights) || weights.is_some() && weights == groups {
+        return Err(TrainError::Aside);
+    }
+    let aside = set_aside.map(|position| position.map(feature));
     let (mut features, mut categorical, mut empty) = (Vec::new(), Vec::new(), Vec::new());
     for (position, column) in columns.iter().enumerate() {
-        if position == target || dropped.contains(&position) {
+        if position == target || dropped.contains(&position) || set_aside.contains(&Some(position)) {
             continue;
         }
         if unused.contains(&position) {
@@ -267,7 +393,7 @@ fn schema(
             what: "header row, so its columns cannot be told apart; none can be left out",
         });
     }
-    Ok((Schema::new(features, inferred.named)?, categorical, empty))
+    Ok(Sorted { features, categorical, empty, aside })
 }
 
 /// The different answers, ascending, in the narrowest type that all of them have.

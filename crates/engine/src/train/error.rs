@@ -49,6 +49,9 @@ pub enum TrainError {
     /// The columns do not make a schema.
     #[error(transparent)]
     Schema(#[from] SchemaError),
+    /// A column is to be two of weights, groups and order.
+    #[error("weights, groups and order need columns of their own")]
+    Aside,
     /// Nothing is left to learn from.
     #[error("the table has no {what}")]
     Nothing {
@@ -87,6 +90,14 @@ pub enum TrainError {
         /// The class that it is about.
         class: Option<String>,
     },
+    /// No estimator can be fitted, where one was to be chosen.
+    #[error("no estimator can learn from it; `{name}`: {reason}")]
+    NoneFits {
+        /// The first that was tried.
+        name: &'static str,
+        /// Why it cannot.
+        reason: String,
+    },
     /// The estimator refuses.
     #[error(transparent)]
     Fit(#[from] FitError),
@@ -124,6 +135,8 @@ impl TrainError {
             }
             Self::Row { .. }
             | Self::Schema(_)
+            | Self::Aside
+            | Self::NoneFits { .. }
             | Self::Nothing { .. }
             | Self::MissingTarget { .. }
             | Self::TargetNotANumber { .. }

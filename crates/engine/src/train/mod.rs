@@ -4,7 +4,7 @@ mod data;
 mod error;
 mod spec;
 
-use foretell_evaluate::{Method, Observed, Split, SplitError};
+use foretell_evaluate::{Evaluator, Fold, Method, Metric, Observed, Split, SplitError};
 use foretell_frame::{Frame, Labels, Slot, TextColumn};
 use foretell_model::artifact;
 pub use foretell_train::estimator::{KINDS, Kind, Learner};
@@ -17,7 +17,7 @@ use serde_json::Map;
 use self::data::Answered;
 pub use self::data::{Data, DataOptions, Input};
 pub use self::error::TrainError;
-pub use self::spec::{Spec, SpecError, TEST_SIZE};
+pub use self::spec::{Spec, SpecError, parse_evaluation, parse_kind};
 use crate::live::{LiveModel, Naming};
 use crate::open::{OpenLimits, open_bytes};
 use crate::score::Answers;
@@ -25,8 +25,8 @@ use crate::score::Answers;
 /// What is to be trained.
 #[derive(Debug, Clone)]
 pub struct TrainOptions {
-    /// The estimator.
-    pub kind: Kind,
+    /// The estimator; the best of some where none is told.
+    pub kind: Option<Kind>,
     /// Whether it is to learn classes; told by the answers where nobody says it.
     pub classes: Option<bool>,
     /// Parameters that are not as they are by default.
@@ -38,10 +38,30 @@ pub struct TrainOptions {
     pub groups: Vec<ColumnSteps>,
     /// What becomes of all columns together, after that.
     pub steps: Vec<Transformer>,
-    /// The share of rows that are held out to measure the model on; 0 for none.
-    pub test_size: f64,
+    /// On which rows it is measured.
+    pub evaluation: Evaluation,
     /// Where everything random comes from.
     pub seed: u64,
+}
+
+/// On which rows a model is measured.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Evaluation {
+    /// On none.
+    None,
+    /// On this share of them, which it does not learn from.
+    Holdout(f64),
+    /// On all, in so many parts: each by a model that learns from the others. The model itself learns from all.
+    Folds(usize),
+}
+
+/// An estimator that was tried, and how it did.
+#[derive(Debug, Clone)]
+pub struct Tried {
+    /// Which.
+    pub kind: Kind,
+    /// The log loss, or the root of the mean squared error, by cross-validation; or why it cannot be told.
+    pub outcome: Result<f64, String>,
 }
 
 /// Columns that are treated alike.
@@ -70,14 +90,16 @@ pub enum Columns {
 #[derive(Debug)]
 pub struct Trained {
     live: LiveModel,
-    /// What it answers to the rows that were held out, where there are any.
+    /// What it answers to the rows that it is measured on, where there are any.
     pub observed: Option<Observed>,
     /// The answers that it has learnt from.
     pub seen: Observed,
-    /// The rows that were held out.
+    /// The rows that were held out; none where parts of all rows were.
     pub held_out: (Frame, TextColumn),
     /// Its parameters, all of them.
     pub parameters: Vec<(&'static str, Value)>,
+    /// What it was chosen from, the best first, where nobody told the estimator.
+    pub tried: Vec<Tried>,
 }
 
 impl Trained {
@@ -92,43 +114,175 @@ impl Trained {
     }
 }
 
-/// Trains, and measures on rows that were held out: the same share of every class.
+/// Trains, and measures on rows that the model has not learnt from: the same share of every class, whole groups, or the
+/// latest.
 ///
 /// # Errors
 /// Options and data that do not fit each other, and a progress that ends it.
 pub fn train(data: &Data, options: &TrainOptions, progress: &dyn Progress) -> Result<Trained, TrainError> {
     let answered = data.lesson(options.kind, options.classes)?;
-    let classes = matches!(answered, Answered::Classes { .. });
-    let mut learner = options.kind.learner(classes);
-    for (name, value) in &options.parameters {
-        learner.set(name, value)?;
-    }
-    let (learns, held_out) = hold_out(data.rows(), &answered, options)?;
-    let recipe = Recipe {
-        kind: options.kind,
-        learner: learner.clone(),
-        groups: groups(data, options, &learner)?,
-        steps: options.steps.clone(),
-        nullable: data.nullable(),
-    };
-    let lesson = answered.select(&learns);
-    let context = Context { seed: options.seed, progress };
-    let model = recipe.fit(&data.schema, &data.select(&learns).0, lesson.target(), &context)?;
-    // What is measured is what the artifact says, and not what has just been made in memory.
-    let opened = open_bytes(artifact::encode(&model, "{}"), &OpenLimits::default())?;
-    let naming = Naming { name: "model".to_owned(), version: None, given: crate::Given::default() };
-    let live = LiveModel::new(opened, naming)?;
-    let (frame, target) = data.select(&held_out);
-    let observed = match held_out.is_empty() {
-        true => None,
-        false => {
-            let mut answers = Answers::new(&live)?;
-            answers.add(&live, &frame, &target, |row| data.line(held_out[row]))?;
-            Some(answers.finish()?)
+    let workshop = Workshop { data, options, answered, progress };
+    let all: Vec<usize> = (0..data.rows()).collect();
+    let (learns, held_out) = match options.evaluation {
+        Evaluation::Holdout(share) => {
+            let folds = workshop.split(&all, Method::Holdout(share))?;
+            folds.into_iter().next().map(|fold| (fold.train, fold.test)).unwrap_or_default()
         }
+        Evaluation::None | Evaluation::Folds(_) => (all, Vec::new()),
     };
-    let parameters = learner.parameters();
-    Ok(Trained { live, observed, seen: lesson.seen(), held_out: (frame, target), parameters })
+    let (kind, tried) = match options.kind {
+        Some(kind) => (kind, Vec::new()),
+        None => workshop.choose(&learns)?,
+    };
+    let learner = workshop.learner(kind)?;
+    let live = workshop.fit(kind, &learner, &learns)?;
+    let observed = match options.evaluation {
+        Evaluation::None => None,
+        Evaluation::Holdout(_) => Some(workshop.ask(&live, &held_out)?),
+        Evaluation::Folds(folds) => Some(workshop.cross_validate(kind, &learner, &learns, folds)?),
+    };
+    let mut seen = workshop.answered.select(&learns).seen();
+    seen.set_weights(data.weights_of(&learns).unwrap_or_default());
+    let held_out = data.select(&held_out);
+    Ok(Trained { live, observed, seen, held_out, parameters: learner.parameters(), tried })
+}
+
+/// Folds that estimators are compared by.
+const COMPARED_BY: usize = 3;
+
+/// What is tried where nobody tells the estimator: one that is simple, and two that usually are the best.
+const CANDIDATES: [&str; 4] = ["logistic", "ridge", "random-forest", "gradient-boosting"];
+
+/// Everything that models are made of.
+struct Workshop<'a> {
+    data: &'a Data,
+    options: &'a TrainOptions,
+    answered: Answered,
+    progress: &'a dyn Progress,
+}
+
+impl Workshop<'_> {
+    fn classes(&self) -> bool {
+        matches!(self.answered, Answered::Classes { .. })
+    }
+
+    fn learner(&self, kind: Kind) -> Result<Learner, TrainError> {
+        let mut learner = kind.learner(self.classes());
+        for (name, value) in &self.options.parameters {
+            learner.set(name, value)?;
+        }
+        Ok(learner)
+    }
+
+    /// A model that has learnt from some rows, read back from its artifact: what is measured is what will be served.
+    fn fit(&self, kind: Kind, learner: &Learner, rows: &[usize]) -> Result<LiveModel, TrainError> {
+        let recipe = Recipe {
+            kind,
+            learner: learner.clone(),
+            groups: groups(self.data, self.options, learner)?,
+            steps: self.options.steps.clone(),
+            nullable: self.data.nullable(),
+        };
+        let (lesson, weights) = (self.answered.select(rows), self.data.weights_of(rows));
+        let context = Context { seed: self.options.seed, progress: self.progress };
+        let frame = self.data.select(rows).0;
+        let model = recipe.fit(&self.data.schema, &frame, lesson.target(), weights.as_deref(), &context)?;
+        let opened = open_bytes(artifact::encode(&model, "{}"), &OpenLimits::default())?;
+        let naming = Naming { name: "model".to_owned(), version: None, given: crate::Given::default() };
+        Ok(LiveModel::new(opened, naming)?)
+    }
+
+    /// What a model answers to some rows.
+    fn ask(&self, live: &LiveModel, rows: &[usize]) -> Result<Observed, TrainError> {
+        let (frame, target) = self.data.select(rows);
+        let mut answers = Answers::new(live)?;
+        answers.add(live, &frame, &target, |row| self.data.line(rows[row]))?;
+        let mut observed = answers.finish()?;
+        observed.set_weights(self.data.weights_of(rows).unwrap_or_default());
+        Ok(observed)
+    }
+
+    /// The answers to all of some rows, each by a model that has learnt from other parts of them.
+    fn cross_validate(
+        &self,
+        kind: Kind,
+        learner: &Learner,
+        rows: &[usize],
+        folds: usize,
+    ) -> Result<Observed, TrainError> {
+        let mut all: Option<Observed> = None;
+        for fold in self.split(rows, Method::Folds(folds))? {
+            let observed = self.ask(&self.fit(kind, learner, &fold.train)?, &fold.test)?;
+            match &mut all {
+                Some(all) => all.append(observed),
+                None => all = Some(observed),
+            }
+        }
+        all.ok_or(TrainError::Nothing { what: "rows to measure on" })
+    }
+
+    /// The best estimator for some rows by cross-validation, and what was tried, the best first.
+    fn choose(&self, rows: &[usize]) -> Result<(Kind, Vec<Tried>), TrainError> {
+        let classes = self.classes();
+        let metric = if classes { Metric::LogLoss } else { Metric::Rmse };
+        let kinds = CANDIDATES.into_iter().filter_map(Kind::find).map(|(kind, _)| kind);
+        let mut tried = Vec::new();
+        for kind in kinds.filter(|kind| kind.only().is_none_or(|only| only == classes)) {
+            let learner = self.learner(kind)?;
+            let outcome = match self.cross_validate(kind, &learner, rows, COMPARED_BY) {
+                Ok(observed) => Evaluator::new(&observed).value(metric).ok_or("no value".to_owned()),
+                Err(error @ (TrainError::Split { .. } | TrainError::Fit(FitError::Stopped))) => {
+                    return Err(error);
+                }
+                Err(error) => Err(error.to_string()),
+            };
+            tried.push(Tried { kind, outcome });
+        }
+        let loss = |tried: &Tried| tried.outcome.clone().unwrap_or(f64::INFINITY);
+        tried.sort_by(|a, b| loss(a).total_cmp(&loss(b)));
+        match tried.first() {
+            Some(Tried { kind, outcome: Ok(_) }) => Ok((*kind, tried)),
+            Some(Tried { outcome: Err(reason), kind }) => {
+                Err(TrainError::NoneFits { name: kind.name, reason: reason.clone() })
+            }
+            None => Err(TrainError::Nothing { what: "estimator for it" }),
+        }
+    }
+
+    /// Divides some rows into those to learn from and those to measure on, once or several times.
+    fn split(&self, rows: &[usize], method: Method) -> Result<Vec<Fold>, TrainError> {
+        let of = |values: &Vec<usize>| rows.iter().map(|row| values[*row]).collect::<Vec<_>>();
+        let groups = self.data.groups.as_ref().map(of);
+        let order = self.data.order.as_ref().map(|order| {
+            let mut place = vec![usize::MAX; self.data.rows()];
+            rows.iter().enumerate().for_each(|(at, row)| place[*row] = at);
+            order.iter().map(|row| place[*row]).filter(|at| *at != usize::MAX).collect::<Vec<_>>()
+        });
+        let codes = match &self.answered {
+            Answered::Classes { codes, .. } if groups.is_none() && order.is_none() => {
+                Some(rows.iter().map(|row| codes[*row] as usize).collect::<Vec<_>>())
+            }
+            Answered::Classes { .. } | Answered::Values(_) => None,
+        };
+        let split = Split {
+            method,
+            stratify: codes.as_deref(),
+            groups: groups.as_deref(),
+            order: order.as_deref(),
+            gap: 0,
+            seed: self.options.seed,
+        };
+        let folds = split.folds(rows.len()).map_err(|source| {
+            let class = match (&source, &self.answered) {
+                (SplitError::RareClass { class }, Answered::Classes { labels, .. }) => label(labels, *class),
+                (_, Answered::Classes { .. } | Answered::Values(_)) => None,
+            };
+            TrainError::Split { source, class }
+        })?;
+        let named = |part: Vec<usize>| part.into_iter().map(|at| rows[at]).collect::<Vec<_>>();
+        let named = |fold: Fold| Fold { train: named(fold.train), test: named(fold.test) };
+        Ok(folds.into_iter().map(named).collect())
+    }
 }
 
 /// What becomes of each column.
@@ -156,44 +310,13 @@ fn groups(data: &Data, options: &TrainOptions, learner: &Learner) -> Result<Vec<
         }
     }
     let standard = || Transformer::named("standard").into_iter().collect();
-    let usual = || if matches!(learner, Learner::Mlp(_)) { standard() } else { Vec::new() };
+    // Among those that are compared, the linear ones are to have their chance.
+    let linear = options.kind.is_none() && matches!(learner, Learner::Logistic(_) | Learner::Ridge(_));
+    let usual = || if linear || matches!(learner, Learner::Mlp(_)) { standard() } else { Vec::new() };
     let scaling = options.scaling.clone().unwrap_or_else(usual);
     let nullable = data.nullable();
     groups.extend(usual_groups(&data.schema, &left, &data.categorical, &nullable, &scaling, learner.needs()));
     Ok(groups)
-}
-
-/// The rows to learn from, and those to measure on.
-fn hold_out(
-    rows: usize,
-    answered: &Answered,
-    options: &TrainOptions,
-) -> Result<(Vec<usize>, Vec<usize>), TrainError> {
-    if options.test_size == 0.0 {
-        return Ok(((0..rows).collect(), Vec::new()));
-    }
-    let classes: Option<(Vec<usize>, &Labels)> = match answered {
-        Answered::Values(_) => None,
-        Answered::Classes { codes, labels } => {
-            Some((codes.iter().map(|code| *code as usize).collect(), labels))
-        }
-    };
-    let split = Split {
-        method: Method::Holdout(options.test_size),
-        stratify: classes.as_ref().map(|(codes, _)| codes.as_slice()),
-        groups: None,
-        order: None,
-        gap: 0,
-        seed: options.seed,
-    };
-    let folds = split.folds(rows).map_err(|source| {
-        let class = match (&source, &classes) {
-            (SplitError::RareClass { class }, Some((_, labels))) => label(labels, *class),
-            (_, Some(_) | None) => None,
-        };
-        TrainError::Split { source, class }
-    })?;
-    Ok(folds.into_iter().next().map(|fold| (fold.train, fold.test)).unwrap_or_default())
 }
 
 fn label(labels: &Labels, class: usize) -> Option<String> {

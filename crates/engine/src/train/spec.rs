@@ -6,11 +6,14 @@ use std::path::{Path, PathBuf};
 use foretell_evaluate::Requirement;
 use serde::Deserialize;
 
-use super::{ColumnSteps, Columns, DataOptions, KINDS, Kind, TRANSFORMERS, TrainOptions, Transformer, Value};
+use super::{
+    ColumnSteps, Columns, DataOptions, Evaluation, KINDS, Kind, TRANSFORMERS, TrainOptions, Transformer,
+    Value,
+};
 use crate::table::{Header, nearest};
 
 /// The share of rows that are held out where nobody says it.
-pub const TEST_SIZE: f64 = 0.2;
+const TEST_SIZE: f64 = 0.2;
 
 /// Why a file is no specification.
 #[derive(Debug, thiserror::Error)]
@@ -86,6 +89,9 @@ struct DataPart {
     #[serde(default)]
     categorical: Vec<String>,
     task: Option<Task>,
+    weights: Option<String>,
+    groups: Option<String>,
+    order: Option<String>,
 }
 
 /// A name, or a position.
@@ -168,6 +174,7 @@ struct ModelPart {
 #[serde(deny_unknown_fields)]
 struct EvaluationPart {
     test_size: Option<f64>,
+    folds: Option<usize>,
     #[serde(default)]
     seed: u64,
     #[serde(default)]
@@ -192,23 +199,14 @@ impl Spec {
         let file: File =
             toml::from_str(text).map_err(|error| SpecError::Toml(error.to_string().trim_end().to_owned()))?;
         let File { data, columns, model, evaluation, output } = file;
-        let (kind, of_class) = Kind::find(&model.kind).ok_or_else(|| {
-            let expected = format!(
-                "expected one of {}, or the name of a class of scikit-learn",
-                listed(KINDS.map(|kind| kind.name))
-            );
-            SpecError::Value { key: "model.kind", expected, got: model.kind.clone() }
+        let (kind, of_class) = parse_kind(&model.kind).map_err(|expected| SpecError::Value {
+            key: "model.kind",
+            expected,
+            got: model.kind.clone(),
         })?;
         let told = data.task.map(|task| task == Task::Classification);
-        let test_size = evaluation.test_size.unwrap_or(TEST_SIZE);
-        if !(0.0..1.0).contains(&test_size) {
-            let expected = "expected a share from 0 to below 1".to_owned();
-            return Err(SpecError::Value {
-                key: "evaluation.test_size",
-                expected,
-                got: test_size.to_string(),
-            });
-        }
+        let measured = parse_evaluation(evaluation.test_size, evaluation.folds)
+            .map_err(|(expected, got)| SpecError::Value { key: "evaluation", expected, got })?;
         let require = |text: &String| {
             text.parse().map_err(|error: foretell_evaluate::RequirementError| SpecError::Value {
                 key: "evaluation.require",
@@ -223,7 +221,7 @@ impl Spec {
             scaling: None,
             groups: columns.into_iter().map(group).collect::<Result<_, _>>()?,
             steps: model.steps.into_iter().map(step).collect::<Result<_, _>>()?,
-            test_size,
+            evaluation: measured,
             seed: evaluation.seed,
         };
         Ok(Self {
@@ -242,6 +240,9 @@ impl Spec {
                 drop: data.drop,
                 unused: data.unused,
                 categorical: data.categorical,
+                weights: data.weights,
+                groups: data.groups,
+                order: data.order,
             },
             training,
             require: evaluation.require.iter().map(require).collect::<Result<_, _>>()?,
@@ -250,6 +251,44 @@ impl Spec {
             register: output.register,
             alias: output.alias,
         })
+    }
+}
+
+/// The kind with this name, none for `auto`; and whether it learns classes, where the name tells it.
+///
+/// # Errors
+/// What is expected instead.
+pub fn parse_kind(name: &str) -> Result<(Option<Kind>, Option<bool>), String> {
+    if name == "auto" {
+        return Ok((None, None));
+    }
+    let found = Kind::find(name).map(|(kind, classes)| (Some(kind), classes));
+    found.ok_or_else(|| {
+        format!(
+            "expected one of {}, `auto`, or the name of a class of scikit-learn",
+            listed(KINDS.map(|kind| kind.name))
+        )
+    })
+}
+
+/// On which rows a model is measured: a fifth where nothing is told.
+///
+/// # Errors
+/// What is expected instead, and what was told.
+pub fn parse_evaluation(
+    test_size: Option<f64>,
+    folds: Option<usize>,
+) -> Result<Evaluation, (String, String)> {
+    match (test_size, folds) {
+        (Some(_), Some(_)) => {
+            Err(("expected a share of rows or a number of folds".to_owned(), "both".to_owned()))
+        }
+        (None, Some(folds)) if folds >= 2 => Ok(Evaluation::Folds(folds)),
+        (None, Some(folds)) => Err(("expected 2 folds or more".to_owned(), folds.to_string())),
+        (Some(0.0), None) => Ok(Evaluation::None),
+        (Some(share), None) if share > 0.0 && share < 1.0 => Ok(Evaluation::Holdout(share)),
+        (Some(share), None) => Err(("expected a share from 0 to below 1".to_owned(), share.to_string())),
+        (None, None) => Ok(Evaluation::Holdout(TEST_SIZE)),
     }
 }
 
@@ -331,7 +370,7 @@ mod tests {
         assert_eq!(spec.training.groups[0].columns, Columns::Named(vec!["age".to_owned()]));
         assert_eq!(spec.training.groups[1].columns, Columns::Categories);
         assert_eq!(spec.training.steps.len(), 1);
-        assert_eq!((spec.training.test_size, spec.require.len()), (0.25, 1));
+        assert_eq!((spec.training.evaluation, spec.require.len()), (Evaluation::Holdout(0.25), 1));
     }
 
     #[test]

@@ -144,7 +144,8 @@ impl<'a> Kitchen<'a> {
 }
 
 impl Recipe {
-    /// Fits steps and estimator on all rows of a frame, which has the layout of the schema.
+    /// Fits steps and estimator on all rows of a frame, which has the layout of the schema. The estimator knows what rows
+    /// weigh, the steps do not, as in scikit-learn.
     ///
     /// # Errors
     /// Columns that cannot be learnt from; anything that the estimator refuses.
@@ -153,6 +154,7 @@ impl Recipe {
         schema: &Schema,
         frame: &Frame,
         target: Target<'_>,
+        weights: Option<&[f64]>,
         context: &Context<'_>,
     ) -> Result<Model, FitError> {
         let kitchen = Kitchen::new(Cow::Borrowed(schema), Cow::Borrowed(frame));
@@ -171,7 +173,7 @@ impl Recipe {
         if !self.steps.is_empty() {
             columns = vec![Column::Number; width];
         }
-        let sample = Sample { values: &values, columns: &columns, weights: None };
+        let sample = Sample { values: &values, columns: &columns, weights };
         let fitted = self.learner.fit(sample, target, context)?;
         let task = match target {
             Target::Values(_) => Task::Regression,
