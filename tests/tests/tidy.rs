@@ -24,6 +24,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "foretell-journal",
             "foretell-model",
             "foretell-store",
+            "foretell-train",
         ],
     ),
     ("foretell-server", &["foretell-engine", "foretell-frame"]),
