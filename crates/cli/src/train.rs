@@ -320,13 +320,15 @@ pub(crate) fn run(arguments: &TrainArguments) -> Result<(), Failure> {
         output.write_all(&artifact).map_err(|error| Failure::output(&error))?;
         output.finish()?;
     }
+    let mut known = metadata.clone();
+    known.insert("seconds".to_owned(), json!(trained.took.as_secs_f64()));
     let registered = match &spec.register {
-        Some(name) => Some(register(arguments, name, spec.alias.as_deref(), artifact, metadata.clone())?),
+        Some(name) => Some(register(arguments, name, spec.alias.as_deref(), artifact, known.clone())?),
         None => None,
     };
     if arguments.json {
         let metrics = assessment.as_ref().map(|assessment| assessment.json(trained.model()));
-        let printed = json!({"training": metadata, "measured": metrics, "registered": registered});
+        let printed = json!({"training": known, "measured": metrics, "registered": registered});
         return Output::print(&format!("{printed}\n"));
     }
     let written = spec.output.iter().map(|path| format!("`{}`", path.display()));

@@ -4,6 +4,8 @@ mod data;
 mod error;
 mod spec;
 
+use std::time::{Duration, Instant};
+
 use foretell_evaluate::{Evaluator, Fold, Method, Metric, Observed, Split, SplitError};
 use foretell_frame::{Frame, Labels, Slot, TextColumn};
 use foretell_model::artifact;
@@ -100,6 +102,8 @@ pub struct Trained {
     pub parameters: Vec<(&'static str, Value)>,
     /// What it was chosen from, the best first, where nobody told the estimator.
     pub tried: Vec<Tried>,
+    /// How long the model took to learn. It is no part of the artifact, which is the same every time.
+    pub took: Duration,
 }
 
 impl Trained {
@@ -135,7 +139,9 @@ pub fn train(data: &Data, options: &TrainOptions, progress: &dyn Progress) -> Re
         None => workshop.choose(&learns)?,
     };
     let learner = workshop.learner(kind)?;
+    let started = Instant::now();
     let live = workshop.fit(kind, &learner, &learns)?;
+    let took = started.elapsed();
     let observed = match options.evaluation {
         Evaluation::None => None,
         Evaluation::Holdout(_) => Some(workshop.ask(&live, &held_out)?),
@@ -144,7 +150,7 @@ pub fn train(data: &Data, options: &TrainOptions, progress: &dyn Progress) -> Re
     let mut seen = workshop.answered.select(&learns).seen();
     seen.set_weights(data.weights_of(&learns).unwrap_or_default());
     let held_out = data.select(&held_out);
-    Ok(Trained { live, observed, seen, held_out, parameters: learner.parameters(), tried })
+    Ok(Trained { live, observed, seen, held_out, parameters: learner.parameters(), tried, took })
 }
 
 /// Folds that estimators are compared by.
