@@ -108,7 +108,7 @@ def main():
     parser.add_argument("--rows", type=int, default=1_000_000, help="of the largest tables")
     parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
     parser.add_argument("names", nargs="*", choices=[[], *FLAGS])
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     if arguments.child:
         fit_library(*arguments.child)
         return

@@ -1,5 +1,6 @@
 //! The little linear algebra that fits need, on slices in row-major order.
 
+use ndarray::Array2;
 use rayon::prelude::*;
 
 use crate::sample::Sample;
@@ -34,6 +35,31 @@ pub(crate) fn sum_runs(rows: usize, width: usize, add: impl Fn(usize, &mut [f64]
     total
 }
 
+/// The products of two blocks of columns: `left^T right`, each of `rows` rows that `fill` writes, so many at a time.
+/// Row-major, `left x right`; the same on any number of threads.
+pub(crate) fn products(
+    rows: usize,
+    left: usize,
+    right: usize,
+    fill: impl Fn(usize, &mut [f64], &mut [f64]) + Sync,
+) -> Vec<f64> {
+    let of_run = |run: usize| {
+        let (first, end) = (run * RUN, rows.min((run + 1) * RUN));
+        let mut a = Array2::<f64>::zeros((end - first, left));
+        let mut b = Array2::<f64>::zeros((end - first, right));
+        for ((row, mut a), mut b) in (first..end).zip(a.rows_mut()).zip(b.rows_mut()) {
+            if let (Some(a), Some(b)) = (a.as_slice_mut(), b.as_slice_mut()) {
+                fill(row, a, b);
+            }
+        }
+        a.t().dot(&b)
+    };
+    let runs: Vec<Array2<f64>> = (0..rows.div_ceil(RUN)).into_par_iter().map(of_run).collect();
+    let mut total = Array2::<f64>::zeros((left, right));
+    runs.iter().for_each(|run| total += run);
+    total.into_raw_vec_and_offset().0
+}
+
 /// Products of centred columns with each other and with the target.
 pub(crate) struct Moments {
     /// The means of the columns, or zeros.
@@ -56,22 +82,16 @@ impl Moments {
         } else {
             (vec![0.0; columns], 0.0)
         };
-        let mut gram = sum_runs(sample.rows(), columns * columns + columns, |row, sums| {
+        let all = products(sample.rows(), columns, columns + 1, |row, left, right| {
             let (weight, x) = (sample.weight(row), sample.row(row));
-            let (gram, moments) = sums.split_at_mut(columns * columns);
-            for (i, line) in gram.chunks_exact_mut(columns).enumerate() {
-                let scaled = weight * (x[i] - centre[i]);
-                let others = x.iter().zip(&centre);
-                line[..=i].iter_mut().zip(others).for_each(|(sum, (x, c))| *sum += scaled * (x - c));
-                moments[i] += scaled * (y[row] - mean);
+            for (i, (x, c)) in x.iter().zip(&centre).enumerate() {
+                right[i] = x - c;
+                left[i] = weight * right[i];
             }
+            right[columns] = y[row] - mean;
         });
-        let with_target = gram.split_off(columns * columns);
-        for i in 0..columns {
-            for j in 0..i {
-                gram[j * columns + i] = gram[i * columns + j];
-            }
-        }
+        let with_target = all.chunks_exact(columns + 1).map(|line| line[columns]).collect();
+        let gram = all.chunks_exact(columns + 1).flat_map(|line| &line[..columns]).copied().collect();
         Self { centre, mean, gram, with_target }
     }
 

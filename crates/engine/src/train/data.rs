@@ -1,5 +1,6 @@
 //! A table in memory: its features, and the answers that are known.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::io::{self, Cursor, Read};
@@ -265,7 +266,16 @@ impl Data {
         texts.iter().enumerate().map(number).collect::<Result<_, _>>().map(Answered::Values)
     }
 
-    /// Some of the rows.
+    /// Some of the rows, in their order in the table.
+    pub(super) fn frame_of(&self, rows: &[usize]) -> Cow<'_, Frame> {
+        // As many, none twice and in order: all of them.
+        if rows.len() == self.rows() && rows.is_sorted() {
+            return Cow::Borrowed(&self.frame);
+        }
+        Cow::Owned(self.frame.select(rows))
+    }
+
+    /// Some of the rows, and the known answers.
     pub(super) fn select(&self, rows: &[usize]) -> (Frame, TextColumn) {
         let mut target = TextColumn::default();
         rows.iter().for_each(|row| target.push(self.chunk.target.get(*row)));

@@ -191,7 +191,7 @@ impl Workshop<'_> {
         };
         let (lesson, weights) = (self.answered.select(rows), self.data.weights_of(rows));
         let context = Context { seed: self.options.seed, progress: self.progress };
-        let frame = self.data.select(rows).0;
+        let frame = self.data.frame_of(rows);
         let model = recipe.fit(&self.data.schema, &frame, lesson.target(), weights.as_deref(), &context)?;
         let opened = open_bytes(artifact::encode(&model, "{}"), &OpenLimits::default())?;
         let naming = Naming { name: "model".to_owned(), version: None, given: crate::Given::default() };

@@ -10,7 +10,7 @@ use foretell_model::{Estimator, Fitted};
 use super::head;
 use crate::context::Context;
 use crate::error::FitError;
-use crate::linalg::{eigen_symmetric, sum_runs};
+use crate::linalg::{eigen_symmetric, products, sum_runs};
 use crate::parameter::{Range, parameters};
 use crate::sample::{Sample, Target};
 
@@ -49,12 +49,10 @@ pub fn fit(
     let groups = Groups::new(&sample, codes, classes)?;
 
     // What rows vary within their classes.
-    let scatter = sum_runs(rows, columns * columns, |row, sums| {
+    let scatter = products(rows, columns, columns, |row, left, right| {
         let (x, mean) = (sample.row(row), groups.mean(codes[row] as usize));
-        for (i, line) in sums.chunks_exact_mut(columns).enumerate() {
-            let centred = x[i] - mean[i];
-            line.iter_mut().zip(x.iter().zip(mean)).for_each(|(sum, (x, mean))| *sum += centred * (x - mean));
-        }
+        right.iter_mut().zip(x.iter().zip(mean)).for_each(|(centred, (x, mean))| *centred = x - mean);
+        left.copy_from_slice(right);
     });
     let deviation: Vec<f64> = (0..columns)
         .map(|i| (scatter[i * columns + i] / rows as f64).sqrt())

@@ -5,11 +5,12 @@
 
 use foretell_model::estimator::Linear;
 use foretell_model::{Estimator, Fitted};
+use rayon::prelude::*;
 
 use super::head;
 use crate::context::Context;
 use crate::error::FitError;
-use crate::linalg::{solve_cholesky, sum_runs};
+use crate::linalg::{products, solve_cholesky, sum_runs};
 use crate::parameter::{Range, parameters};
 use crate::sample::{Sample, Target};
 
@@ -137,31 +138,43 @@ impl Problem<'_> {
         let (columns, outputs) = (self.sample.columns.len(), self.outputs);
         let (line, size) = (columns + 1, weights.len());
         let one = if self.parameters.fit_intercept { 1.0 } else { 0.0 };
-        let mut sums = sum_runs(self.sample.rows(), size * size + size, |row, sums| {
-            let mut p = vec![0.0; outputs];
-            self.row(weights, row, &mut p);
-            let weight = self.sample.weight(row) * self.parameters.C;
+        let rows = self.sample.rows();
+        // The probabilities of all rows, and the weight times `C` behind them.
+        let width = outputs + 1;
+        let mut known = vec![0.0; rows * width];
+        known.par_chunks_exact_mut(width).enumerate().for_each(|(row, known)| {
+            let (p, weight) = known.split_at_mut(outputs);
+            self.row(weights, row, p);
+            weight[0] = self.sample.weight(row) * self.parameters.C;
+        });
+        let extended = |row: usize, into: &mut [f64]| {
+            into[..columns].copy_from_slice(self.sample.row(row));
+            into[columns] = one;
+        };
+        let errors = products(rows, outputs, line, |row, left, right| {
+            let (p, weight) = known[row * width..][..width].split_at(outputs);
             let code = self.codes[row] as usize;
-            let x = self.sample.row(row);
-            let at = |column: usize| if column < columns { x[column] } else { one };
-            let (hessian, gradient) = sums.split_at_mut(size * size);
-            for k in 0..outputs {
+            for (k, (error, p)) in left.iter_mut().zip(p).enumerate() {
                 let hit = if code == k + usize::from(outputs == 1) { 1.0 } else { 0.0 };
-                for i in 0..line {
-                    gradient[k * line + i] += weight * (p[k] - hit) * at(i);
-                    for l in 0..=k {
-                        let second = weight * p[k] * (f64::from(u8::from(k == l)) - p[l]) * at(i);
-                        let start = (k * line + i) * size + l * line;
-                        let last = if l == k { i + 1 } else { line };
-                        let (numbers, intercept) =
-                            hessian[start..start + last].split_at_mut(last.min(columns));
-                        numbers.iter_mut().zip(x).for_each(|(sum, x)| *sum += second * x);
-                        intercept.iter_mut().for_each(|sum| *sum += second * one);
-                    }
+                *error = weight[0] * (p - hit);
+            }
+            extended(row, right);
+        });
+        let mut gradient = errors;
+        let mut sums = vec![0.0; size * size];
+        for k in 0..outputs {
+            for l in 0..=k {
+                let second = products(rows, line, line, |row, left, right| {
+                    let (p, weight) = known[row * width..][..width].split_at(outputs);
+                    let second = weight[0] * p[k] * (f64::from(u8::from(k == l)) - p[l]);
+                    extended(row, right);
+                    left.iter_mut().zip(&*right).for_each(|(left, x)| *left = second * x);
+                });
+                for (i, from) in second.chunks_exact(line).enumerate() {
+                    sums[(k * line + i) * size + l * line..][..line].copy_from_slice(from);
                 }
             }
-        });
-        let mut gradient = sums.split_off(size * size);
+        }
         // A little of the curvature keeps the matrix definite where intercepts are free or all the same.
         let curvature = (0..size).map(|i| sums[i * size + i]).fold(1.0, f64::max);
         for i in 0..size {

@@ -1,6 +1,7 @@
 //! The values of one column, as a transformer learns from them.
 
 use foretell_frame::{Cell, Frame, Slot};
+use rayon::prelude::*;
 
 use super::transformer::counted;
 use crate::FitError;
@@ -15,25 +16,28 @@ pub(super) enum RawColumn {
 }
 
 impl RawColumn {
-    /// That of a feature.
-    pub(super) fn of(frame: &Frame, slot: Slot) -> Self {
-        match slot {
-            Slot::Number(slot) => {
-                let values = frame.numbers().iter().skip(slot).step_by(frame.width().max(1));
-                Self::Numbers(values.copied().collect())
-            }
+    /// Those of features.
+    pub(super) fn of(frame: &Frame, slots: &[Slot]) -> Vec<Self> {
+        let numbers: Vec<usize> = slots
+            .iter()
+            .filter_map(|slot| if let Slot::Number(slot) = slot { Some(*slot) } else { None })
+            .collect();
+        let mut numbers = columns(frame.numbers(), frame.width(), &numbers).into_iter();
+        let column = |slot: &Slot| match slot {
+            Slot::Number(_) => Self::Numbers(numbers.next().unwrap_or_default()),
             Slot::Text(slot) => {
-                let texts = frame.texts()[slot].iter();
+                let texts = frame.texts()[*slot].iter();
                 Self::Texts(texts.map(|text| text.map(str::to_owned)).collect())
             }
             Slot::Unused => Self::Numbers(vec![f64::NAN; frame.rows()]),
-        }
+        };
+        slots.iter().map(column).collect()
     }
 
     /// Those of a block of so many columns, row by row.
     pub(super) fn of_block(values: &[f64], width: usize) -> Vec<Self> {
-        let column = |at| Self::Numbers(values.iter().skip(at).step_by(width.max(1)).copied().collect());
-        (0..width).map(column).collect()
+        let all: Vec<usize> = (0..width).collect();
+        columns(values, width, &all).into_iter().map(Self::Numbers).collect()
     }
 
     pub(super) fn len(&self) -> usize {
@@ -100,29 +104,43 @@ impl RawColumn {
     }
 }
 
-/// The numbers of a column that are there, ascending.
+/// Rows that are read for all columns before the next ones: they fit into a processor's cache.
+const TILE: usize = 256;
+
+/// Some columns of a block of so many columns, row by row.
+fn columns(values: &[f64], width: usize, wanted: &[usize]) -> Vec<Vec<f64>> {
+    let rows = values.len() / width.max(1);
+    let share = wanted.len().div_ceil(rayon::current_num_threads()).max(1);
+    let of_some = |wanted: &[usize]| {
+        let mut columns = vec![Vec::with_capacity(rows); wanted.len()];
+        for tile in values.chunks(TILE * width.max(1)) {
+            for (column, at) in columns.iter_mut().zip(wanted) {
+                column.extend(tile.iter().skip(*at).step_by(width.max(1)));
+            }
+        }
+        columns
+    };
+    wanted.par_chunks(share).flat_map_iter(of_some).collect()
+}
+
+/// The numbers of a column that are there.
 #[derive(Debug)]
-pub(super) struct Sorted {
+pub(super) struct Known {
     values: Vec<f64>,
     mean: f64,
 }
 
-impl Sorted {
+impl Known {
     pub(super) fn new(values: &[f64], name: &str) -> Result<Self, FitError> {
-        let mut known: Vec<f64> = values.iter().copied().filter(|value| !value.is_nan()).collect();
-        if let Some(bad) = known.iter().find(|value| value.is_infinite()) {
+        let values: Vec<f64> = values.iter().copied().filter(|value| !value.is_nan()).collect();
+        if let Some(bad) = values.iter().find(|value| value.is_infinite()) {
             return Err(FitError::data(format!("finite numbers in `{name}`"), format!("`{bad}`")));
         }
-        if known.is_empty() {
+        if values.is_empty() {
             return Err(FitError::data(format!("values in `{name}`"), "none in the rows to learn from"));
         }
-        let mean = known.iter().sum::<f64>() / known.len() as f64;
-        known.sort_unstable_by(f64::total_cmp);
-        Ok(Self { values: known, mean })
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.values.len()
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        Ok(Self { values, mean })
     }
 
     pub(super) fn mean(&self) -> f64 {
@@ -130,7 +148,8 @@ impl Sorted {
     }
 
     pub(super) fn range(&self) -> (f64, f64) {
-        (self.values[0], self.values[self.values.len() - 1])
+        let ends = (f64::INFINITY, f64::NEG_INFINITY);
+        self.values.iter().fold(ends, |(low, high), value| (low.min(*value), high.max(*value)))
     }
 
     pub(super) fn deviation(&self) -> f64 {
@@ -138,11 +157,48 @@ impl Sorted {
         (squares / self.values.len() as f64).sqrt()
     }
 
-    /// Between two values by their distance, as NumPy's default.
+    /// Between two values by their distance, as NumPy's default. Without sorting all of them.
     pub(super) fn quantile(&self, share: f64) -> f64 {
-        let at = share * (self.values.len() - 1) as f64;
-        let (low, part) = (at.floor() as usize, at.fract());
-        let next = self.values[(low + 1).min(self.values.len() - 1)];
-        self.values[low] + part * (next - self.values[low])
+        let mut values = self.values.clone();
+        let (low, part) = place(share, values.len());
+        let (_, at, above) = values.select_nth_unstable_by(low, f64::total_cmp);
+        let next = above.iter().copied().fold(f64::INFINITY, f64::min);
+        if part > 0.0 { *at + part * (next - *at) } else { *at }
+    }
+
+    /// So many quantiles, from the least to the greatest number, and the shares that they belong to.
+    pub(super) fn quantiles(&self, most: usize) -> (Vec<f64>, Vec<f64>) {
+        let mut values = self.values.clone();
+        values.sort_unstable_by(f64::total_cmp);
+        let count = most.min(values.len()).max(2);
+        let shares: Vec<f64> = (0..count).map(|at| at as f64 / (count - 1) as f64).collect();
+        let of = |share: &f64| {
+            let (low, part) = place(*share, values.len());
+            let next = values[(low + 1).min(values.len() - 1)];
+            values[low] + part * (next - values[low])
+        };
+        (shares.iter().map(of).collect(), shares)
+    }
+}
+
+/// The position of a quantile among so many ascending values, and how far it is to the next.
+fn place(share: f64, count: usize) -> (usize, f64) {
+    let at = share * (count - 1) as f64;
+    (at.floor() as usize, at.fract())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_numpys() {
+        let known = Known::new(&[3.0, f64::NAN, 1.0, 2.0, 10.0], "x").unwrap();
+        assert_eq!(
+            [0.0, 0.25, 0.5, 0.75, 1.0].map(|share| known.quantile(share)),
+            [1.0, 1.75, 2.5, 4.75, 10.0]
+        );
+        assert_eq!(known.quantiles(3), (vec![1.0, 2.5, 10.0], vec![0.0, 0.5, 1.0]));
+        assert_eq!((known.range(), known.mean()), ((1.0, 10.0), 4.0));
     }
 }

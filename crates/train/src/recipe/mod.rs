@@ -7,6 +7,7 @@ mod column;
 mod transformer;
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use foretell_frame::{Cell, Frame, Method, MethodSet, Predictions, Schema, Slot};
@@ -15,7 +16,9 @@ use foretell_model::{
     Description, Model, ModelParts, Part, Pipeline, Predictor, Provenance, Scratch, Step, Task,
 };
 
-use self::column::{RawColumn, Sorted};
+use rayon::prelude::*;
+
+use self::column::{Known, RawColumn};
 pub use self::transformer::{
     Distribution, Fill, MinMaxScaler, Normalizer, OneHotEncoder, OrdinalEncoder, Pca, PolynomialFeatures,
     QuantileTransformer, RobustScaler, SimpleImputer, StandardScaler, Strategy, TRANSFORMERS, Transformer,
@@ -80,6 +83,9 @@ pub fn usual_groups(
     groups
 }
 
+/// Rows that are transformed together.
+const BLOCK: usize = 8192;
+
 /// The frame that is learnt from, and what makes models of it.
 struct Kitchen<'a> {
     schema: Cow<'a, Schema>,
@@ -129,17 +135,26 @@ impl<'a> Kitchen<'a> {
         let pipeline = Pipeline { steps, ..Pipeline::default() };
         let transformer =
             Model::new(self.parts(pipeline, Task::Transform, Description::default())).map_err(internal)?;
+        let width = transformer.shape(Method::Transform).map_or(0, |shape| shape.width());
         let predictor = Predictor::new(Arc::new(transformer));
-        let (mut scratch, mut rows) = (Scratch::default(), Predictions::default());
         let transform = MethodSet::EMPTY.with(Method::Transform);
-        predictor.predict_into(&self.frame, transform, &mut scratch, &mut rows).map_err(internal)?;
-        let values = rows.get(Method::Transform).map(|output| output.values().to_vec()).unwrap_or_default();
-        let width = values.len() / self.frame.rows().max(1);
+        let rows = self.frame.rows();
+        let mut values = vec![0.0; rows * width];
+        let of_block = |(block, into): (usize, &mut [f64])| {
+            let mut frame = Frame::default();
+            frame.copy_rows(&self.frame, block * BLOCK, rows.min((block + 1) * BLOCK));
+            let (mut scratch, mut made) = (Scratch::default(), Predictions::default());
+            predictor.predict_into(&frame, transform, &mut scratch, &mut made).map_err(internal)?;
+            into.copy_from_slice(made.output_mut(Method::Transform).values());
+            Ok(())
+        };
+        values.par_chunks_mut(BLOCK * width.max(1)).enumerate().try_for_each(of_block)?;
         Ok((values, width))
     }
 
-    fn raw(&self, feature: usize) -> RawColumn {
-        RawColumn::of(&self.frame, self.schema.slots()[feature])
+    fn raw(&self, features: &[usize]) -> Vec<RawColumn> {
+        let slots: Vec<Slot> = features.iter().map(|feature| self.schema.slots()[*feature]).collect();
+        RawColumn::of(&self.frame, &slots)
     }
 }
 
@@ -185,13 +200,14 @@ impl Recipe {
 
     /// The fitted steps of a group, and what the columns are that they make.
     fn branch(&self, kitchen: &Kitchen<'_>, group: &Group) -> Result<(Branch, Vec<Column>), FitError> {
-        let corner = kitchen.with(&group.features)?;
-        let names: Vec<&str> = corner.names.iter().map(String::as_str).collect();
-        let mut raw: Vec<RawColumn> = (0..names.len()).map(|feature| corner.raw(feature)).collect();
+        let names: Vec<&str> =
+            group.features.iter().map(|feature| kitchen.names[*feature].as_str()).collect();
+        let mut raw = kitchen.raw(&group.features);
+        let corner = OnceCell::new();
         let mut steps = self.given(group, &raw, &names)?;
         // As long as there are texts, the values themselves are followed; from then on what the steps make of the rows.
         let mut followed = true;
-        for transformer in &group.steps {
+        for (at, transformer) in group.steps.iter().enumerate() {
             if transformer.encodes() && !followed {
                 let expected = format!("`{}` before other steps than `impute`", transformer.class());
                 return Err(FitError::data(expected, "it behind them"));
@@ -207,9 +223,21 @@ impl Recipe {
                 continue;
             }
             followed = false;
+            let last = at + 1 == group.steps.len();
+            if last && matches!(step, Step::Scale(_)) {
+                // As many columns, and what is missing stays so: nobody looks at the numbers any more.
+                steps.push(step);
+                continue;
+            }
             steps.push(step);
-            let (values, width) = corner.transform(steps.clone())?;
-            raw = RawColumn::of_block(&values, width);
+            if corner.get().is_none() {
+                // Cannot be there already.
+                let _ = corner.set(kitchen.with(&group.features)?);
+            }
+            if let Some(corner) = corner.get() {
+                let (values, width) = corner.transform(steps.clone())?;
+                raw = RawColumn::of_block(&values, width);
+            }
         }
         if let Some(column) = raw.iter().position(|column| column.numbers().is_none()) {
             let name = names.get(column).copied().unwrap_or_default();
@@ -248,14 +276,17 @@ impl Recipe {
                 refuse_missing,
             }));
         }
-        let sorted = raw.iter().zip(names).filter_map(|(column, name)| Some((column.numbers()?, name)));
-        let sorted: Vec<Sorted> =
-            sorted.map(|(values, name)| Sorted::new(values, name)).collect::<Result<_, _>>()?;
+        let of_column = |(column, name): (&RawColumn, &&str)| {
+            let known = Known::new(column.numbers().unwrap_or_default(), name)?;
+            Ok((known.range(), known.quantile(0.5)))
+        };
+        let facts: Vec<((f64, f64), f64)> =
+            raw.par_iter().zip(names).map(of_column).collect::<Result<_, FitError>>()?;
         // Changes nothing: it becomes a part of what the model says of itself.
         steps.push(Step::Scale(Scale {
             operations: Vec::new(),
-            range: Some(sorted.iter().map(Sorted::range).collect()),
-            centre: Some(sorted.iter().map(|column| column.quantile(0.5)).collect()),
+            range: Some(facts.iter().map(|(range, _)| *range).collect()),
+            centre: Some(facts.iter().map(|(_, centre)| *centre).collect()),
         }));
         Ok(steps)
     }

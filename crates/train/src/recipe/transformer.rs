@@ -12,7 +12,7 @@ use foretell_model::step::{
 };
 use foretell_model::{Step, estimator::Linear};
 
-use super::column::{RawColumn, Sorted};
+use super::column::{Known, RawColumn};
 use crate::FitError;
 use crate::linalg::eigen_symmetric;
 use crate::parameter::{Parameter, Parameters, Range, Value, choices, parameters};
@@ -347,57 +347,55 @@ impl Transformer {
             Self::Ordinal(parameters) => encoded(parameters.unknown_value),
             Self::Codes => encoded(f64::NAN),
             Self::Function(function) => {
-                sorted(columns, self, &named)?;
+                known(columns, self, &named)?;
                 Ok(Step::Elementwise(vec![*function]))
             }
             Self::Normalize(parameters) => {
-                sorted(columns, self, &named)?;
+                known(columns, self, &named)?;
                 Ok(Step::Normalize(Normalize { norm: parameters.norm, smallest: 10.0 * f64::EPSILON }))
             }
             Self::Standard(_) | Self::MinMax(_) | Self::MaxAbs | Self::Robust(_) => {
-                let sorted = sorted(columns, self, &named)?;
-                let operations = self.scaling(&sorted)?;
+                let known = known(columns, self, &named)?;
+                let operations = self.scaling(&known)?;
                 Ok(Step::Scale(Scale { operations, range: None, centre: None }))
             }
             Self::Quantile(parameters) => {
-                let sorted = sorted(columns, self, &named)?;
-                let curve = |column: &Sorted| {
-                    let count = parameters.n_quantiles.min(column.len()).max(2);
-                    let shares: Vec<f64> = (0..count).map(|at| at as f64 / (count - 1) as f64).collect();
-                    let values = shares.iter().map(|share| column.quantile(*share)).collect();
+                let known = known(columns, self, &named)?;
+                let curve = |column: &Known| {
+                    let (values, shares) = column.quantiles(parameters.n_quantiles);
                     let normal = parameters.output_distribution == Distribution::Normal;
                     Curve::Quantile(Quantile { values, shares, normal })
                 };
-                let columns = sorted.iter().map(curve).collect();
+                let columns = known.iter().map(curve).collect();
                 Ok(Step::Curves(Curves { columns, accepts: Accepts { missing: true, infinite: false } }))
             }
             Self::Polynomial(parameters) => {
-                sorted(columns, self, &named)?;
+                known(columns, self, &named)?;
                 polynomial(parameters, columns.len())
             }
             Self::Variance(parameters) => {
-                let sorted = sorted(columns, self, &named)?;
+                let known = known(columns, self, &named)?;
                 // Rounding makes a little variance where there is none.
-                let varies = |column: &Sorted| match parameters.threshold {
+                let varies = |column: &Known| match parameters.threshold {
                     0.0 => column.range().0 < column.range().1,
                     threshold => column.deviation().powi(2) > threshold,
                 };
-                let kept: Vec<usize> = (0..sorted.len()).filter(|at| varies(&sorted[*at])).collect();
+                let kept: Vec<usize> = (0..known.len()).filter(|at| varies(&known[*at])).collect();
                 if kept.is_empty() {
                     return Err(FitError::data("a column that varies enough", "none"));
                 }
                 Ok(Step::Select(kept))
             }
             Self::Pca(parameters) => {
-                sorted(columns, self, &named)?;
+                known(columns, self, &named)?;
                 components(parameters, columns, &named)
             }
         }
     }
 
     /// The arithmetic of a scaler.
-    fn scaling(&self, columns: &[Sorted]) -> Result<Vec<Arithmetic>, FitError> {
-        let each = |value: &dyn Fn(&Sorted) -> f64| columns.iter().map(value).collect::<Vec<_>>();
+    fn scaling(&self, columns: &[Known]) -> Result<Vec<Arithmetic>, FitError> {
+        let each = |value: &dyn Fn(&Known) -> f64| columns.iter().map(value).collect::<Vec<_>>();
         let pair = |name, values: &[f64]| match values {
             [low, high] if low < high => Ok((*low, *high)),
             _ => {
@@ -409,7 +407,7 @@ impl Transformer {
         match self {
             Self::Standard(StandardScaler { with_mean, with_std }) => {
                 if *with_mean {
-                    operations.push(Arithmetic::Subtract(each(&Sorted::mean)));
+                    operations.push(Arithmetic::Subtract(each(&Known::mean)));
                 }
                 if *with_std {
                     operations.push(Arithmetic::Divide(each(&|column| one_for_none(column.deviation()))));
@@ -417,13 +415,12 @@ impl Transformer {
             }
             Self::MinMax(MinMaxScaler { feature_range }) => {
                 let (low, high) = pair("feature_range", feature_range)?;
-                let scale =
-                    |column: &Sorted| (high - low) / one_for_none(column.range().1 - column.range().0);
+                let scale = |column: &Known| (high - low) / one_for_none(column.range().1 - column.range().0);
                 operations.push(Arithmetic::Multiply(each(&scale)));
                 operations.push(Arithmetic::Add(each(&|column| low - column.range().0 * scale(column))));
             }
             Self::MaxAbs => {
-                let most = |column: &Sorted| one_for_none(column.range().0.abs().max(column.range().1.abs()));
+                let most = |column: &Known| one_for_none(column.range().0.abs().max(column.range().1.abs()));
                 operations.push(Arithmetic::Divide(each(&most)));
             }
             Self::Robust(RobustScaler { with_centering, with_scaling, quantile_range }) => {
@@ -433,7 +430,7 @@ impl Transformer {
                 }
                 if *with_scaling {
                     let distance =
-                        |column: &Sorted| column.quantile(high / 100.0) - column.quantile(low / 100.0);
+                        |column: &Known| column.quantile(high / 100.0) - column.quantile(low / 100.0);
                     operations.push(Arithmetic::Divide(each(&|column| one_for_none(distance(column)))));
                 }
             }
@@ -457,14 +454,14 @@ fn one_for_none(scale: f64) -> f64 {
     if scale.abs() < 10.0 * f64::EPSILON { 1.0 } else { scale }
 }
 
-/// The numbers of columns, ascending; fails on texts, infinities, and columns without a number.
-fn sorted<'n>(
+/// The numbers of columns; fails on texts, infinities, and columns without a number.
+fn known<'n>(
     columns: &[RawColumn],
     transformer: &Transformer,
     named: &impl Fn(usize) -> &'n str,
-) -> Result<Vec<Sorted>, FitError> {
+) -> Result<Vec<Known>, FitError> {
     let each = |(at, column): (usize, &RawColumn)| match column {
-        RawColumn::Numbers(values) => Sorted::new(values, named(at)),
+        RawColumn::Numbers(values) => Known::new(values, named(at)),
         RawColumn::Texts(_) => {
             let expected = format!("numbers in `{}` for `{}`", named(at), transformer.class());
             Err(FitError::data(expected, "texts; encode them first"))
@@ -489,10 +486,10 @@ fn impute<'n>(
     let fill = |(at, column): (usize, &RawColumn)| match (column, parameters.strategy, &parameters.fill_value)
     {
         (RawColumn::Numbers(values), Strategy::Mean, _) => {
-            Sorted::new(values, named(at)).map(|s| Cell::Number(s.mean()))
+            Known::new(values, named(at)).map(|s| Cell::Number(s.mean()))
         }
         (RawColumn::Numbers(values), Strategy::Median, _) => {
-            Sorted::new(values, named(at)).map(|sorted| Cell::Number(sorted.quantile(0.5)))
+            Known::new(values, named(at)).map(|known| Cell::Number(known.quantile(0.5)))
         }
         (RawColumn::Texts(_), Strategy::Mean, _) => wrong(at, "mean"),
         (RawColumn::Texts(_), Strategy::Median, _) => wrong(at, "median"),
