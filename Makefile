@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CARGO ?= cargo
 
-.PHONY: help test soak lint golden bench bench-kernels supported fuzz clean
+.PHONY: help test soak lint golden bench bench-kernels bench-train supported fuzz clean
 
 help:
 	@echo "make test     every test; installs what it needs into $(VENV) and from Debian"
@@ -14,6 +14,7 @@ help:
 	@echo "make supported  the list of what is opened, in docs/supported.md"
 	@echo "make fuzz     arbitrary files and bodies, SECONDS=600 for each kind (needs cargo-fuzz)"
 	@echo "make bench-kernels  the kernels alone beside the libraries' own, one thread"
+	@echo "make bench-train  training beside scikit-learn, XGBoost and LightGBM"
 	@echo "make bench    throughput, latency and memory beside FastAPI and Flask (needs a quiet machine)"
 
 # A missing tool fails a test here; under a bare `cargo test` it skips with a message.
@@ -56,6 +57,10 @@ bench: $(BIN)/.bench
 
 bench-kernels: $(BIN)/.bench
 	$(BIN)/python bench/run.py kernels
+
+bench-train: $(BIN)/.bench
+	$(CARGO) build --release --package foretell-cli
+	$(BIN)/python bench/peers/train.py target/release/foretell
 
 $(BIN)/.tests: tests/requirements.txt examples/requirements.txt
 	tests/setup python $(VENV)
