@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::process::Command;
 
 use crate::Session;
 
@@ -26,9 +27,7 @@ fn train_measures_and_writes() {
     fs::write(folder.path().join("houses.csv"), houses()).expect("a table");
     let session = Session::in_folder(folder.path().to_owned())
         .run("train houses.csv --target price --model ridge --drop kind --scale standard --require r2>0.9 -o ridge.foretell")
-        .run("inspect ridge.foretell")
         .run("train houses.csv --target kind --model decision-tree --drop price --param max_depth=3 -o tree.foretell --register houses --data data --alias production --note first")
-        .run("models show houses --data data")
         .run("train houses.csv --target price --model linear --test-size 0 --drop kind")
         .run("train houses.csv --target kind --model gaussian-nb --drop price,built --folds 4 --seed 1")
         .run("train houses.csv --target price --model ridge --drop kind --groups district --weights size")
@@ -36,6 +35,14 @@ fn train_measures_and_writes() {
         .run("train houses.csv --target price --model auto --drop kind");
     assert!(folder.path().join("ridge.foretell").exists() && folder.path().join("tree.foretell").exists());
     session.check("train");
+    let mut inspect = Command::new(env!("CARGO_BIN_EXE_foretell"));
+    let output = inspect.args(["inspect", "ridge.foretell", "--json"]).current_dir(folder.path()).output();
+    let told: serde_json::Value =
+        serde_json::from_slice(&output.expect("foretell runs").stdout).expect("JSON");
+    let text = told.to_string();
+    for part in ["StandardScaler", "OneHotEncoder", "SimpleImputer", "Ridge", "harbour", "2014"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! The values of one column, as a transformer learns from them.
 
+use std::collections::BTreeMap;
+
 use foretell_frame::{Cell, Frame, Slot};
 use rayon::prelude::*;
 
-use super::transformer::counted;
 use crate::FitError;
 
 /// A column.
@@ -102,6 +103,13 @@ impl RawColumn {
         let known = self.categories().into_iter().rev().filter(|(value, _)| *value != Cell::Missing);
         known.max_by_key(|(_, count)| *count).map(|(value, _)| value)
     }
+}
+
+/// The values of columns counted, in their order.
+fn counted<K: Ord>(values: impl Iterator<Item = K>) -> BTreeMap<K, usize> {
+    let mut counts = BTreeMap::new();
+    values.for_each(|value| *counts.entry(value).or_insert(0) += 1);
+    counts
 }
 
 /// Rows that are read for all columns before the next ones: they fit into a processor's cache.

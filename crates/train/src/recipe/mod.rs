@@ -3,7 +3,10 @@
 //! Everything learns from what the steps before it make of the rows by the code that serves them, so that nothing can
 //! differ.
 
+mod category;
 mod column;
+mod combine;
+mod parameters;
 mod transformer;
 
 use std::borrow::Cow;
@@ -19,11 +22,11 @@ use foretell_model::{
 use rayon::prelude::*;
 
 use self::column::{Known, RawColumn};
-pub use self::transformer::{
+pub use self::parameters::{
     Distribution, Fill, MinMaxScaler, Normalizer, OneHotEncoder, OrdinalEncoder, Pca, PolynomialFeatures,
-    QuantileTransformer, RobustScaler, SimpleImputer, StandardScaler, Strategy, TRANSFORMERS, Transformer,
-    VarianceThreshold,
+    QuantileTransformer, RobustScaler, SimpleImputer, StandardScaler, Strategy, VarianceThreshold,
 };
+pub use self::transformer::{TRANSFORMERS, Transformer};
 use crate::estimator::{Kind, Learner, Needs};
 use crate::{Column, Context, FitError, Sample, Target};
 

@@ -1,0 +1,199 @@
+//! `foretell train`: from a table to a model that has been measured.
+
+mod args;
+
+use std::io::{IsTerminal, Write as _};
+
+use foretell_engine::registry::Registration;
+use foretell_engine::train::{Data, Evaluation, Progress, Spec, TrainError, Trained, Tried, Value, train};
+use foretell_engine::{Given, OpenLimits};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::{Map, json};
+
+use self::args::Job;
+pub(crate) use self::args::TrainArguments;
+use crate::failure::{Failure, note};
+use crate::models::{self, Pointed};
+use crate::output::Output;
+use crate::report::{self, Rows};
+use crate::score::{Assessment, unmet};
+use crate::store::Session;
+
+fn as_json(value: &Value) -> serde_json::Value {
+    match value {
+        Value::Bool(value) => json!(value),
+        Value::Int(value) => json!(value),
+        Value::Float(value) => json!(value),
+        Value::Text(text) => json!(text),
+        Value::List(values) => values.iter().map(as_json).collect(),
+        Value::None => serde_json::Value::Null,
+    }
+}
+
+pub(crate) fn run(arguments: &TrainArguments) -> Result<(), Failure> {
+    let Job { spec, input, shown } = Job::new(arguments)?;
+    let failed = |error: &TrainError| {
+        Failure::new(format!("cannot train on {shown}")).because(error).hint(error.hint())
+    };
+    let data = Data::read(&input, &spec.data).map_err(|error| failed(&error))?;
+    if !data.empty().is_empty() {
+        let columns: Vec<_> = data.empty().iter().map(|name| format!("`{name}`")).collect();
+        note(&format!("{shown}: columns without a value are left out: {}", columns.join(", ")));
+    }
+    let bar = Bar::new();
+    let trained = train(&data, &spec.training, &bar).map_err(|error| failed(&error))?;
+    bar.0.finish_and_clear();
+    let seed = spec.training.seed;
+    let assess = |observed| Assessment::new(&trained.seen, observed, &spec.require, seed);
+    let assessment = trained.observed.as_ref().map(assess);
+    if let Some(assessment) = &assessment {
+        if !arguments.json {
+            Output::print(&summary(&spec, &trained, &data, assessment))?;
+        }
+        unmet(&assessment.outcomes).map_err(|failure| failure.hint("nothing was written".to_owned()))?;
+    }
+    let metadata = metadata(&spec, &data, &trained, assessment.as_ref());
+    let artifact = trained.artifact(&metadata);
+    if let (Some(path), Some(assessment)) = (&spec.report, &assessment) {
+        let (frame, target) = trained.held_out.clone();
+        report::write(path, trained.model(), assessment, &Rows { frame, target }, &spec.table, seed)?;
+    }
+    if let Some(path) = &spec.output {
+        let mut output = Output::open(Some(path))?;
+        output.write_all(&artifact).map_err(|error| Failure::output(&error))?;
+        output.finish()?;
+    }
+    let mut known = metadata.clone();
+    known.insert("seconds".to_owned(), json!(trained.took.as_secs_f64()));
+    let registered = match &spec.register {
+        Some(name) => Some(register(arguments, name, spec.alias.as_deref(), artifact, known.clone())?),
+        None => None,
+    };
+    if arguments.json {
+        let metrics = assessment.as_ref().map(|assessment| assessment.json(trained.model()));
+        let printed = json!({"training": known, "measured": metrics, "registered": registered});
+        return Output::print(&format!("{printed}\n"));
+    }
+    let written = spec.output.iter().map(|path| format!("`{}`", path.display()));
+    let written: Vec<_> = written.chain(registered.map(|reference| format!("`{reference}`"))).collect();
+    match written.as_slice() {
+        [] => note("nothing was written; give `-o FILE` or `--register NAME`"),
+        written => note(&format!("written to {}", written.join(" and "))),
+    }
+    Ok(())
+}
+
+fn summary(spec: &Spec, trained: &Trained, data: &Data, assessment: &Assessment<'_>) -> String {
+    let model = trained.model();
+    let features = model.schema().len();
+    let (learnt, measured) = match spec.training.evaluation {
+        Evaluation::Folds(folds) => (data.rows(), format!("measured on the same in {folds} parts")),
+        Evaluation::None | Evaluation::Holdout(_) => {
+            (data.rows() - assessment.observed.rows(), "measured on others".to_owned())
+        }
+    };
+    let head =
+        format!("{} learnt from {learnt} rows of {features} features, {measured}\n", model.estimator());
+    tried(trained) + &head + &assessment.text(model)
+}
+
+/// What the estimator was chosen from, and why.
+fn tried(trained: &Trained) -> String {
+    let metric = if trained.model().classes().is_empty() { "RMSE" } else { "log loss" };
+    let line = |tried: &Tried| match &tried.outcome {
+        Ok(value) => format!("tried {}: {metric} {value:.6} by cross-validation\n", tried.kind.name),
+        Err(reason) => format!("tried {}: {reason}\n", tried.kind.name),
+    };
+    let mut text: String = trained.tried.iter().map(line).collect();
+    if let Some(best) = trained.tried.first() {
+        text += &format!("chose {}: its {metric} is the least\n", best.kind.name);
+    }
+    text
+}
+
+/// What the model says of how it came about: the same whenever it is trained in the same way.
+fn metadata(
+    spec: &Spec,
+    data: &Data,
+    trained: &Trained,
+    assessment: Option<&Assessment<'_>>,
+) -> Map<String, serde_json::Value> {
+    let parameters: Map<_, _> =
+        trained.parameters.iter().map(|(name, value)| ((*name).to_owned(), as_json(value))).collect();
+    let metrics = assessment.map(|assessment| {
+        let metrics = assessment.metrics.iter();
+        metrics.map(|known| (known.metric.name().to_owned(), json!(known.value))).collect::<Map<_, _>>()
+    });
+    let known = json!({
+        "foretell_version": env!("CARGO_PKG_VERSION"),
+        "estimator": trained.model().estimator(),
+        "parameters": parameters,
+        "steps": trained.model().steps().iter().map(|step| step.class.as_str()).collect::<Vec<_>>(),
+        "target": spec.data.target,
+        "data_digest": data.digest(),
+        "rows": data.rows(),
+        "rows_held_out": trained.held_out.0.rows(),
+        "folds": match spec.training.evaluation {
+            Evaluation::Folds(folds) => Some(folds),
+            Evaluation::None | Evaluation::Holdout(_) => None,
+        },
+        "seed": spec.training.seed,
+        "metrics": metrics,
+    });
+    known.as_object().cloned().unwrap_or_default()
+}
+
+/// Registers the artifact; how it is referred to from now on.
+fn register(
+    arguments: &TrainArguments,
+    name: &str,
+    alias: Option<&str>,
+    artifact: Vec<u8>,
+    mut metadata: Map<String, serde_json::Value>,
+) -> Result<String, Failure> {
+    if let Some(note) = &arguments.note {
+        metadata.insert("notes".to_owned(), json!(note));
+    }
+    let session = Session::open(&arguments.store)?;
+    let registration = Registration {
+        name: name.to_owned(),
+        bytes: artifact.into(),
+        file_name: None,
+        given: Given::default(),
+        checks: None,
+        metadata,
+        actor: session.actor(),
+    };
+    let pointed = Pointed { alias, force: arguments.force, note: &arguments.note };
+    let shown = "the model that was trained";
+    let (version, promoted) = models::add(&session, registration, shown, &pointed, &OpenLimits::default())?;
+    if let Some(promoted) = promoted {
+        note(models::text::promoted(&promoted).trim_end());
+    }
+    Ok(version.reference())
+}
+
+/// A bar with the time left, on a terminal.
+struct Bar(ProgressBar);
+
+impl Bar {
+    fn new() -> Self {
+        if !std::io::stderr().is_terminal() {
+            return Self(ProgressBar::hidden());
+        }
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} {msg} {eta}");
+        Self(bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())))
+    }
+}
+
+impl Progress for Bar {
+    fn step(&self, done: usize, total: usize, loss: Option<f64>) -> bool {
+        self.0.set_length(total as u64);
+        self.0.set_position(done as u64);
+        if let Some(loss) = loss {
+            self.0.set_message(format!("loss {loss:.4}"));
+        }
+        true
+    }
+}

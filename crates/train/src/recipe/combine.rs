@@ -1,0 +1,83 @@
+//! Columns that are made of several: products, and directions.
+
+use foretell_model::Step;
+use foretell_model::estimator::Linear;
+use foretell_model::step::Products;
+
+use super::column::RawColumn;
+use super::parameters::{Pca, PolynomialFeatures};
+use crate::FitError;
+use crate::linalg::eigen_symmetric;
+
+/// Most columns that polynomials may become.
+const MOST_TERMS: usize = 10_000;
+
+/// Products in scikit-learn's order: by their number of factors, then as combinations of positions ascend.
+pub(super) fn polynomial(parameters: &PolynomialFeatures, width: usize) -> Result<Step, FitError> {
+    let mut factors: Vec<Vec<usize>> = vec![Vec::new()];
+    let mut last: Vec<Vec<usize>> = vec![Vec::new()];
+    for _ in 0..parameters.degree {
+        let longer = |product: &Vec<usize>| {
+            let skip = usize::from(parameters.interaction_only && !product.is_empty());
+            let first = product.last().map_or(0, |last| last + skip);
+            let product = product.clone();
+            (first..width).map(move |next| product.iter().copied().chain([next]).collect::<Vec<_>>())
+        };
+        last = last.iter().flat_map(longer).take(MOST_TERMS + 1).collect();
+        factors.extend(last.iter().cloned());
+        if factors.len() > MOST_TERMS {
+            return Err(FitError::data(format!("at most {MOST_TERMS} products"), "more; lower the `degree`"));
+        }
+    }
+    if !parameters.include_bias {
+        factors.remove(0);
+    }
+    Ok(Step::Products(Products { features: width, factors }))
+}
+
+/// Components with the largest coefficient of each positive, as scikit-learn's are.
+pub(super) fn components<'n>(
+    parameters: &Pca,
+    columns: &[RawColumn],
+    named: &impl Fn(usize) -> &'n str,
+) -> Result<Step, FitError> {
+    let (width, rows) = (columns.len(), columns.first().map_or(0, RawColumn::len));
+    let most = width.min(rows.saturating_sub(1)).max(1);
+    let count = parameters.n_components.unwrap_or(most);
+    if count > most {
+        let expected = format!("at most {most}, for {width} columns and {rows} rows");
+        return Err(FitError::Parameter { name: "n_components", expected, got: count.to_string() });
+    }
+    let mut centred: Vec<Vec<f64>> = Vec::with_capacity(width);
+    let mut means = Vec::with_capacity(width);
+    for (at, column) in columns.iter().enumerate() {
+        let values = column.numbers().filter(|values| !values.iter().any(|value| value.is_nan()));
+        let values = values.ok_or_else(|| {
+            FitError::data(
+                format!("numbers in `{}` for `PCA`", named(at)),
+                "missing values; impute them first",
+            )
+        })?;
+        let mean = values.iter().sum::<f64>() / rows as f64;
+        means.push(mean);
+        centred.push(values.iter().map(|value| value - mean).collect());
+    }
+    let mut covariance = vec![0.0; width * width];
+    for i in 0..width {
+        for j in 0..=i {
+            let sum: f64 = centred[i].iter().zip(&centred[j]).map(|(a, b)| a * b).sum();
+            covariance[i * width + j] = sum / (rows as f64 - 1.0).max(1.0);
+            covariance[j * width + i] = covariance[i * width + j];
+        }
+    }
+    let (values, vectors) = eigen_symmetric(&covariance, width);
+    let (mut coefficients, mut intercept) = (Vec::new(), Vec::new());
+    for (value, vector) in values.iter().zip(vectors.chunks_exact(width)).take(count) {
+        let largest = vector.iter().fold(0.0f64, |most, x| if x.abs() > most.abs() { *x } else { most });
+        let scale = if parameters.whiten { value.max(f64::MIN_POSITIVE).sqrt() } else { 1.0 };
+        let direction: Vec<f64> = vector.iter().map(|x| x * largest.signum() / scale).collect();
+        intercept.push(-direction.iter().zip(&means).map(|(x, mean)| x * mean).sum::<f64>());
+        coefficients.extend(direction);
+    }
+    Ok(Step::Project(Linear { features: width, coefficients, intercept }))
+}
