@@ -11,7 +11,8 @@ from sklearn.compose import make_column_transformer
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import ElasticNet, Lasso, LinearRegression, LogisticRegression, Ridge
-from sklearn.naive_bayes import GaussianNB
+from sklearn.naive_bayes import GaussianNB, MultinomialNB
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, RobustScaler, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
@@ -33,12 +34,15 @@ models = (
         ),
         "lda": ("robust", [], LinearDiscriminantAnalysis()),
         "gaussian-nb": ("none", ["--weights", "a"], GaussianNB()),
+        "multinomial-nb": ("min-max", ["--param", "alpha=0.5"], MultinomialNB(alpha=0.5)),
+        "k-neighbors": ("standard", ["--param", "n_neighbors=7"], KNeighborsClassifier(7)),
         "decision-tree": ("none", ["--param", "max_depth=2"], DecisionTreeClassifier(max_depth=2, random_state=0)),
     }
     if classes
     else {
         "linear": ("none", [], LinearRegression()),
         "ridge": ("standard", ["--weights", "a"], Ridge()),
+        "k-neighbors": ("standard", ["--param", "weights=distance"], KNeighborsRegressor(weights="distance")),
         "lasso": ("min-max", ["--param", "alpha=0.1"], Lasso(alpha=0.1, **exact)),
         "elastic-net": ("robust", ["--param", "alpha=0.1"], ElasticNet(alpha=0.1, **exact)),
         "decision-tree": ("none", ["--param", "max_depth=2"], DecisionTreeRegressor(max_depth=2, random_state=0)),

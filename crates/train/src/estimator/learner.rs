@@ -8,10 +8,11 @@ use super::lda::LinearDiscriminantAnalysis;
 use super::linear::LinearRegression;
 use super::logistic::LogisticRegression;
 use super::mlp::Mlp;
-use super::naive_bayes::GaussianNB;
+use super::naive_bayes::{GaussianNB, MultinomialNB};
+use super::neighbours::KNeighbors;
 use super::ridge::Ridge;
 use super::tree::{DecisionTree, Forest};
-use super::{boosting, elastic_net, lda, linear, logistic, naive_bayes, ridge};
+use super::{boosting, elastic_net, lda, linear, logistic, naive_bayes, neighbours, ridge};
 use crate::parameter::{Parameters, Value};
 use crate::{Context, FitError, Sample, Target};
 
@@ -32,6 +33,10 @@ pub enum Learner {
     Discriminant(LinearDiscriminantAnalysis),
     /// Gaussian naive Bayes.
     NaiveBayes(GaussianNB),
+    /// Naive Bayes of counts.
+    Multinomial(MultinomialNB),
+    /// The nearest rows.
+    Neighbours(KNeighbors),
     /// One tree.
     Tree(DecisionTree),
     /// A random forest, or extra trees.
@@ -55,7 +60,7 @@ pub struct Kind {
 }
 
 /// What can be fitted.
-pub const KINDS: [Kind; 12] = [
+pub const KINDS: [Kind; 14] = [
     Kind {
         name: "linear",
         classifier: None,
@@ -97,6 +102,18 @@ pub const KINDS: [Kind; 12] = [
         classifier: Some("GaussianNB"),
         regressor: None,
         make: |_| Learner::NaiveBayes(GaussianNB::default()),
+    },
+    Kind {
+        name: "multinomial-nb",
+        classifier: Some("MultinomialNB"),
+        regressor: None,
+        make: |_| Learner::Multinomial(MultinomialNB::default()),
+    },
+    Kind {
+        name: "k-neighbors",
+        classifier: Some("KNeighborsClassifier"),
+        regressor: Some("KNeighborsRegressor"),
+        make: |_| Learner::Neighbours(KNeighbors::default()),
     },
     Kind {
         name: "decision-tree",
@@ -184,6 +201,8 @@ macro_rules! each {
             Learner::Logistic($parameters) => $done,
             Learner::Discriminant($parameters) => $done,
             Learner::NaiveBayes($parameters) => $done,
+            Learner::Multinomial($parameters) => $done,
+            Learner::Neighbours($parameters) => $done,
             Learner::Tree($parameters) => $done,
             Learner::Forest($parameters) => $done,
             Learner::Boosting($parameters) => $done,
@@ -218,6 +237,8 @@ impl Learner {
             | Self::Logistic(_)
             | Self::Discriminant(_)
             | Self::NaiveBayes(_)
+            | Self::Multinomial(_)
+            | Self::Neighbours(_)
             | Self::Mlp(_) => Needs { no_missing: true, indicators: true },
         }
     }
@@ -240,6 +261,10 @@ impl Learner {
             Self::Logistic(parameters) => logistic::fit(parameters, sample, target, context),
             Self::Discriminant(parameters) => lda::fit(parameters, sample, target, context),
             Self::NaiveBayes(parameters) => naive_bayes::fit(parameters, sample, target, context),
+            Self::Multinomial(parameters) => {
+                naive_bayes::fit_multinomial(parameters, sample, target, context)
+            }
+            Self::Neighbours(parameters) => neighbours::fit(parameters, sample, target, context),
             Self::Tree(parameters) => parameters.fit(sample, target, context),
             Self::Forest(parameters) => parameters.fit(sample, target, context),
             Self::Boosting(parameters) => boosting::fit(parameters, sample, target, context),

@@ -9,6 +9,7 @@ pub mod linear;
 pub mod logistic;
 pub mod mlp;
 pub mod naive_bayes;
+pub mod neighbours;
 pub mod ridge;
 pub mod tree;
 

@@ -1,12 +1,11 @@
-//! Gaussian naive Bayes.
+//! Naive Bayes: Gaussian, and of counts.
 //!
 //! Source: Zhang, "The Optimality of Naive Bayes" (2004); variances are smoothed as scikit-learn's `GaussianNB` does.
 
-use foretell_frame::Labels;
-use foretell_model::estimator::GaussianNaiveBayes;
-use foretell_model::head::{ClassPredict, Classification, LabelRule, LogProbability, Probability};
-use foretell_model::{Estimator, Fitted, Head};
+use foretell_model::estimator::{GaussianNaiveBayes, Linear};
+use foretell_model::{Estimator, Fitted};
 
+use super::head;
 use crate::context::Context;
 use crate::error::FitError;
 use crate::linalg::{means, sum_runs};
@@ -78,19 +77,62 @@ pub fn fit(
     let total: f64 = weights.iter().sum();
     let log_prior = weights.iter().map(|weight| (weight / total).ln()).collect();
     let bayes = GaussianNaiveBayes { features, log_prior, mean, variance };
-    Ok(Fitted { estimator: Estimator::GaussianNaiveBayes(bayes), head: head(labels) })
+    Ok(Fitted { estimator: Estimator::GaussianNaiveBayes(bayes), head: head::joint(labels) })
 }
 
-fn head(labels: &Labels) -> Head {
-    Head::Classification(Classification {
-        classes: vec![labels.clone()],
-        multi_target: false,
-        label: LabelRule::LargestScore,
-        probability: Some(Probability::ExpNormalized),
-        log_probability: Some(LogProbability::OfJoint),
-        decision: None,
-        margin: None,
-        predict: ClassPredict::Label,
-        rounds: 1.0,
-    })
+parameters! {
+    /// Naive Bayes of counts.
+    pub struct MultinomialNB {
+        /// What is added to all counts.
+        alpha: f64 = 1.0, Range::AtLeast(0.0);
+        /// Whether classes are as likely as they are frequent; else all the same.
+        fit_prior: bool = true, Range::Any;
+    }
+}
+
+/// Fits naive Bayes of counts, or of anything that is no less than 0.
+///
+/// Source: Manning, Raghavan and Schuetze, "Introduction to Information Retrieval" (2008), chapter 13.
+///
+/// # Errors
+/// Data that it cannot learn from; that it was stopped.
+pub fn fit_multinomial(
+    parameters: &MultinomialNB,
+    sample: Sample<'_>,
+    target: Target<'_>,
+    context: &Context<'_>,
+) -> Result<Fitted, FitError> {
+    sample.check(target.rows())?;
+    target.check()?;
+    sample.check_finite()?;
+    let (codes, labels) = target.classes()?;
+    if let Some(bad) = sample.values.iter().find(|value| **value < 0.0) {
+        return Err(FitError::data("counts of 0 or more", bad));
+    }
+    if !context.progress.step(0, 1, None) {
+        return Err(FitError::Stopped);
+    }
+    let (features, classes) = (sample.columns.len(), labels.len());
+    let width = features + 1;
+    let sums = sum_runs(sample.rows(), classes * width, |row, sums| {
+        let (weight, of_class) = (sample.weight(row), &mut sums[codes[row] as usize * width..][..width]);
+        of_class[features] += weight;
+        of_class.iter_mut().zip(sample.row(row)).for_each(|(sum, x)| *sum += weight * x);
+    });
+    let total = sample.total_weight();
+    let (mut coefficients, mut intercept) = (Vec::new(), Vec::new());
+    for line in sums.chunks_exact(width) {
+        if line[features] == 0.0 {
+            return Err(FitError::data("rows of every class", "a class without any"));
+        }
+        let all = line[..features].iter().map(|count| count + parameters.alpha).sum::<f64>();
+        if line[..features].iter().any(|count| count + parameters.alpha <= 0.0) {
+            return Err(FitError::data("counts above 0 in every class, or an `alpha` above 0", 0));
+        }
+        coefficients.extend(line[..features].iter().map(|count| (count + parameters.alpha).ln() - all.ln()));
+        let prior = if parameters.fit_prior { line[features] / total } else { 1.0 / classes as f64 };
+        intercept.push(prior.ln());
+    }
+    let linear = Linear { features, coefficients, intercept };
+    Ok(Fitted { estimator: Estimator::Linear(linear), head: head::joint(labels) })
 }

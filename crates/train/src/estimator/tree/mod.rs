@@ -11,16 +11,14 @@ mod prune;
 
 pub use criterion::Criterion;
 
-use foretell_frame::{Labels, Shape};
+use foretell_frame::Labels;
 use foretell_model::estimator::{Average, Leaves, Nodes, NumberFormat, Trees};
-use foretell_model::head::{
-    ClassPredict, Classification, LabelRule, Link, LogProbability, Probability, Regression,
-};
 use foretell_model::{Estimator, Fitted, Head};
 use rayon::prelude::*;
 
 use self::columns::Columns;
 use self::grow::{Grower, Lesson, Node, Rules};
+use super::head;
 use crate::parameter::{Parameter, Parameters, Range, Value, choices, parameters, read};
 use crate::random::{Stream, hash};
 use crate::{Column, Context, FitError, Sample, Target};
@@ -375,25 +373,7 @@ impl<'a> School<'a> {
     }
 
     fn head(&self) -> Head {
-        match self.labels {
-            None => Head::Regression(Regression {
-                shape: Shape::Vector,
-                link: Link::Identity,
-                margin: false,
-                rounds: 1.0,
-            }),
-            Some(labels) => Head::Classification(Classification {
-                classes: vec![labels.clone()],
-                multi_target: false,
-                label: LabelRule::LargestScore,
-                probability: Some(Probability::Scores),
-                log_probability: Some(LogProbability::OfProbability),
-                decision: None,
-                margin: None,
-                predict: ClassPredict::Label,
-                rounds: 1.0,
-            }),
-        }
+        self.labels.map_or_else(head::values, |labels| head::class_shares(labels, true))
     }
 }
 
