@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::FitError;
+
 /// Hears how far a fit is, and may end it.
 pub trait Progress: Sync {
     /// `done` of `total` rounds, trees or epochs are done; `loss` is what the last one came to, where it is known.
@@ -38,5 +40,10 @@ impl Context<'_> {
     /// With this seed and without progress.
     pub fn seeded(seed: u64) -> Self {
         Self { seed, progress: &Silent }
+    }
+
+    /// Begins a fit of one step.
+    pub(crate) fn begin(&self) -> Result<(), FitError> {
+        if self.progress.step(0, 1, None) { Ok(()) } else { Err(FitError::Stopped) }
     }
 }

@@ -3,6 +3,7 @@
 use ndarray::Array2;
 use rayon::prelude::*;
 
+use crate::error::FitError;
 use crate::sample::Sample;
 
 /// Rows whose products are added up before the sums of runs are: the same on any number of threads.
@@ -33,6 +34,45 @@ pub(crate) fn sum_runs(rows: usize, width: usize, add: impl Fn(usize, &mut [f64]
         total.iter_mut().zip(run).for_each(|(total, sum)| *total += sum);
     }
     total
+}
+
+/// The rows of each class, added up.
+pub(crate) struct ClassSums {
+    /// What the rows of each class weigh.
+    pub(crate) weights: Vec<f64>,
+    /// `classes x columns`, weighted.
+    pub(crate) sums: Vec<f64>,
+}
+
+impl ClassSums {
+    /// Fails where a class has no rows.
+    pub(crate) fn new(sample: &Sample<'_>, codes: &[u32], classes: usize) -> Result<Self, FitError> {
+        let columns = sample.columns.len();
+        let width = columns + 1;
+        let all = sum_runs(sample.rows(), classes * width, |row, sums| {
+            let (weight, of_class) = (sample.weight(row), &mut sums[codes[row] as usize * width..][..width]);
+            of_class[columns] += weight;
+            of_class.iter_mut().zip(sample.row(row)).for_each(|(sum, x)| *sum += weight * x);
+        });
+        let lines = all.chunks_exact(width);
+        let weights: Vec<f64> = lines.clone().map(|line| line[columns]).collect();
+        if let Some(empty) = weights.iter().position(|weight| *weight == 0.0) {
+            return Err(FitError::data("rows of every class", format!("none of class number {empty}")));
+        }
+        Ok(Self { weights, sums: lines.flat_map(|line| &line[..columns]).copied().collect() })
+    }
+
+    /// The sums of a class.
+    pub(crate) fn of(&self, class: usize) -> &[f64] {
+        let columns = self.sums.len() / self.weights.len();
+        &self.sums[class * columns..][..columns]
+    }
+
+    /// The means of all classes, `classes x columns`.
+    pub(crate) fn means(&self) -> Vec<f64> {
+        let each = |class: usize| self.of(class).iter().map(move |sum| sum / self.weights[class]);
+        (0..self.weights.len()).flat_map(each).collect()
+    }
 }
 
 /// The products of two blocks of columns: `left^T right`, each of `rows` rows that `fill` writes, so many at a time.

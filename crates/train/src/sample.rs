@@ -40,8 +40,23 @@ impl<'a> Sample<'a> {
         self.weights.map_or(self.rows() as f64, |weights| weights.iter().sum())
     }
 
+    /// Fails unless everything fits this target, and no value is missing or infinite.
+    pub(crate) fn check_complete(&self, target: &Target<'_>) -> Result<(), FitError> {
+        self.check(target.rows())?;
+        target.check()?;
+        self.check_finite()
+    }
+
+    /// Fails where rows weigh differently, for estimators that do not know weights.
+    pub(crate) fn check_unweighted(&self) -> Result<(), FitError> {
+        match self.weights {
+            None => Ok(()),
+            Some(_) => Err(FitError::data("rows that weigh the same", "weights, which it does not know")),
+        }
+    }
+
     /// Fails on missing and infinite values, and tells the first.
-    pub(crate) fn check_finite(&self) -> Result<(), FitError> {
+    fn check_finite(&self) -> Result<(), FitError> {
         let Some(at) = self.values.iter().position(|value| !value.is_finite()) else { return Ok(()) };
         let (row, column) = (at / self.columns.len() + 1, at % self.columns.len() + 1);
         let got = self.values[at];

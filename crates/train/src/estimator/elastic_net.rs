@@ -60,9 +60,7 @@ pub fn fit(
     target: Target<'_>,
     context: &Context<'_>,
 ) -> Result<Fitted, FitError> {
-    sample.check(target.rows())?;
-    target.check()?;
-    sample.check_finite()?;
+    sample.check_complete(&target)?;
     let y = target.values()?;
     let columns = sample.columns.len();
     let moments = Moments::new(&sample, y, parameters.fit_intercept);

@@ -10,7 +10,7 @@ use foretell_model::{Estimator, Fitted};
 use super::head;
 use crate::context::Context;
 use crate::error::FitError;
-use crate::linalg::{eigen_symmetric, products, sum_runs};
+use crate::linalg::{ClassSums, eigen_symmetric, products};
 use crate::parameter::{Range, parameters};
 use crate::sample::{Sample, Target};
 
@@ -32,16 +32,10 @@ pub fn fit(
     target: Target<'_>,
     context: &Context<'_>,
 ) -> Result<Fitted, FitError> {
-    sample.check(target.rows())?;
-    target.check()?;
-    sample.check_finite()?;
+    sample.check_complete(&target)?;
     let (codes, labels) = target.classes()?;
-    if sample.weights.is_some() {
-        return Err(FitError::data("rows that weigh the same", "weights, which it does not know"));
-    }
-    if !context.progress.step(0, 1, None) {
-        return Err(FitError::Stopped);
-    }
+    sample.check_unweighted()?;
+    context.begin()?;
     let (rows, columns, classes) = (sample.rows(), sample.columns.len(), labels.len());
     if rows <= classes {
         return Err(FitError::data("more rows than classes", format!("{rows} rows of {classes} classes")));
@@ -140,19 +134,8 @@ struct Groups {
 impl Groups {
     fn new(sample: &Sample<'_>, codes: &[u32], classes: usize) -> Result<Self, FitError> {
         let columns = sample.columns.len();
-        let width = columns + 1;
-        let sums = sum_runs(sample.rows(), classes * width, |row, sums| {
-            let of_class = &mut sums[codes[row] as usize * width..][..width];
-            of_class[columns] += 1.0;
-            of_class.iter_mut().zip(sample.row(row)).for_each(|(sum, x)| *sum += x);
-        });
-        let counts: Vec<f64> = sums.chunks_exact(width).map(|line| line[columns]).collect();
-        if let Some(empty) = counts.iter().position(|count| *count == 0.0) {
-            return Err(FitError::data("rows of every class", format!("none of class number {empty}")));
-        }
-        let means = sums.chunks_exact(width).zip(&counts);
-        let means: Vec<f64> =
-            means.flat_map(|(line, count)| line[..columns].iter().map(move |sum| sum / count)).collect();
+        let by_class = ClassSums::new(sample, codes, classes)?;
+        let (counts, means) = (&by_class.weights, by_class.means());
         let priors: Vec<f64> = counts.iter().map(|count| count / sample.rows() as f64).collect();
         let overall = (0..columns)
             .map(|i| priors.iter().enumerate().map(|(class, prior)| prior * means[class * columns + i]).sum())

@@ -34,13 +34,9 @@ pub fn fit(
     target: Target<'_>,
     context: &Context<'_>,
 ) -> Result<Fitted, FitError> {
-    sample.check(target.rows())?;
-    target.check()?;
-    sample.check_finite()?;
+    sample.check_complete(&target)?;
     let y = target.values()?;
-    if !context.progress.step(0, 1, None) {
-        return Err(FitError::Stopped);
-    }
+    context.begin()?;
     let columns = sample.columns.len();
     let moments = Moments::new(&sample, y, parameters.fit_intercept);
     let (values, vectors) = eigen_symmetric(&moments.gram, columns);

@@ -45,9 +45,7 @@ pub fn fit(
     target: Target<'_>,
     context: &Context<'_>,
 ) -> Result<Fitted, FitError> {
-    sample.check(target.rows())?;
-    target.check()?;
-    sample.check_finite()?;
+    sample.check_complete(&target)?;
     let (codes, labels) = target.classes()?;
     let outputs = if labels.len() == 2 { 1 } else { labels.len() };
     let columns = sample.columns.len();

@@ -8,7 +8,7 @@ use foretell_model::{Estimator, Fitted};
 use super::head;
 use crate::context::Context;
 use crate::error::FitError;
-use crate::linalg::{means, sum_runs};
+use crate::linalg::{ClassSums, means, sum_runs};
 use crate::parameter::{Range, parameters};
 use crate::sample::{Sample, Target};
 
@@ -30,29 +30,12 @@ pub fn fit(
     target: Target<'_>,
     context: &Context<'_>,
 ) -> Result<Fitted, FitError> {
-    sample.check(target.rows())?;
-    target.check()?;
-    sample.check_finite()?;
+    sample.check_complete(&target)?;
     let (codes, labels) = target.classes()?;
-    if !context.progress.step(0, 1, None) {
-        return Err(FitError::Stopped);
-    }
+    context.begin()?;
     let (rows, features, classes) = (sample.rows(), sample.columns.len(), labels.len());
-    let width = features + 1;
-    let sums = sum_runs(rows, classes * width, |row, sums| {
-        let (weight, of_class) = (sample.weight(row), &mut sums[codes[row] as usize * width..][..width]);
-        of_class[features] += weight;
-        of_class.iter_mut().zip(sample.row(row)).for_each(|(sum, x)| *sum += weight * x);
-    });
-    let weights: Vec<f64> = sums.chunks_exact(width).map(|line| line[features]).collect();
-    if let Some(empty) = weights.iter().position(|weight| *weight == 0.0) {
-        return Err(FitError::data("rows of every class", format!("none of class number {empty}")));
-    }
-    let mean: Vec<f64> = sums
-        .chunks_exact(width)
-        .zip(&weights)
-        .flat_map(|(line, weight)| line[..features].iter().map(move |sum| sum / weight))
-        .collect();
+    let by_class = ClassSums::new(&sample, codes, classes)?;
+    let (weights, mean) = (&by_class.weights, by_class.means());
     let squares = |centre: &(dyn Fn(usize) -> usize + Sync), of: &[f64], lines: usize, weighted: bool| {
         sum_runs(rows, lines * features, |row, sums| {
             let line = centre(row) * features..(centre(row) + 1) * features;
@@ -68,7 +51,7 @@ pub fn fit(
     let within = squares(&|row| codes[row] as usize, &mean, classes, true);
     let variance: Vec<f64> = within
         .chunks_exact(features)
-        .zip(&weights)
+        .zip(weights)
         .flat_map(|(line, weight)| line.iter().map(move |sum| sum / weight + smoothing))
         .collect();
     if variance.contains(&0.0) {
@@ -102,35 +85,24 @@ pub fn fit_multinomial(
     target: Target<'_>,
     context: &Context<'_>,
 ) -> Result<Fitted, FitError> {
-    sample.check(target.rows())?;
-    target.check()?;
-    sample.check_finite()?;
+    sample.check_complete(&target)?;
     let (codes, labels) = target.classes()?;
     if let Some(bad) = sample.values.iter().find(|value| **value < 0.0) {
         return Err(FitError::data("counts of 0 or more", bad));
     }
-    if !context.progress.step(0, 1, None) {
-        return Err(FitError::Stopped);
-    }
+    context.begin()?;
     let (features, classes) = (sample.columns.len(), labels.len());
-    let width = features + 1;
-    let sums = sum_runs(sample.rows(), classes * width, |row, sums| {
-        let (weight, of_class) = (sample.weight(row), &mut sums[codes[row] as usize * width..][..width]);
-        of_class[features] += weight;
-        of_class.iter_mut().zip(sample.row(row)).for_each(|(sum, x)| *sum += weight * x);
-    });
+    let by_class = ClassSums::new(&sample, codes, classes)?;
     let total = sample.total_weight();
     let (mut coefficients, mut intercept) = (Vec::new(), Vec::new());
-    for line in sums.chunks_exact(width) {
-        if line[features] == 0.0 {
-            return Err(FitError::data("rows of every class", "a class without any"));
-        }
-        let all = line[..features].iter().map(|count| count + parameters.alpha).sum::<f64>();
-        if line[..features].iter().any(|count| count + parameters.alpha <= 0.0) {
+    for (class, weight) in by_class.weights.iter().enumerate() {
+        let counts: Vec<f64> = by_class.of(class).iter().map(|count| count + parameters.alpha).collect();
+        if counts.iter().any(|count| *count <= 0.0) {
             return Err(FitError::data("counts above 0 in every class, or an `alpha` above 0", 0));
         }
-        coefficients.extend(line[..features].iter().map(|count| (count + parameters.alpha).ln() - all.ln()));
-        let prior = if parameters.fit_prior { line[features] / total } else { 1.0 / classes as f64 };
+        let all = counts.iter().sum::<f64>();
+        coefficients.extend(counts.iter().map(|count| count.ln() - all.ln()));
+        let prior = if parameters.fit_prior { weight / total } else { 1.0 / classes as f64 };
         intercept.push(prior.ln());
     }
     let linear = Linear { features, coefficients, intercept };

@@ -47,20 +47,14 @@ pub fn fit(
     target: Target<'_>,
     context: &Context<'_>,
 ) -> Result<Fitted, FitError> {
-    sample.check(target.rows())?;
-    target.check()?;
-    sample.check_finite()?;
-    if sample.weights.is_some() {
-        return Err(FitError::data("rows that weigh the same", "weights, which it does not know"));
-    }
+    sample.check_complete(&target)?;
+    sample.check_unweighted()?;
     if parameters.n_neighbors > sample.rows() {
         let expected = format!("at most {}, the number of rows", sample.rows());
         let got = parameters.n_neighbors.to_string();
         return Err(FitError::Parameter { name: "n_neighbors", expected, got });
     }
-    if !context.progress.step(0, 1, None) {
-        return Err(FitError::Stopped);
-    }
+    context.begin()?;
     let metric = match parameters.p {
         2.0 => Metric::Euclidean,
         1.0 => Metric::Manhattan,

@@ -33,13 +33,9 @@ pub fn fit(
     target: Target<'_>,
     context: &Context<'_>,
 ) -> Result<Fitted, FitError> {
-    sample.check(target.rows())?;
-    target.check()?;
-    sample.check_finite()?;
+    sample.check_complete(&target)?;
     let y = target.values()?;
-    if !context.progress.step(0, 1, None) {
-        return Err(FitError::Stopped);
-    }
+    context.begin()?;
     let columns = sample.columns.len();
     let mut moments = Moments::new(&sample, y, parameters.fit_intercept);
     (0..columns).for_each(|i| moments.gram[i * columns + i] += parameters.alpha);

@@ -12,6 +12,7 @@ use crate::parameter::Parameter;
 /// Most categories of a column.
 const MOST_CATEGORIES: usize = 1000;
 
+/// Values in the place of missing ones.
 pub(super) fn impute<'n>(
     parameters: &SimpleImputer,
     columns: &[RawColumn],
@@ -54,14 +55,13 @@ pub(super) fn impute<'n>(
     Ok(Step::Impute(Impute { marker: Cell::Missing, fill, indicators, refuse_missing: Vec::new() }))
 }
 
-/// Positions of categories.
+/// Positions of categories; `unknown` for what is missing or not known.
 pub(super) fn encoded<'n>(
     columns: &[RawColumn],
     named: &impl Fn(usize) -> &'n str,
     unknown: f64,
-    min_frequency: Option<usize>,
 ) -> Result<Step, FitError> {
-    let mut columns = categories(columns, named, min_frequency)?;
+    let mut columns = categories(columns, named, None)?;
     for column in &mut columns {
         for (value, code) in column.values.iter().zip(&mut column.codes) {
             code.take_if(|_| *value == Cell::Missing);

@@ -7,7 +7,7 @@ use foretell_model::step::Products;
 use super::column::RawColumn;
 use super::parameters::{Pca, PolynomialFeatures};
 use crate::FitError;
-use crate::linalg::eigen_symmetric;
+use crate::linalg::{eigen_symmetric, products};
 
 /// Most columns that polynomials may become.
 const MOST_TERMS: usize = 10_000;
@@ -48,28 +48,23 @@ pub(super) fn components<'n>(
         let expected = format!("at most {most}, for {width} columns and {rows} rows");
         return Err(FitError::Parameter { name: "n_components", expected, got: count.to_string() });
     }
-    let mut centred: Vec<Vec<f64>> = Vec::with_capacity(width);
-    let mut means = Vec::with_capacity(width);
+    let mut numbers = Vec::with_capacity(width);
     for (at, column) in columns.iter().enumerate() {
         let values = column.numbers().filter(|values| !values.iter().any(|value| value.is_nan()));
-        let values = values.ok_or_else(|| {
+        numbers.push(values.ok_or_else(|| {
             FitError::data(
                 format!("numbers in `{}` for `PCA`", named(at)),
                 "missing values; impute them first",
             )
-        })?;
-        let mean = values.iter().sum::<f64>() / rows as f64;
-        means.push(mean);
-        centred.push(values.iter().map(|value| value - mean).collect());
+        })?);
     }
-    let mut covariance = vec![0.0; width * width];
-    for i in 0..width {
-        for j in 0..=i {
-            let sum: f64 = centred[i].iter().zip(&centred[j]).map(|(a, b)| a * b).sum();
-            covariance[i * width + j] = sum / (rows as f64 - 1.0).max(1.0);
-            covariance[j * width + i] = covariance[i * width + j];
-        }
-    }
+    let means: Vec<f64> = numbers.iter().map(|values| values.iter().sum::<f64>() / rows as f64).collect();
+    let mut covariance = products(rows, width, width, |row, left, right| {
+        let centred = numbers.iter().zip(&means).map(|(values, mean)| values[row] - mean);
+        right.iter_mut().zip(centred).for_each(|(to, x)| *to = x);
+        left.copy_from_slice(right);
+    });
+    covariance.iter_mut().for_each(|sum| *sum /= (rows as f64 - 1.0).max(1.0));
     let (values, vectors) = eigen_symmetric(&covariance, width);
     let (mut coefficients, mut intercept) = (Vec::new(), Vec::new());
     for (value, vector) in values.iter().zip(vectors.chunks_exact(width)).take(count) {

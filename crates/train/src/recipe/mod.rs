@@ -10,7 +10,6 @@ mod parameters;
 mod transformer;
 
 use std::borrow::Cow;
-use std::cell::OnceCell;
 use std::sync::Arc;
 
 use foretell_frame::{Cell, Frame, Method, MethodSet, Predictions, Schema, Slot};
@@ -18,7 +17,6 @@ use foretell_model::step::{Branch, Impute, Scale};
 use foretell_model::{
     Description, Model, ModelParts, Part, Pipeline, Predictor, Provenance, Scratch, Step, Task,
 };
-
 use rayon::prelude::*;
 
 use self::column::{Known, RawColumn};
@@ -206,7 +204,7 @@ impl Recipe {
         let names: Vec<&str> =
             group.features.iter().map(|feature| kitchen.names[*feature].as_str()).collect();
         let mut raw = kitchen.raw(&group.features);
-        let corner = OnceCell::new();
+        let mut corner = None;
         let mut steps = self.given(group, &raw, &names)?;
         // As long as there are texts, the values themselves are followed; from then on what the steps make of the rows.
         let mut followed = true;
@@ -233,14 +231,12 @@ impl Recipe {
                 continue;
             }
             steps.push(step);
-            if corner.get().is_none() {
-                // Cannot be there already.
-                let _ = corner.set(kitchen.with(&group.features)?);
-            }
-            if let Some(corner) = corner.get() {
-                let (values, width) = corner.transform(steps.clone())?;
-                raw = RawColumn::of_block(&values, width);
-            }
+            let corner = match &mut corner {
+                Some(corner) => corner,
+                none => none.insert(kitchen.with(&group.features)?),
+            };
+            let (values, width) = corner.transform(steps.clone())?;
+            raw = RawColumn::of_block(&values, width);
         }
         if let Some(column) = raw.iter().position(|column| column.numbers().is_none()) {
             let name = names.get(column).copied().unwrap_or_default();

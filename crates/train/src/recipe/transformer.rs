@@ -156,7 +156,7 @@ impl Transformer {
     /// Learns from columns; `names` are theirs, for messages.
     pub(super) fn fit(&self, columns: &[RawColumn], names: &[&str]) -> Result<Step, FitError> {
         let named = |at: usize| names.get(at).copied().unwrap_or("a computed column");
-        let encoded = |unknown| encoded(columns, &named, unknown, None);
+        let encoded = |unknown| encoded(columns, &named, unknown);
         match self {
             Self::Impute(parameters) => impute(parameters, columns, &named),
             Self::OneHot(parameters) => {
