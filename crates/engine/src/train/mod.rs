@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 use foretell_evaluate::{Evaluator, Fold, Method, Metric, Observed, Split, SplitError};
 use foretell_frame::{Frame, Labels, Slot, TextColumn};
 use foretell_model::artifact;
-pub use foretell_train::estimator::{KINDS, Kind, Learner};
-pub use foretell_train::parameter::{Parameter, Range, Value};
-pub use foretell_train::recipe::TRANSFORMERS;
-pub use foretell_train::{Context, FitError, Progress, Silent, Transformer};
-use foretell_train::{Group, Recipe, usual_groups};
+pub use foretell_train::estimator::Kind;
+use foretell_train::estimator::Learner;
+pub use foretell_train::parameter::Value;
+use foretell_train::recipe::StandardScaler;
+use foretell_train::{Context, FitError, Group, Recipe, usual_groups};
+pub use foretell_train::{Progress, Transformer};
 use serde_json::Map;
 
 use self::data::Answered;
@@ -315,7 +316,7 @@ fn groups(data: &Data, options: &TrainOptions, learner: &Learner) -> Result<Vec<
             groups.push(Group { features, steps: told.steps.clone() });
         }
     }
-    let standard = || Transformer::named("standard").into_iter().collect();
+    let standard = || vec![Transformer::Standard(StandardScaler::default())];
     // Among those that are compared, the linear ones are to have their chance.
     let linear = options.kind.is_none() && matches!(learner, Learner::Logistic(_) | Learner::Ridge(_));
     let usual = || if linear || matches!(learner, Learner::Mlp(_)) { standard() } else { Vec::new() };

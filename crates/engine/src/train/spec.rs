@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use foretell_evaluate::Requirement;
+use foretell_train::estimator::KINDS;
+use foretell_train::recipe::TRANSFORMERS;
 use serde::Deserialize;
 
-use super::{
-    ColumnSteps, Columns, DataOptions, Evaluation, KINDS, Kind, TRANSFORMERS, TrainOptions, Transformer,
-    Value,
-};
+use super::{ColumnSteps, Columns, DataOptions, Evaluation, Kind, TrainOptions, Transformer, Value};
 use crate::table::{Header, nearest};
 
 /// The share of rows that are held out where nobody says it.

@@ -11,48 +11,44 @@ pub(super) fn values() -> Head {
     Head::Regression(Regression { shape: Shape::Vector, link: Link::Identity, margin: false, rounds: 1.0 })
 }
 
-/// Shares of classes.
-pub(super) fn class_shares(labels: &Labels, logarithms: bool) -> Head {
-    Head::Classification(Classification {
+/// Classes of one target by this rule, with these probabilities and their logarithms.
+pub(super) fn classification(labels: &Labels, label: LabelRule, probability: Probability) -> Classification {
+    Classification {
         classes: vec![labels.clone()],
         multi_target: false,
-        label: LabelRule::LargestScore,
-        probability: Some(Probability::Scores),
-        log_probability: logarithms.then_some(LogProbability::OfProbability),
+        label,
+        probability: Some(probability),
+        log_probability: Some(LogProbability::OfProbability),
         decision: None,
         margin: None,
         predict: ClassPredict::Label,
         rounds: 1.0,
-    })
+    }
+}
+
+/// Shares of classes.
+pub(super) fn class_shares(labels: &Labels) -> Classification {
+    classification(labels, LabelRule::LargestScore, Probability::Scores)
 }
 
 /// Logarithms of how likely a row and each class are together.
 pub(super) fn joint(labels: &Labels) -> Head {
-    Head::Classification(Classification {
-        classes: vec![labels.clone()],
-        multi_target: false,
-        label: LabelRule::LargestScore,
-        probability: Some(Probability::ExpNormalized),
-        log_probability: Some(LogProbability::OfJoint),
-        decision: None,
-        margin: None,
-        predict: ClassPredict::Label,
-        rounds: 1.0,
-    })
+    let log_probability = Some(LogProbability::OfJoint);
+    let shares = classification(labels, LabelRule::LargestScore, Probability::ExpNormalized);
+    Head::Classification(Classification { log_probability, ..shares })
 }
 
-/// Scores of classes: one for two classes, which says how much speaks for the second; else one each.
+/// Scores of classes: one which says how much speaks for the second of two; or one each.
+pub(super) fn scores(labels: &Labels, one: bool) -> Classification {
+    match one {
+        true => classification(labels, LabelRule::Positive, Probability::Sigmoid { scale: 1.0 }),
+        false => classification(labels, LabelRule::LargestScore, Probability::Softmax),
+    }
+}
+
+/// The same as the decision function of a linear model.
 pub(super) fn scored_classes(labels: &Labels) -> Head {
     let binary = labels.len() == 2;
-    Head::Classification(Classification {
-        classes: vec![labels.clone()],
-        multi_target: false,
-        label: if binary { LabelRule::Positive } else { LabelRule::LargestScore },
-        probability: Some(if binary { Probability::Sigmoid { scale: 1.0 } } else { Probability::Softmax }),
-        log_probability: Some(LogProbability::OfProbability),
-        decision: Some(if binary { Shape::Vector } else { Shape::Matrix(labels.len()) }),
-        margin: None,
-        predict: ClassPredict::Label,
-        rounds: 1.0,
-    })
+    let decision = Some(if binary { Shape::Vector } else { Shape::Matrix(labels.len()) });
+    Head::Classification(Classification { decision, ..scores(labels, binary) })
 }

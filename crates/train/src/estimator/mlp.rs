@@ -7,16 +7,14 @@
 //! Numbers are float32: rounding is far below the noise of the batches, and products take half the time. A batch is
 //! divided into blocks of rows whose gradients are added in order, so the result does not depend on threads.
 
-use foretell_frame::{Labels, Shape};
 use foretell_model::estimator::{self, Neural};
-use foretell_model::head::{
-    ClassPredict, Classification, LabelRule, Link, LogProbability, Probability, Regression,
-};
+use foretell_model::head::{LabelRule, Probability};
 use foretell_model::{Estimator, Fitted, Head};
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array1, Array2, Axis};
 use rayon::prelude::*;
 
+use super::head;
 use crate::parameter::{Parameters, Range, choices, parameters};
 use crate::random::{Stream, hash};
 use crate::{Context, FitError, Sample, Target};
@@ -410,31 +408,16 @@ impl Mlp {
         };
         let layers = layers.iter().enumerate().map(layer).collect();
         let head = match target {
-            Target::Values(_) => Head::Regression(Regression {
-                shape: Shape::Vector,
-                link: Link::Identity,
-                margin: false,
-                rounds: 1.0,
+            Target::Values(_) => head::values(),
+            Target::Classes { labels, .. } => Head::Classification(match output {
+                Output::Logistic => {
+                    head::classification(labels, LabelRule::AboveHalf, Probability::SecondScore)
+                }
+                Output::Identity | Output::Softmax => head::class_shares(labels),
             }),
-            Target::Classes { labels, .. } => head(labels, output),
         };
         Fitted { estimator: Estimator::Neural(Neural { layers, single: true }), head }
     }
-}
-
-fn head(labels: &Labels, output: Output) -> Head {
-    let binary = output == Output::Logistic;
-    Head::Classification(Classification {
-        classes: vec![labels.clone()],
-        multi_target: false,
-        label: if binary { LabelRule::AboveHalf } else { LabelRule::LargestScore },
-        probability: Some(if binary { Probability::SecondScore } else { Probability::Scores }),
-        log_probability: Some(LogProbability::OfProbability),
-        decision: None,
-        margin: None,
-        predict: ClassPredict::Label,
-        rounds: 1.0,
-    })
 }
 
 fn zeros(layers: &[Layer]) -> Vec<Layer> {
@@ -537,6 +520,8 @@ impl Output {
 
 #[cfg(test)]
 mod tests {
+    use foretell_frame::Labels;
+
     use super::*;
 
     #[test]

@@ -3,7 +3,8 @@
 //! Source: Cover and Hart, "Nearest Neighbor Pattern Classification" (1967). Learning is keeping the rows.
 
 use foretell_model::estimator::{Metric, Neighbours, Reach, Search, Targets};
-use foretell_model::{Estimator, Fitted};
+use foretell_model::head::Classification;
+use foretell_model::{Estimator, Fitted, Head};
 
 use super::head;
 use crate::context::Context;
@@ -67,7 +68,9 @@ pub fn fit(
         Target::Classes { codes, labels } => {
             let classes = codes.iter().map(|code| *code as usize).collect();
             let targets = Targets::Classes { counts: vec![labels.len()], classes, alone: None };
-            (targets, head::class_shares(labels, false))
+            // scikit-learn's has no logarithms.
+            let shares = Classification { log_probability: None, ..head::class_shares(labels) };
+            (targets, Head::Classification(shares))
         }
     };
     let neighbours = Neighbours {

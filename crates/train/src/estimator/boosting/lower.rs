@@ -2,11 +2,10 @@
 
 use foretell_frame::{Labels, Shape};
 use foretell_model::estimator::{Average, Leaves, Nodes, NumberFormat, Trees};
-use foretell_model::head::{
-    ClassPredict, Classification, LabelRule, Link, LogProbability, Probability, Regression,
-};
+use foretell_model::head::{Classification, Link, Regression};
 use foretell_model::{Estimator, Fitted, Head};
 
+use super::super::head::scores;
 use super::bins::Feature;
 use super::grow::TreeNode;
 use super::loss::Loss;
@@ -32,17 +31,8 @@ fn head(loss: Loss, labels: Option<&Labels>, outputs: usize) -> Head {
         return Head::Regression(Regression { shape: Shape::Vector, link, margin: true, rounds: 1.0 });
     };
     let binary = outputs == 1;
-    Head::Classification(Classification {
-        classes: vec![labels.clone()],
-        multi_target: false,
-        label: if binary { LabelRule::Positive } else { LabelRule::LargestScore },
-        probability: Some(if binary { Probability::Sigmoid { scale: 1.0 } } else { Probability::Softmax }),
-        log_probability: Some(LogProbability::OfProbability),
-        decision: None,
-        margin: Some(if binary { Shape::Vector } else { Shape::Matrix(outputs) }),
-        predict: ClassPredict::Label,
-        rounds: 1.0,
-    })
+    let margin = Some(if binary { Shape::Vector } else { Shape::Matrix(outputs) });
+    Head::Classification(Classification { margin, ..scores(labels, binary) })
 }
 
 fn trees(features: &[Feature], boosted: &Boosted) -> Trees {

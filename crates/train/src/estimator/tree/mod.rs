@@ -373,7 +373,7 @@ impl<'a> School<'a> {
     }
 
     fn head(&self) -> Head {
-        self.labels.map_or_else(head::values, |labels| head::class_shares(labels, true))
+        self.labels.map_or_else(head::values, |labels| Head::Classification(head::class_shares(labels)))
     }
 }
 
