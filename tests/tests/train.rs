@@ -133,7 +133,16 @@ fn a_model_is_trained_registered_and_served() {
     let table = table.to_str().expect("UTF-8");
     let words = ["train", table, "--target", "class", "--model", "gradient-boosting", "--json"];
     let to = ["--register", "grades", "--alias", "production", "--require", "accuracy > baseline"];
-    let printed: Value = serde_json::from_str(&registry.run(words.iter().chain(&to))).expect("JSON");
+    let [file, report] = ["grades.foretell", "report.html"].map(|name| registry.folder().join(name));
+    let [file, report] = [&file, &report].map(|path| path.to_str().expect("UTF-8"));
+    let written = ["-o", file, "--report", report];
+    let words = words.iter().chain(&to).chain(&written);
+    let printed: Value = serde_json::from_str(&registry.run(words)).expect("JSON");
+    // The page is about the file that was written, and no other.
+    let inspected = run(Command::new(binary()).args(["inspect", file, "--json"]));
+    let inspected: Value = serde_json::from_str(&inspected).expect("JSON");
+    let digest = inspected["sha256"].as_str().expect("a digest");
+    assert!(fs::read_to_string(report).expect("a page").contains(&digest[..12]), "{digest}");
     assert_eq!(printed["registered"], "grades@1");
     let accuracy = printed["training"]["metrics"]["accuracy"].as_f64().expect("a metric");
     assert!(accuracy > 0.6, "{accuracy}");

@@ -41,11 +41,12 @@ pub(crate) fn run(arguments: &TrainArguments) -> Result<(), Failure> {
         note(&format!("{shown}: columns without a value are left out: {}", columns.join(", ")));
     }
     let bar = Bar::new();
-    let trained = train(&data, &spec.training, &bar).map_err(|error| failed(&error))?;
+    let mut trained = train(&data, &spec.training, &bar).map_err(|error| failed(&error))?;
     bar.0.finish_and_clear();
     let seed = spec.training.seed;
-    let assess = |observed| Assessment::new(&trained.seen, observed, &spec.require, seed);
-    let assessment = trained.observed.as_ref().map(assess);
+    let (observed, seen) = (trained.observed.take(), trained.seen.clone());
+    let assess = |observed| Assessment::new(&seen, observed, &spec.require, seed);
+    let assessment = observed.as_ref().map(assess);
     if let Some(assessment) = &assessment {
         if !arguments.json {
             Output::print(&summary(&spec, &trained, &data, assessment))?;
@@ -53,7 +54,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> Result<(), Failure> {
         unmet(&assessment.outcomes).map_err(|failure| failure.hint("nothing was written".to_owned()))?;
     }
     let metadata = metadata(&spec, &data, &trained, assessment.as_ref());
-    let artifact = trained.artifact(&metadata);
+    let artifact = trained.seal(&metadata).map_err(|error| failed(&error))?;
     if let (Some(path), Some(assessment)) = (&spec.report, &assessment) {
         let (frame, target) = trained.held_out.clone();
         report::write(path, trained.model(), assessment, &Rows { frame, target }, &spec.table, seed)?;

@@ -21,6 +21,7 @@ use self::data::Answered;
 pub use self::data::{Data, DataOptions, Input};
 pub use self::error::TrainError;
 pub use self::spec::{Spec, SpecError, parse_evaluation, parse_kind};
+use crate::given::Given;
 use crate::live::{LiveModel, Naming};
 use crate::open::{OpenLimits, open_bytes};
 use crate::score::Answers;
@@ -113,9 +114,16 @@ impl Trained {
         &self.live
     }
 
-    /// The artifact, which says this about itself. The same for the same data, options, and what is said.
-    pub fn artifact(&self, metadata: &Map<String, serde_json::Value>) -> Vec<u8> {
-        artifact::encode(self.live.model(), &serde_json::Value::Object(metadata.clone()).to_string())
+    /// The artifact, which says this about itself: from now on [`model`](Self::model) is the one of these bytes. The same
+    /// for the same data, options, and what is said.
+    ///
+    /// # Errors
+    /// It cannot be read back.
+    pub fn seal(&mut self, metadata: &Map<String, serde_json::Value>) -> Result<Vec<u8>, TrainError> {
+        let metadata = serde_json::Value::Object(metadata.clone()).to_string();
+        let bytes = artifact::encode(self.live.model(), &metadata);
+        self.live = live(bytes.clone())?;
+        Ok(bytes)
     }
 }
 
@@ -194,9 +202,7 @@ impl Workshop<'_> {
         let context = Context { seed: self.options.seed, progress: self.progress };
         let frame = self.data.frame_of(rows);
         let model = recipe.fit(&self.data.schema, &frame, lesson.target(), weights.as_deref(), &context)?;
-        let opened = open_bytes(artifact::encode(&model, "{}"), &OpenLimits::default())?;
-        let naming = Naming { name: "model".to_owned(), version: None, given: crate::Given::default() };
-        Ok(LiveModel::new(opened, naming)?)
+        live(artifact::encode(&model, "{}"))
     }
 
     /// What a model answers to some rows.
@@ -324,6 +330,13 @@ fn groups(data: &Data, options: &TrainOptions, learner: &Learner) -> Result<Vec<
     let nullable = data.nullable();
     groups.extend(usual_groups(&data.schema, &left, &data.categorical, &nullable, &scaling, learner.needs()));
     Ok(groups)
+}
+
+/// The model of an artifact.
+fn live(artifact: Vec<u8>) -> Result<LiveModel, TrainError> {
+    let opened = open_bytes(artifact, &OpenLimits::default())?;
+    let naming = Naming { name: "model".to_owned(), version: None, given: Given::default() };
+    Ok(LiveModel::new(opened, naming)?)
 }
 
 fn label(labels: &Labels, class: usize) -> Option<String> {
