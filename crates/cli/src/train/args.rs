@@ -9,7 +9,7 @@ use foretell_engine::store::is_name;
 use foretell_engine::table::Header;
 use foretell_engine::train::{
     DataOptions, Evaluation, Input, Kind, Spec, TrainOptions, Transformer, Value, parse_evaluation,
-    parse_kind,
+    parse_kind, parse_parameter,
 };
 
 use crate::args::{HeaderRow, TableArguments};
@@ -30,7 +30,7 @@ pub(crate) struct TrainArguments {
     #[arg(long, value_name = "KIND", value_parser = parse_kind)]
     model: Option<(Option<Kind>, Option<bool>)>,
     /// A parameter by scikit-learn's name (of boosting: XGBoost's), such as max_depth=4 or criterion=entropy; may be repeated
-    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parameter)]
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parse_parameter)]
     parameters: Vec<(String, Value)>,
     /// What becomes of numbers [default: standard for mlp, else none]
     #[arg(long, value_enum)]
@@ -115,31 +115,6 @@ enum TaskWord {
 fn model_name(name: &str) -> Result<String, String> {
     let expected = "expected letters, digits, `.`, `_` and `-`, and a letter or digit first";
     if is_name(name) { Ok(name.to_owned()) } else { Err(expected.to_owned()) }
-}
-
-/// A name and a value in TOML; what is no TOML is a text.
-fn parameter(text: &str) -> Result<(String, Value), String> {
-    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
-    let (name, value) = (name.trim(), value.trim());
-    let parsed = toml::from_str::<toml::Table>(&format!("value = {value}"));
-    let value = match parsed.ok().and_then(|mut table| table.remove("value")) {
-        Some(parsed) => of_toml(parsed)?,
-        None => Value::Text(value.to_owned()),
-    };
-    Ok((name.to_owned(), value))
-}
-
-fn of_toml(value: toml::Value) -> Result<Value, String> {
-    Ok(match value {
-        toml::Value::String(text) => Value::Text(text),
-        toml::Value::Integer(number) => Value::Int(number),
-        toml::Value::Float(number) => Value::Float(number),
-        toml::Value::Boolean(value) => Value::Bool(value),
-        toml::Value::Array(values) => Value::List(values.into_iter().map(of_toml).collect::<Result<_, _>>()?),
-        toml::Value::Datetime(_) | toml::Value::Table(_) => {
-            return Err("expected a number, a text, `true`, `false` or a list".to_owned());
-        }
-    })
 }
 
 /// What is done, told by a file or by flags.

@@ -20,7 +20,7 @@ use serde_json::Map;
 use self::data::Answered;
 pub use self::data::{Data, DataOptions, Input};
 pub use self::error::TrainError;
-pub use self::spec::{Spec, SpecError, parse_evaluation, parse_kind};
+pub use self::spec::{Spec, SpecError, parse_evaluation, parse_kind, parse_parameter};
 use crate::given::Given;
 use crate::live::{LiveModel, Naming};
 use crate::open::{OpenLimits, open_bytes};

@@ -133,30 +133,8 @@ enum StepPart {
     Table {
         step: String,
         #[serde(flatten)]
-        parameters: BTreeMap<String, Parameter>,
+        parameters: BTreeMap<String, toml::Value>,
     },
-}
-
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(untagged)]
-enum Parameter {
-    Bool(bool),
-    Int(i64),
-    Float(f64),
-    Text(String),
-    List(Vec<Self>),
-}
-
-impl From<Parameter> for Value {
-    fn from(parameter: Parameter) -> Self {
-        match parameter {
-            Parameter::Bool(value) => Self::Bool(value),
-            Parameter::Int(value) => Self::Int(value),
-            Parameter::Float(value) => Self::Float(value),
-            Parameter::Text(text) => Self::Text(text),
-            Parameter::List(values) => Self::List(values.into_iter().map(Self::from).collect()),
-        }
-    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -166,7 +144,7 @@ struct ModelPart {
     #[serde(default)]
     steps: Vec<StepPart>,
     #[serde(default)]
-    parameters: BTreeMap<String, Parameter>,
+    parameters: BTreeMap<String, toml::Value>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -216,7 +194,11 @@ impl Spec {
         let training = TrainOptions {
             kind,
             classes: told.or(of_class),
-            parameters: model.parameters.into_iter().map(|(name, value)| (name, value.into())).collect(),
+            parameters: model
+                .parameters
+                .into_iter()
+                .map(|(name, value)| Ok((name, parameter("model.parameters", value)?)))
+                .collect::<Result<_, SpecError>>()?,
             scaling: None,
             groups: columns.into_iter().map(group).collect::<Result<_, _>>()?,
             steps: model.steps.into_iter().map(step).collect::<Result<_, _>>()?,
@@ -270,6 +252,40 @@ pub fn parse_kind(name: &str) -> Result<(Option<Kind>, Option<bool>), String> {
     })
 }
 
+/// A parameter as `NAME=VALUE`, the value in TOML; what is no TOML is a text.
+///
+/// # Errors
+/// What is expected instead.
+pub fn parse_parameter(text: &str) -> Result<(String, Value), String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    let (name, value) = (name.trim(), value.trim());
+    let parsed = toml::from_str::<toml::Table>(&format!("value = {value}"));
+    let value = match parsed.ok().and_then(|mut table| table.remove("value")) {
+        Some(parsed) => of_toml(parsed).ok_or(PARAMETER)?,
+        None => Value::Text(value.to_owned()),
+    };
+    Ok((name.to_owned(), value))
+}
+
+/// What a parameter may be.
+const PARAMETER: &str = "expected a number, a text, `true`, `false` or a list of them";
+
+fn parameter(key: &'static str, value: toml::Value) -> Result<Value, SpecError> {
+    let got = value.to_string();
+    of_toml(value).ok_or(SpecError::Value { key, expected: PARAMETER.to_owned(), got })
+}
+
+fn of_toml(value: toml::Value) -> Option<Value> {
+    Some(match value {
+        toml::Value::String(text) => Value::Text(text),
+        toml::Value::Integer(number) => Value::Int(number),
+        toml::Value::Float(number) => Value::Float(number),
+        toml::Value::Boolean(value) => Value::Bool(value),
+        toml::Value::Array(values) => Value::List(values.into_iter().map(of_toml).collect::<Option<_>>()?),
+        toml::Value::Datetime(_) | toml::Value::Table(_) => return None,
+    })
+}
+
 /// On which rows a model is measured: a fifth where nothing is told.
 ///
 /// # Errors
@@ -317,8 +333,8 @@ fn step(part: StepPart) -> Result<Transformer, SpecError> {
         let expected = format!("expected one of {}{near}", listed(TRANSFORMERS));
         SpecError::Value { key: "steps", expected, got: name.clone() }
     })?;
-    for (parameter, value) in parameters {
-        let set = transformer.set(&parameter, &value.into());
+    for (key, value) in parameters {
+        let set = transformer.set(&key, &parameter("steps", value)?);
         set.map_err(|source| SpecError::Step { step: name.clone(), source })?;
     }
     Ok(transformer)
