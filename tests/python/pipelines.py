@@ -8,10 +8,10 @@ import sys
 
 import pandas
 from sklearn.compose import make_column_transformer
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import ElasticNet, Lasso, LinearRegression, LogisticRegression, Ridge
-from sklearn.naive_bayes import GaussianNB, MultinomialNB
+from sklearn.naive_bayes import BernoulliNB, GaussianNB, MultinomialNB
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, RobustScaler, StandardScaler
@@ -35,6 +35,8 @@ models = (
         "lda": ("robust", [], LinearDiscriminantAnalysis()),
         "gaussian-nb": ("none", ["--weights", "a"], GaussianNB()),
         "multinomial-nb": ("min-max", ["--param", "alpha=0.5"], MultinomialNB(alpha=0.5)),
+        "bernoulli-nb": ("standard", ["--weights", "a"], BernoulliNB()),
+        "qda": ("standard", ["--param", "reg_param=0.2"], QuadraticDiscriminantAnalysis(reg_param=0.2)),
         "k-neighbors": ("standard", ["--param", "n_neighbors=7"], KNeighborsClassifier(7)),
         "decision-tree": ("none", ["--param", "max_depth=2"], DecisionTreeClassifier(max_depth=2, random_state=0)),
     }

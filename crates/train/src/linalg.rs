@@ -47,12 +47,22 @@ pub(crate) struct ClassSums {
 impl ClassSums {
     /// Fails where a class has no rows.
     pub(crate) fn new(sample: &Sample<'_>, codes: &[u32], classes: usize) -> Result<Self, FitError> {
+        Self::mapped(sample, codes, classes, |x| x)
+    }
+
+    /// Of what a function makes of the numbers.
+    pub(crate) fn mapped(
+        sample: &Sample<'_>,
+        codes: &[u32],
+        classes: usize,
+        map: impl Fn(f64) -> f64 + Sync,
+    ) -> Result<Self, FitError> {
         let columns = sample.columns.len();
         let width = columns + 1;
         let all = sum_runs(sample.rows(), classes * width, |row, sums| {
             let (weight, of_class) = (sample.weight(row), &mut sums[codes[row] as usize * width..][..width]);
             of_class[columns] += weight;
-            of_class.iter_mut().zip(sample.row(row)).for_each(|(sum, x)| *sum += weight * x);
+            of_class.iter_mut().zip(sample.row(row)).for_each(|(sum, x)| *sum += weight * map(*x));
         });
         let lines = all.chunks_exact(width);
         let weights: Vec<f64> = lines.clone().map(|line| line[columns]).collect();
@@ -141,16 +151,31 @@ impl Moments {
     }
 }
 
-/// Solves `A x = b` in place, for a symmetric positive definite `A` of which the lower triangle is read and
-/// overwritten. `false` when it is not positive definite.
+/// The inner product, in an order that processors add up several numbers at a time in.
+pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
+    const LANES: usize = 8;
+    let mut lanes = [0.0; LANES];
+    let (heads, rest) = a.as_chunks::<LANES>();
+    let (other_heads, other_rest) = b.as_chunks::<LANES>();
+    for (a, b) in heads.iter().zip(other_heads) {
+        for lane in 0..LANES {
+            lanes[lane] += a[lane] * b[lane];
+        }
+    }
+    let [a, b, c, d, e, f, g, h] = lanes;
+    let rest: f64 = rest.iter().zip(other_rest).map(|(a, b)| a * b).sum();
+    (((a + b) + (c + d)) + ((e + f) + (g + h))) + rest
+}
+
+/// The Cholesky factor of a symmetric positive definite matrix, of which the lower triangle is read and overwritten.
+/// `false` when it is not positive definite.
 ///
 /// Source: Golub and Van Loan, "Matrix Computations", algorithm 4.2.2.
-pub(crate) fn solve_cholesky(a: &mut [f64], b: &mut [f64]) -> bool {
-    let n = b.len();
+pub(crate) fn factor_cholesky(a: &mut [f64], n: usize) -> bool {
     for column in 0..n {
         for row in column..n {
             let (of_row, of_column) = (&a[row * n..row * n + column], &a[column * n..column * n + column]);
-            let known: f64 = of_row.iter().zip(of_column).map(|(x, y)| x * y).sum();
+            let known = dot(of_row, of_column);
             let rest = a[row * n + column] - known;
             if row == column {
                 // Below this, a pivot is what rounding left of a column that depends on others.
@@ -163,8 +188,18 @@ pub(crate) fn solve_cholesky(a: &mut [f64], b: &mut [f64]) -> bool {
             }
         }
     }
+    true
+}
+
+/// Solves `A x = b` in place, for a symmetric positive definite `A` of which the lower triangle is read and
+/// overwritten. `false` when it is not positive definite.
+pub(crate) fn solve_cholesky(a: &mut [f64], b: &mut [f64]) -> bool {
+    let n = b.len();
+    if !factor_cholesky(a, n) {
+        return false;
+    }
     for row in 0..n {
-        let known: f64 = (0..row).map(|column| a[row * n + column] * b[column]).sum();
+        let known = dot(&a[row * n..row * n + row], &b[..row]);
         b[row] = (b[row] - known) / a[row * n + row];
     }
     for row in (0..n).rev() {

@@ -3,10 +3,8 @@
 use std::sync::Arc;
 
 use foretell_frame::{Frame, Labels, Method, MethodSet, Predictions};
-use foretell_model::{
-    Description, Fitted, Model, ModelParts, Pipeline, Predictor, Provenance, Scratch, Task,
-};
-use foretell_train::estimator::{elastic_net, lda, linear, logistic, naive_bayes, ridge};
+use foretell_model::{Description, Model, ModelParts, Pipeline, Predictor, Provenance, Scratch, Task};
+use foretell_train::estimator::{Learnt, elastic_net, lda, linear, logistic, naive_bayes, qda, ridge};
 use foretell_train::parameter::{Parameters, Value};
 use foretell_train::{Column, Context, Sample, Target};
 
@@ -51,9 +49,10 @@ fn reference(name: &str) -> Vec<f64> {
 }
 
 /// The answers of the served model for the first 20 rows, against scikit-learn's.
-fn assert_agrees(name: &str, fitted: Fitted, task: Task, method: Method, table: &Table) {
+fn assert_agrees(name: &str, learnt: impl Into<Learnt>, task: Task, method: Method, table: &Table) {
+    let Learnt { steps: scoring, fitted } = learnt.into();
     let model = Model::new(ModelParts {
-        pipeline: Pipeline { estimator: Some(fitted), ..Pipeline::default() },
+        pipeline: Pipeline { scoring, estimator: Some(fitted), ..Pipeline::default() },
         features: 3,
         names: None,
         task,
@@ -157,6 +156,36 @@ fn discriminants_and_bayes_agree_with_scikit_learn() {
     let target = Target::Classes { codes: &three, labels: &Labels::range(3) };
     let fitted = naive_bayes::fit(&with(&[]), table.sample(), target, &context).unwrap();
     assert_agrees("bayes", fitted, Task::Classification, Method::PredictProba, &table);
+    let above = [("binarize", Value::Float(0.5)), ("alpha", Value::Float(0.25))];
+    let even = [("binarize", Value::Float(0.3)), ("fit_prior", Value::Bool(false))];
+    for (name, parameters) in [("bernoulli", &above), ("bernoulli-even", &even)] {
+        let learnt = naive_bayes::fit_bernoulli(&with(parameters), table.sample(), target, &context).unwrap();
+        assert_agrees(name, learnt, Task::Classification, Method::PredictProba, &table);
+    }
+}
+
+#[test]
+fn quadratic_discriminants_agree_with_scikit_learn() {
+    let (table, context) = (Table::new(), Context::seeded(0));
+    let two: Vec<u32> = table.noisy.iter().map(|y| u32::from(*y > 1.3)).collect();
+    let three: Vec<u32> = table.noisy.iter().map(|y| *y as u32 % 3).collect();
+    let shares = Value::List([0.25, 0.25, 0.5].map(Value::Float).to_vec());
+    let regular = [("priors", shares), ("reg_param", Value::Float(0.3))];
+    for (name, parameters, codes, classes, method) in [
+        ("qda-binary", &[][..], &two, 2, Method::DecisionFunction),
+        ("qda", &[], &three, 3, Method::PredictProba),
+        ("qda-regular", &regular, &three, 3, Method::DecisionFunction),
+    ] {
+        let sample = Sample { weights: None, ..table.sample() };
+        let target = Target::Classes { codes, labels: &Labels::range(classes) };
+        let learnt = qda::fit(&with(parameters), sample, target, &context).unwrap();
+        assert_agrees(name, learnt, Task::Classification, method, &table);
+    }
+    let of_dependent = dependent(&table);
+    let sample = Sample { weights: None, ..of_dependent.sample() };
+    let target = Target::Classes { codes: &two, labels: &Labels::range(2) };
+    let error = qda::fit(&with(&[]), sample, target, &context).unwrap_err();
+    assert!(error.to_string().contains("a greater `reg_param`"), "{error}");
 }
 
 #[test]

@@ -24,8 +24,8 @@ pub(crate) struct TrainArguments {
     /// Column of the known answers: its name, or its position from 0
     #[arg(long, value_name = "COLUMN")]
     target: Option<String>,
-    /// What is fitted: linear, ridge, lasso, elastic-net, logistic, lda, gaussian-nb, multinomial-nb,
-    /// k-neighbors, decision-tree, random-forest, extra-trees,
+    /// What is fitted: linear, ridge, lasso, elastic-net, logistic, lda, qda, gaussian-nb,
+    /// multinomial-nb, bernoulli-nb, k-neighbors, decision-tree, random-forest, extra-trees,
     /// gradient-boosting or mlp, scikit-learn's name of the class, or auto: the best of some by cross-validation
     #[arg(long, value_name = "KIND", value_parser = parse_kind)]
     model: Option<(Option<Kind>, Option<bool>)>,

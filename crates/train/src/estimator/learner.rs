@@ -1,18 +1,18 @@
 //! The estimators by name.
 
-use foretell_model::Fitted;
-
 use super::boosting::Boosting;
 use super::elastic_net::{ElasticNet, Lasso};
 use super::lda::LinearDiscriminantAnalysis;
+use super::learnt::Learnt;
 use super::linear::LinearRegression;
 use super::logistic::LogisticRegression;
 use super::mlp::Mlp;
-use super::naive_bayes::{GaussianNB, MultinomialNB};
+use super::naive_bayes::{BernoulliNB, GaussianNB, MultinomialNB};
 use super::neighbours::KNeighbors;
+use super::qda::QuadraticDiscriminantAnalysis;
 use super::ridge::Ridge;
 use super::tree::{DecisionTree, Forest};
-use super::{boosting, elastic_net, lda, linear, logistic, naive_bayes, neighbours, ridge};
+use super::{boosting, elastic_net, lda, linear, logistic, naive_bayes, neighbours, qda, ridge};
 use crate::parameter::{Parameters, Value};
 use crate::{Context, FitError, Sample, Target};
 
@@ -31,10 +31,14 @@ pub enum Learner {
     Logistic(LogisticRegression),
     /// Linear discriminant analysis.
     Discriminant(LinearDiscriminantAnalysis),
+    /// Quadratic discriminant analysis.
+    Quadratic(QuadraticDiscriminantAnalysis),
     /// Gaussian naive Bayes.
     NaiveBayes(GaussianNB),
     /// Naive Bayes of counts.
     Multinomial(MultinomialNB),
+    /// Naive Bayes of what is there or not.
+    Bernoulli(BernoulliNB),
     /// The nearest rows.
     Neighbours(KNeighbors),
     /// One tree.
@@ -60,7 +64,7 @@ pub struct Kind {
 }
 
 /// What can be fitted.
-pub const KINDS: [Kind; 14] = [
+pub const KINDS: [Kind; 16] = [
     Kind {
         name: "linear",
         classifier: None,
@@ -98,6 +102,12 @@ pub const KINDS: [Kind; 14] = [
         make: |_| Learner::Discriminant(LinearDiscriminantAnalysis::default()),
     },
     Kind {
+        name: "qda",
+        classifier: Some("QuadraticDiscriminantAnalysis"),
+        regressor: None,
+        make: |_| Learner::Quadratic(QuadraticDiscriminantAnalysis::default()),
+    },
+    Kind {
         name: "gaussian-nb",
         classifier: Some("GaussianNB"),
         regressor: None,
@@ -108,6 +118,12 @@ pub const KINDS: [Kind; 14] = [
         classifier: Some("MultinomialNB"),
         regressor: None,
         make: |_| Learner::Multinomial(MultinomialNB::default()),
+    },
+    Kind {
+        name: "bernoulli-nb",
+        classifier: Some("BernoulliNB"),
+        regressor: None,
+        make: |_| Learner::Bernoulli(BernoulliNB::default()),
     },
     Kind {
         name: "k-neighbors",
@@ -200,8 +216,10 @@ macro_rules! each {
             Learner::ElasticNet($parameters) => $done,
             Learner::Logistic($parameters) => $done,
             Learner::Discriminant($parameters) => $done,
+            Learner::Quadratic($parameters) => $done,
             Learner::NaiveBayes($parameters) => $done,
             Learner::Multinomial($parameters) => $done,
+            Learner::Bernoulli($parameters) => $done,
             Learner::Neighbours($parameters) => $done,
             Learner::Tree($parameters) => $done,
             Learner::Forest($parameters) => $done,
@@ -236,8 +254,10 @@ impl Learner {
             | Self::ElasticNet(_)
             | Self::Logistic(_)
             | Self::Discriminant(_)
+            | Self::Quadratic(_)
             | Self::NaiveBayes(_)
             | Self::Multinomial(_)
+            | Self::Bernoulli(_)
             | Self::Neighbours(_)
             | Self::Mlp(_) => Needs { no_missing: true, indicators: true },
         }
@@ -252,23 +272,28 @@ impl Learner {
         sample: Sample<'_>,
         target: Target<'_>,
         context: &Context<'_>,
-    ) -> Result<Fitted, FitError> {
-        match self {
+    ) -> Result<Learnt, FitError> {
+        let fitted = match self {
             Self::Linear(parameters) => linear::fit(parameters, sample, target, context),
             Self::Ridge(parameters) => ridge::fit(parameters, sample, target, context),
             Self::Lasso(parameters) => elastic_net::fit(&parameters.into(), sample, target, context),
             Self::ElasticNet(parameters) => elastic_net::fit(parameters, sample, target, context),
             Self::Logistic(parameters) => logistic::fit(parameters, sample, target, context),
             Self::Discriminant(parameters) => lda::fit(parameters, sample, target, context),
+            Self::Quadratic(parameters) => return qda::fit(parameters, sample, target, context),
             Self::NaiveBayes(parameters) => naive_bayes::fit(parameters, sample, target, context),
             Self::Multinomial(parameters) => {
                 naive_bayes::fit_multinomial(parameters, sample, target, context)
+            }
+            Self::Bernoulli(parameters) => {
+                return naive_bayes::fit_bernoulli(parameters, sample, target, context);
             }
             Self::Neighbours(parameters) => neighbours::fit(parameters, sample, target, context),
             Self::Tree(parameters) => parameters.fit(sample, target, context),
             Self::Forest(parameters) => parameters.fit(sample, target, context),
             Self::Boosting(parameters) => boosting::fit(parameters, sample, target, context),
             Self::Mlp(parameters) => parameters.fit(sample, target, context),
-        }
+        };
+        fitted.map(Learnt::from)
     }
 }

@@ -5,12 +5,15 @@ pub mod elastic_net;
 mod head;
 pub mod lda;
 mod learner;
+mod learnt;
 pub mod linear;
 pub mod logistic;
 pub mod mlp;
 pub mod naive_bayes;
 pub mod neighbours;
+pub mod qda;
 pub mod ridge;
 pub mod tree;
 
 pub use learner::{KINDS, Kind, Learner, Needs};
+pub use learnt::Learnt;

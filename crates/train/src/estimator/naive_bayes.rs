@@ -1,11 +1,12 @@
-//! Naive Bayes: Gaussian, and of counts.
+//! Naive Bayes: Gaussian, of counts, and of what is there or not.
 //!
 //! Source: Zhang, "The Optimality of Naive Bayes" (2004); variances are smoothed as scikit-learn's `GaussianNB` does.
 
 use foretell_model::estimator::{GaussianNaiveBayes, Linear};
-use foretell_model::{Estimator, Fitted};
+use foretell_model::step::{Accepts, Curve, Curves};
+use foretell_model::{Estimator, Fitted, Step};
 
-use super::head;
+use super::{Learnt, head};
 use crate::context::Context;
 use crate::error::FitError;
 use crate::linalg::{ClassSums, means, sum_runs};
@@ -107,4 +108,64 @@ pub fn fit_multinomial(
     }
     let linear = Linear { features, coefficients, intercept };
     Ok(Fitted { estimator: Estimator::Linear(linear), head: head::joint(labels) })
+}
+
+parameters! {
+    /// Naive Bayes of what is there or not.
+    pub struct BernoulliNB {
+        /// What is added to the counts of what is there, and of what is not.
+        alpha: f64 = 1.0, Range::AtLeast(0.0);
+        /// What is greater is there; `none` where the numbers are 0 and 1 already.
+        binarize: Option<f64> = Some(0.0), Range::Any;
+        /// Whether classes are as likely as they are frequent; else all the same.
+        fit_prior: bool = true, Range::Any;
+    }
+}
+
+/// Fits naive Bayes of what is there or not. What is not there speaks for a class as well.
+///
+/// Source: Manning, Raghavan and Schuetze, "Introduction to Information Retrieval" (2008), section 13.3.
+///
+/// # Errors
+/// Data that it cannot learn from; that it was stopped.
+pub fn fit_bernoulli(
+    parameters: &BernoulliNB,
+    sample: Sample<'_>,
+    target: Target<'_>,
+    context: &Context<'_>,
+) -> Result<Learnt, FitError> {
+    sample.check_complete(&target)?;
+    let (codes, labels) = target.classes()?;
+    if parameters.binarize.is_none()
+        && let Some(bad) = sample.values.iter().find(|value| **value != 0.0 && **value != 1.0)
+    {
+        return Err(FitError::data("0 and 1 only, or a `binarize` that parts the numbers", bad));
+    }
+    context.begin()?;
+    let (features, classes) = (sample.columns.len(), labels.len());
+    let there = |x: f64| parameters.binarize.map_or(x, |threshold| f64::from(u8::from(x > threshold)));
+    let by_class = ClassSums::mapped(&sample, codes, classes, there)?;
+    let (alpha, total) = (parameters.alpha, sample.total_weight());
+    let (mut coefficients, mut intercept) = (Vec::new(), Vec::new());
+    for (class, weight) in by_class.weights.iter().enumerate() {
+        let prior = if parameters.fit_prior { weight / total } else { 1.0 / classes as f64 };
+        let mut constant = prior.ln();
+        for there in by_class.of(class) {
+            let (there, absent) = (there + alpha, weight - there + alpha);
+            if there <= 0.0 || absent <= 0.0 {
+                let expected = "columns that vary within every class, or an `alpha` above 0";
+                return Err(FitError::data(expected, "one that is the same in a class"));
+            }
+            coefficients.push(there.ln() - absent.ln());
+            constant += absent.ln() - (weight + 2.0 * alpha).ln();
+        }
+        intercept.push(constant);
+    }
+    let threshold = |threshold| {
+        let columns = vec![Curve::Threshold(threshold); features];
+        Step::Curves(Curves { columns, accepts: Accepts::FINITE })
+    };
+    let linear = Linear { features, coefficients, intercept };
+    let fitted = Fitted { estimator: Estimator::Linear(linear), head: head::joint(labels) };
+    Ok(Learnt { steps: parameters.binarize.map(threshold).into_iter().collect(), fitted })
 }

@@ -25,7 +25,7 @@ pub use self::parameters::{
     QuantileTransformer, RobustScaler, SimpleImputer, StandardScaler, Strategy, VarianceThreshold,
 };
 pub use self::transformer::{TRANSFORMERS, Transformer};
-use crate::estimator::{Kind, Learner, Needs};
+use crate::estimator::{Kind, Learner, Learnt, Needs};
 use crate::{Column, Context, FitError, Sample, Target};
 
 /// Columns and what becomes of them.
@@ -190,12 +190,12 @@ impl Recipe {
             columns = vec![Column::Number; width];
         }
         let sample = Sample { values: &values, columns: &columns, weights };
-        let fitted = self.learner.fit(sample, target, context)?;
+        let Learnt { steps: scoring, fitted } = self.learner.fit(sample, target, context)?;
         let task = match target {
             Target::Values(_) => Task::Regression,
             Target::Classes { .. } => Task::Classification,
         };
-        let pipeline = Pipeline { steps, estimator: Some(fitted), ..Pipeline::default() };
+        let pipeline = Pipeline { steps, scoring, estimator: Some(fitted), ..Pipeline::default() };
         Model::new(kitchen.parts(pipeline, task, self.description(&target))).map_err(internal)
     }
 

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import numpy as np
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis
 from sklearn.linear_model import ElasticNet, Lasso, LinearRegression, LogisticRegression, Ridge
-from sklearn.naive_bayes import GaussianNB
+from sklearn.naive_bayes import BernoulliNB, GaussianNB
 
 MASK = (1 << 64) - 1
 
@@ -66,4 +66,14 @@ for name, columns, codes in [
 ]:
     lines.append(line(name, LinearDiscriminantAnalysis().fit(columns, codes).predict_proba(columns)[:20]))
 lines.append(line("bayes", GaussianNB().fit(x, classes, weights).predict_proba(x)[:20]))
+for name, model in [
+    ("bernoulli", BernoulliNB(alpha=0.25, binarize=0.5)),
+    ("bernoulli-even", BernoulliNB(binarize=0.3, fit_prior=False)),
+]:
+    lines.append(line(name, model.fit(x, classes, weights).predict_proba(x)[:20]))
+two = QuadraticDiscriminantAnalysis().fit(x, (noisy > 1.3).astype(int))
+lines.append(line("qda-binary", two.decision_function(x)[:20]))
+lines.append(line("qda", QuadraticDiscriminantAnalysis().fit(x, classes).predict_proba(x)[:20]))
+regular = QuadraticDiscriminantAnalysis(priors=[0.25, 0.25, 0.5], reg_param=0.3).fit(x, classes)
+lines.append(line("qda-regular", regular.decision_function(x)[:20]))
 Path(__file__).with_suffix(".txt").write_text("\n".join(lines) + "\n")
