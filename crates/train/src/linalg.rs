@@ -1,5 +1,7 @@
 //! The little linear algebra that fits need, on slices in row-major order.
 
+use std::ops::Range;
+
 use ndarray::Array2;
 use rayon::prelude::*;
 
@@ -21,11 +23,20 @@ pub(crate) fn means(sample: &Sample<'_>) -> Vec<f64> {
 
 /// The sums of `width` numbers that `add` makes of each row.
 pub(crate) fn sum_runs(rows: usize, width: usize, add: impl Fn(usize, &mut [f64]) + Sync) -> Vec<f64> {
+    sum_blocks(rows, width, |rows, sums| rows.for_each(|row| add(row, sums)))
+}
+
+/// The sums of `width` numbers that `add` makes of rows that follow each other.
+pub(crate) fn sum_blocks(
+    rows: usize,
+    width: usize,
+    add: impl Fn(Range<usize>, &mut [f64]) + Sync,
+) -> Vec<f64> {
     let runs: Vec<Vec<f64>> = (0..rows.div_ceil(RUN))
         .into_par_iter()
         .map(|run| {
             let mut sums = vec![0.0; width];
-            (run * RUN..rows.min((run + 1) * RUN)).for_each(|row| add(row, &mut sums));
+            add(run * RUN..rows.min((run + 1) * RUN), &mut sums);
             sums
         })
         .collect();
@@ -165,6 +176,11 @@ pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     let [a, b, c, d, e, f, g, h] = lanes;
     let rest: f64 = rest.iter().zip(other_rest).map(|(a, b)| a * b).sum();
     (((a + b) + (c + d)) + ((e + f) + (g + h))) + rest
+}
+
+/// Adds so many times a vector to another.
+pub(crate) fn add_scaled(to: &mut [f64], factor: f64, from: &[f64]) {
+    to.iter_mut().zip(from).for_each(|(to, from)| *to += factor * from);
 }
 
 /// The Cholesky factor of a symmetric positive definite matrix, of which the lower triangle is read and overwritten.

@@ -102,8 +102,21 @@ fn logistic_regression_agrees_with_scikit_learn() {
     let three: Vec<u32> = table.noisy.iter().map(|y| *y as u32 % 3).collect();
     let origin = [("C", Value::Int(10)), ("fit_intercept", Value::Bool(false))];
     let softmax = [("C", Value::Float(3.0))];
-    let cases =
-        [("binary", &[][..], &two, 2), ("binary-origin", &origin, &two, 2), ("softmax", &softmax, &three, 3)];
+    let penalty = |name: &str| ("penalty", Value::Text(name.to_owned()));
+    let l1 = [penalty("l1"), ("C", Value::Float(0.1))];
+    let both = [penalty("elasticnet"), ("l1_ratio", Value::Float(0.7)), ("C", Value::Float(0.2))];
+    let none = [penalty("none")];
+    let cases = [
+        ("binary", &[][..], &two, 2),
+        ("binary-origin", &origin, &two, 2),
+        ("binary-l1", &l1, &two, 2),
+        ("binary-both", &both, &two, 2),
+        ("binary-none", &none, &two, 2),
+        ("softmax", &softmax, &three, 3),
+        ("softmax-l1", &l1, &three, 3),
+        ("softmax-both", &both, &three, 3),
+        ("softmax-none", &none, &three, 3),
+    ];
     for (name, parameters, codes, classes) in cases {
         let target = Target::Classes { codes, labels: &Labels::range(classes) };
         let fitted = logistic::fit(&with(parameters), table.sample(), target, &Context::seeded(0)).unwrap();
@@ -198,5 +211,12 @@ fn what_cannot_be_learnt_from_is_refused() {
     assert_eq!(error.to_string(), "parameter `alpha`: expected a number of 0 or more, got `-1`");
     let error = ridge::Ridge::default().set("alhpa", &Value::Int(1)).unwrap_err();
     let text = "`Ridge` has no parameter `alhpa`; its parameters are `alpha`, `fit_intercept`";
+    assert_eq!(error.to_string(), text);
+    let table = Table::new();
+    let two: Vec<u32> = table.noisy.iter().map(|y| u32::from(*y > 1.3)).collect();
+    let target = Target::Classes { codes: &two, labels: &Labels::range(2) };
+    let half = with(&[("l1_ratio", Value::Float(0.5))]);
+    let error = logistic::fit(&half, table.sample(), target, &Context::seeded(0)).unwrap_err();
+    let text = "parameter `l1_ratio`: expected none without the penalty `elasticnet`, got `0.5`";
     assert_eq!(error.to_string(), text);
 }

@@ -33,7 +33,8 @@ def line(name: str, *parts: np.ndarray) -> str:
 
 def logistic(codes: np.ndarray, **parameters) -> LogisticRegression:
     """Logistic regression that is iterated to the end."""
-    model = LogisticRegression(solver="newton-cg", tol=1e-12, max_iter=10000, **parameters)
+    solver = "newton-cg" if parameters.get("penalty", None) in (None, "l2") else "saga"
+    model = LogisticRegression(solver=solver, tol=1e-12, max_iter=200000, random_state=0, **parameters)
     return model.fit(x, codes, weights)
 
 
@@ -45,6 +46,15 @@ for name, codes, parameters in [
     ("binary", (noisy > 1.3).astype(int), {}),
     ("binary-origin", (noisy > 1.3).astype(int), {"C": 10.0, "fit_intercept": False}),
     ("softmax", classes, {"C": 3.0}),
+    *(
+        (f"{name}-{penalty or 'none'}".replace("elasticnet", "both"), codes, {"penalty": penalty, **parameters})
+        for name, codes in [("binary", (noisy > 1.3).astype(int)), ("softmax", classes)]
+        for penalty, parameters in [
+            ("l1", {"C": 0.1}),
+            ("elasticnet", {"C": 0.2, "l1_ratio": 0.7}),
+            (None, {}),
+        ]
+    ),
 ]:
     model = logistic(codes, **parameters)
     lines.append(line(name, model.predict_proba(x)[:20]))
