@@ -34,7 +34,7 @@ pub(crate) fn write(
     model: &LiveModel,
     assessment: &Assessment<'_>,
     rows: &Rows,
-    table: &Path,
+    table: &str,
     seed: u64,
 ) -> Result<(), Failure> {
     let facts = model.facts();
@@ -57,10 +57,7 @@ pub(crate) fn write(
             fact("estimator", model.estimator().to_owned()),
             fact("library", library.into_iter().flatten().collect::<Vec<_>>().join(" ")),
             fact("rows", assessment.observed.rows().to_string()),
-            fact(
-                "table",
-                table.file_name().map_or_else(|| "stdin".into(), |name| name.to_string_lossy().into()),
-            ),
+            fact("table", table.to_owned()),
             fact("sha256", facts.sha256.chars().take(12).collect()),
             fact("foretell", env!("CARGO_PKG_VERSION").to_owned()),
         ],

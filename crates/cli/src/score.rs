@@ -33,7 +33,8 @@ pub(crate) fn run(arguments: &ScoreArguments) -> Result<(), Failure> {
     output.write_all(text.as_bytes()).map_err(|error| Failure::output(&error))?;
     output.finish()?;
     if let (Some(path), Some(rows)) = (&arguments.report, &rows) {
-        report::write(path, &model, &assessment, rows, &arguments.data, arguments.seed)?;
+        let name = arguments.data.file_name().map_or("stdin".into(), |name| name.to_string_lossy());
+        report::write(path, &model, &assessment, rows, &name, arguments.seed)?;
     }
     unmet(&assessment.outcomes)
 }

@@ -1,11 +1,11 @@
 //! Opening the table that a command names, and telling what is wrong with its rows.
 
 use std::fs::File;
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, BufRead as _, IsTerminal, Read};
 use std::path::Path;
 
 use foretell_engine::table::{
-    Chunk, Header, Note, ReadOptions, TableError, TableReader, Target, column_names,
+    Chunk, Header, Note, ReadOptions, Source, TableError, TableFormat, TableReader, Target, column_names,
 };
 use foretell_engine::{LiveModel, PredictError, complete_violations};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
@@ -45,9 +45,17 @@ impl<'a> Table<'a> {
         model: &LiveModel,
         mut take: impl FnMut(&mut Chunk) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        let (input, progress) = self.open()?;
-        let mut reader = TableReader::open(progress.wrap_read(input), model.schema(), &self.options)
-            .map_err(|error| self.unreadable(&error))?;
+        let source = self.columnar()?;
+        let (reader, progress) = match &source {
+            Some(source) => {
+                (TableReader::open_any(source, model.schema(), &self.options), ProgressBar::hidden())
+            }
+            None => {
+                let (input, progress) = self.open()?;
+                (TableReader::open(progress.wrap_read(input), model.schema(), &self.options), progress)
+            }
+        };
+        let mut reader = reader.map_err(|error| self.unreadable(&error))?;
         let mut chunk = Chunk::default();
         let mut rows = 0;
         while reader.read(&mut chunk).map_err(|error| self.unreadable(&error))? {
@@ -76,8 +84,8 @@ impl<'a> Table<'a> {
         if self.path.as_os_str() == "-" {
             return Ok(None);
         }
-        let (input, _) = self.open()?;
-        column_names(input, &self.options).map_err(|error| self.unreadable(&error))
+        let source = Source::File(self.path.to_owned());
+        column_names(&source, &self.options).map_err(|error| self.unreadable(&error))
     }
 
     /// What a model says against the rows of a chunk.
@@ -100,6 +108,25 @@ impl<'a> Table<'a> {
             }
             PredictError::Overloaded(source) => Failure::new("cannot predict").because(source),
         }
+    }
+
+    /// The table, if it is one of typed columns and not a text.
+    fn columnar(&self) -> Result<Option<Source>, Failure> {
+        let unreadable = |source| self.unreadable(&TableError::Io { source });
+        let (format, source) = if self.path.as_os_str() == "-" {
+            let mut input = io::stdin().lock();
+            let format = TableFormat::of(input.fill_buf().map_err(unreadable)?);
+            let mut bytes = Vec::new();
+            if format.as_ref().is_ok_and(|format| format.is_columnar()) {
+                input.read_to_end(&mut bytes).map_err(unreadable)?;
+            }
+            (format, Source::Bytes(bytes.into()))
+        } else {
+            let source = Source::File(self.path.to_owned());
+            (source.format(), source)
+        };
+        let format = format.map_err(|error| self.unreadable(&error))?;
+        Ok(format.is_columnar().then_some(source))
     }
 
     fn open(&self) -> Result<(Box<dyn Read>, ProgressBar), Failure> {

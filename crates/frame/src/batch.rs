@@ -47,6 +47,14 @@ impl TextColumn {
         (0..self.len()).map(|row| self.get(row))
     }
 
+    /// Appends all rows of another column.
+    pub fn append(&mut self, other: &Self) {
+        let start = self.bytes.len();
+        self.bytes.push_str(&other.bytes);
+        self.ends.extend(other.ends.iter().map(|end| start + end));
+        self.present.extend_from_slice(&other.present);
+    }
+
     fn truncate(&mut self, rows: usize) {
         if rows < self.len() {
             self.bytes.truncate(if rows == 0 { 0 } else { self.ends[rows - 1] });
@@ -75,6 +83,16 @@ impl Frame {
         let mut frame = Self::default();
         frame.reset(schema.numbers(), schema.texts());
         frame
+    }
+
+    /// The frame of a row-major block of `rows` times `width` numbers and text columns of `rows` values each.
+    ///
+    /// # Panics
+    /// If a length is another.
+    pub fn of_parts(rows: usize, width: usize, numbers: Vec<f64>, texts: Vec<TextColumn>) -> Self {
+        assert_eq!(numbers.len(), rows * width, "a row has as many numbers as the frame has numeric columns");
+        assert!(texts.iter().all(|column| column.len() == rows), "every column has a value in each row");
+        Self { rows, width, numbers, texts }
     }
 
     /// Removes all rows and sets the layout: `width` numeric columns and `texts` text columns.
@@ -190,7 +208,7 @@ impl Frame {
         }
         self.numbers.extend_from_slice(&other.numbers);
         for (to, from) in self.texts.iter_mut().zip(&other.texts) {
-            from.iter().for_each(|text| to.push(text));
+            to.append(from);
         }
         self.rows += other.rows;
     }

@@ -19,6 +19,7 @@ mod keys;
 mod migrate;
 mod options;
 mod predictions;
+mod query;
 mod registry;
 mod store;
 mod url;
@@ -35,6 +36,7 @@ pub use predictions::{
     Export, FeedbackRow, Joined, JoinedPages, LogBatch, LogFilter, LoggedPrediction, PredictionRow,
     PredictionSchema, Removed, Retention, SegmentSpan, ServedAs, StoredSchema, Subject,
 };
+pub use query::{QueryCell, TakeRow, query};
 pub use registry::{
     Alias, AliasAction, AliasMove, Deployment, ModelRecord, NewVersion, NotSticky, Role, Source, Sticky,
     Version, is_alias, is_name,

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use foretell_engine::evaluate::Requirement;
-use foretell_engine::store::is_name;
-use foretell_engine::table::Header;
+use foretell_engine::store::{DatabaseUrl, StoreError, is_name};
+use foretell_engine::table::load::Input;
+use foretell_engine::table::{Header, Source};
 use foretell_engine::train::{
-    DataOptions, Evaluation, Input, Kind, Spec, TrainOptions, Transformer, Value, parse_evaluation,
-    parse_kind, parse_parameter,
+    ColumnType, DataOptions, Evaluation, Kind, Spec, TablePlace, TrainOptions, Transformer, Value,
+    parse_evaluation, parse_kind, parse_parameter,
 };
 
 use crate::args::{HeaderRow, TableArguments};
@@ -18,9 +19,13 @@ use crate::store::StoreArguments;
 
 #[derive(Debug, Args)]
 pub(crate) struct TrainArguments {
-    /// Table of rows with known answers, CSV or JSON Lines by content, `-` for stdin; or a TOML file that says all of this
-    #[arg(value_name = "DATA|SPEC.toml")]
-    pub(super) data: PathBuf,
+    /// Table of rows with known answers: CSV, JSON Lines, Parquet or Arrow IPC by content, several files or patterns of their names,
+    /// `-` for stdin; the URL of a database, with `--query`; or a TOML file that says all of this
+    #[arg(value_name = "DATA|SPEC.toml", required = true)]
+    pub(super) data: Vec<PathBuf>,
+    /// What the database is asked; its answer is the table
+    #[arg(long, value_name = "SQL")]
+    query: Option<String>,
     /// Column of the known answers: its name, or its position from 0
     #[arg(long, value_name = "COLUMN")]
     target: Option<String>,
@@ -38,6 +43,12 @@ pub(crate) struct TrainArguments {
     /// Columns of numbers that are categories; texts always are
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     categorical: Vec<String>,
+    /// What a column holds where that is not to be inferred: number or text, such as zip=text; may be repeated
+    #[arg(long = "type", value_name = "COLUMN=TYPE", value_parser = column_type)]
+    types: Vec<(String, ColumnType)>,
+    /// Texts that stand for a missing value, as an empty cell always does, such as NA
+    #[arg(long, value_name = "TEXTS", value_delimiter = ',')]
+    missing: Vec<String>,
     /// Columns that are not learnt from
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     drop: Vec<String>,
@@ -112,6 +123,16 @@ enum TaskWord {
     Regression,
 }
 
+fn column_type(text: &str) -> Result<(String, ColumnType), String> {
+    let (name, kind) = text.rsplit_once('=').ok_or("expected COLUMN=TYPE")?;
+    let kind = match kind {
+        "number" => ColumnType::Number,
+        "text" => ColumnType::Text,
+        _ => return Err("expected the type `number` or `text`".to_owned()),
+    };
+    Ok((name.to_owned(), kind))
+}
+
 fn model_name(name: &str) -> Result<String, String> {
     let expected = "expected letters, digits, `.`, `_` and `-`, and a letter or digit first";
     if is_name(name) { Ok(name.to_owned()) } else { Err(expected.to_owned()) }
@@ -123,12 +144,20 @@ pub(super) struct Job {
     pub(super) input: Input,
     /// The table in messages.
     pub(super) shown: String,
+    /// The table in a report.
+    pub(super) name: String,
 }
 
 impl Job {
     pub(super) fn new(arguments: &TrainArguments) -> Result<Self, Failure> {
-        let is_spec = arguments.data.extension().is_some_and(|extension| extension == "toml");
-        let mut spec = if is_spec { from_file(arguments)? } else { from_flags(arguments)? };
+        let file = match arguments.data.as_slice() {
+            [path] if path.extension().is_some_and(|extension| extension == "toml") => Some(path),
+            _ => None,
+        };
+        let mut spec = match file {
+            Some(path) => from_file(path, arguments)?,
+            None => from_flags(arguments)?,
+        };
         // What becomes of the model may be told beside a file.
         let replace = |to: &mut Option<PathBuf>, from: &Option<PathBuf>| {
             if from.is_some() {
@@ -155,14 +184,22 @@ impl Job {
         if spec.report.is_some() && !matches!(spec.training.evaluation, Evaluation::Holdout(_)) {
             return Err(Failure::usage("a report needs rows that are held out, and not folds"));
         }
-        Ok(Self { input: input(&spec.table)?, shown: shown(&spec.table), spec })
+        let (input, shown) = input(&spec.table)?;
+        let name = match &input {
+            Input::Files(files) if files.len() == 1 => match &files[0] {
+                Source::File(path) => path.file_name().map(|name| name.to_string_lossy().into_owned()),
+                Source::Bytes(_) => None,
+            },
+            Input::Files(_) | Input::Query { .. } => None,
+        };
+        Ok(Self { spec, input, name: name.unwrap_or_else(|| shown.replace('`', "")), shown })
     }
 }
 
 /// What a TOML file says.
-fn from_file(arguments: &TrainArguments) -> Result<Spec, Failure> {
-    let path = &arguments.data;
-    let told = arguments.target.is_some()
+fn from_file(path: &Path, arguments: &TrainArguments) -> Result<Spec, Failure> {
+    let told = arguments.query.is_some()
+        || arguments.target.is_some()
         || arguments.model.is_some()
         || arguments.scale.is_some()
         || arguments.task.is_some()
@@ -171,6 +208,8 @@ fn from_file(arguments: &TrainArguments) -> Result<Spec, Failure> {
         || [&arguments.weights, &arguments.groups, &arguments.order].into_iter().any(Option::is_some)
         || !(arguments.parameters.is_empty()
             && arguments.categorical.is_empty()
+            && arguments.types.is_empty()
+            && arguments.missing.is_empty()
             && arguments.drop.is_empty());
     if told {
         return Err(Failure::usage(format!("`{}` says what is trained", path.display())).hint(
@@ -210,7 +249,7 @@ fn from_flags(arguments: &TrainArguments) -> Result<Spec, Failure> {
         name.and_then(|name| Transformer::named(&name)).into_iter().collect()
     });
     Ok(Spec {
-        table: arguments.data.clone(),
+        table: table(arguments)?,
         data: DataOptions {
             target,
             header: match arguments.table.header {
@@ -222,6 +261,8 @@ fn from_flags(arguments: &TrainArguments) -> Result<Spec, Failure> {
             drop: arguments.drop.clone(),
             unused: Vec::new(),
             categorical: arguments.categorical.clone(),
+            types: arguments.types.clone(),
+            missing: arguments.missing.clone(),
             weights: arguments.weights.clone(),
             groups: arguments.groups.clone(),
             order: arguments.order.clone(),
@@ -244,16 +285,64 @@ fn from_flags(arguments: &TrainArguments) -> Result<Spec, Failure> {
     })
 }
 
-fn shown(path: &Path) -> String {
-    if path.as_os_str() == "-" { "stdin".to_owned() } else { format!("`{}`", path.display()) }
+fn table(arguments: &TrainArguments) -> Result<TablePlace, Failure> {
+    let url = match arguments.data.as_slice() {
+        [only] => only.to_str().filter(|text| {
+            ["postgres://", "postgresql://", "sqlite:"].iter().any(|scheme| text.starts_with(scheme))
+        }),
+        _ => None,
+    };
+    match (url, &arguments.query) {
+        (Some(url), Some(sql)) => Ok(TablePlace::Query { database: url.to_owned(), sql: sql.clone() }),
+        (Some(_), None) => Err(Failure::usage("a database needs a `--query`")),
+        (None, Some(_)) => {
+            Err(Failure::usage("`--query` needs the URL of a database in the place of a file"))
+        }
+        (None, None) => Ok(TablePlace::Files(arguments.data.clone())),
+    }
 }
 
-fn input(path: &Path) -> Result<Input, Failure> {
-    if path.as_os_str() != "-" {
-        return Ok(Input::File(path.to_owned()));
+/// The table, and what it is called in messages.
+fn input(place: &TablePlace) -> Result<(Input, String), Failure> {
+    let patterns = match place {
+        TablePlace::Files(patterns) => patterns,
+        TablePlace::Query { database, sql } => {
+            let database: DatabaseUrl =
+                database.parse().map_err(|error: StoreError| Failure::new(error.to_string()))?;
+            let shown = format!("`{database}`");
+            return Ok((Input::Query { database, sql: sql.clone() }, shown));
+        }
+    };
+    if patterns.iter().any(|path| path.as_os_str() == "-") {
+        if patterns.len() > 1 {
+            return Err(Failure::usage("stdin cannot be one of several tables"));
+        }
+        let mut bytes = Vec::new();
+        let read = std::io::stdin().lock().read_to_end(&mut bytes);
+        read.map_err(|error| Failure::new("cannot read stdin").detail(io_text(&error)))?;
+        return Ok((Input::Files(vec![Source::Bytes(bytes.into())]), "stdin".to_owned()));
     }
-    let mut bytes = Vec::new();
-    let read = std::io::stdin().lock().read_to_end(&mut bytes);
-    read.map_err(|error| Failure::new("cannot read stdin").detail(io_text(&error)))?;
-    Ok(Input::Bytes(bytes))
+    let mut files = Vec::new();
+    for path in patterns {
+        let text = path.to_string_lossy();
+        // A file may be called like a pattern.
+        if !text.contains(['*', '?', '[']) || path.exists() {
+            files.push(path.clone());
+            continue;
+        }
+        let failed = |reason: String| Failure::new(format!("cannot use the pattern `{text}`")).detail(reason);
+        let found = glob::glob(&text).map_err(|error| failed(error.to_string()))?;
+        let before = files.len();
+        for path in found {
+            files.push(path.map_err(|error| failed(error.to_string()))?);
+        }
+        if files.len() == before {
+            return Err(failed("no file is called so".to_owned()));
+        }
+    }
+    let shown = match files.as_slice() {
+        [only] => format!("`{}`", only.display()),
+        files => format!("{} files", files.len()),
+    };
+    Ok((Input::Files(files.into_iter().map(Source::File).collect()), shown))
 }

@@ -31,7 +31,7 @@ fn as_json(value: &Value) -> serde_json::Value {
 }
 
 pub(crate) fn run(arguments: &TrainArguments) -> Result<(), Failure> {
-    let Job { spec, input, shown } = Job::new(arguments)?;
+    let Job { spec, input, shown, name } = Job::new(arguments)?;
     let failed = |error: &TrainError| {
         Failure::new(format!("cannot train on {shown}")).because(error).hint(error.hint())
     };
@@ -57,7 +57,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> Result<(), Failure> {
     let artifact = trained.seal(&metadata).map_err(|error| failed(&error))?;
     if let (Some(path), Some(assessment)) = (&spec.report, &assessment) {
         let (frame, target) = trained.held_out.clone();
-        report::write(path, trained.model(), assessment, &Rows { frame, target }, &spec.table, seed)?;
+        report::write(path, trained.model(), assessment, &Rows { frame, target }, &name, seed)?;
     }
     if let Some(path) = &spec.output {
         let mut output = Output::open(Some(path))?;

@@ -77,3 +77,39 @@ fn train_says_what_is_wrong_and_writes_nothing() {
     assert!(!folder.path().join("model.foretell").exists() && !folder.path().join("data").exists());
     session.check("train-refused");
 }
+
+#[test]
+fn tables_of_other_kinds() {
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("a file");
+    let rows = |from: u32| {
+        (from..from + 20).map(|x| format!("{x},{:02},{}\n", x % 3, 2 * x + x % 3)).collect::<String>()
+    };
+    write("part-1.csv", &format!("x,code,y\n{}", rows(0)));
+    write("part-2.csv", &format!("x,code,y\n{}?,00,5\n", rows(20)));
+    // An empty file is a database of SQLite without tables.
+    write("empty.db", "");
+    write(
+        "query.toml",
+        r#"
+        [data]
+        database = "sqlite:empty.db"
+        query = "WITH RECURSIVE t(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM t WHERE x < 40) SELECT x, x % 2 = 0 AS even, 0.5 * x AS y FROM t"
+        target = "y"
+        [model]
+        kind = "linear"
+        [evaluation]
+        require = ["r2 > 0.99"]
+        "#,
+    );
+    Session::in_folder(folder.path().to_owned())
+        .run("train part-*.csv --target y --model linear --missing ? --type code=text --require r2>0.99")
+        .run("train part-1.csv part-2.csv --target y --model linear --type code=number")
+        .run("train part-1.csv part-2.csv --target y --model linear --type x=number")
+        .run("train part-3*.csv --target y --model linear")
+        .run("train part-1.csv - --target y --model linear")
+        .run("train sqlite:empty.db --target y --model linear")
+        .run("train part-1.csv --query x --target y --model linear")
+        .run("train query.toml")
+        .check("train-tables");
+}

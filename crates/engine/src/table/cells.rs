@@ -19,17 +19,19 @@ pub(crate) enum Number {
 /// Reads a decimal number, a boolean (1 and 0) or an infinity. `nan` is no number: a missing value is an empty
 /// cell, or `null`.
 pub(crate) fn parse_number(text: &str) -> Number {
-    match text {
-        "true" | "True" | "TRUE" => return Number::Value(1.0),
-        "false" | "False" | "FALSE" => return Number::Value(0.0),
-        "inf" | "Infinity" => return Number::Value(f64::INFINITY),
-        "-inf" | "-Infinity" => return Number::Value(f64::NEG_INFINITY),
-        _ => {}
+    if text.trim_start_matches('-').starts_with(|first: char| first.is_ascii_alphabetic()) {
+        return match text {
+            "true" | "True" | "TRUE" => Number::Value(1.0),
+            "false" | "False" | "FALSE" => Number::Value(0.0),
+            "inf" | "Infinity" => Number::Value(f64::INFINITY),
+            "-inf" | "-Infinity" => Number::Value(f64::NEG_INFINITY),
+            _ => Number::Not,
+        };
     }
     if !text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.' | b'e' | b'E')) {
         return Number::Not;
     }
-    match text.parse::<f64>() {
+    match fast_float2::parse::<f64, _>(text) {
         Ok(value) if value.is_infinite() => Number::NotExact,
         Ok(value) if value.abs() >= EXACT_INTEGERS && !is_exact(text, value) => Number::NotExact,
         Ok(value) => Number::Value(value),

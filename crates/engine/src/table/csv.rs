@@ -13,7 +13,7 @@ use super::{Chunk, Header, Note, ReadOptions, TableError};
 const BUFFER_BYTES: usize = 64 << 10;
 
 /// What other programs write between cells.
-const SEPARATORS: [char; 3] = [';', '\t', '|'];
+pub(super) const SEPARATORS: [char; 3] = [';', '\t', '|'];
 /// Bytes of a row that are counted for each of its cells, since an empty cell takes memory too.
 const CELL_BYTES: usize = 8;
 

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use super::TableFormat;
+
 /// A feature for which a table has no column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MissingColumn {
@@ -27,7 +29,71 @@ pub enum TableError {
     #[error("{name} tables are not supported, expected CSV or JSON Lines in UTF-8")]
     UnsupportedFormat {
         /// The format.
-        name: &'static str,
+        name: String,
+    },
+    /// A file of typed columns cannot be decoded.
+    #[error("the {format} table cannot be read: {reason}")]
+    Damaged {
+        /// Its format.
+        format: TableFormat,
+        /// What the decoder says.
+        reason: String,
+    },
+    /// A column holds something that is no value of a table.
+    #[error("column `{name}` is of type `{got}`, expected numbers, booleans, texts, dates or times")]
+    ColumnType {
+        /// The column.
+        name: String,
+        /// Its type.
+        got: String,
+    },
+    /// A database does not answer a query.
+    #[error("the query cannot be answered")]
+    Database {
+        /// Why.
+        source: Box<foretell_store::StoreError>,
+    },
+    /// A row has a value that was not expected.
+    #[error("{unit} {number}: {message}")]
+    Row {
+        /// What the number counts.
+        unit: &'static str,
+        /// The row, or its line.
+        number: u64,
+        /// What is wrong.
+        message: String,
+    },
+    /// One of several files.
+    #[error("{file}: {error}")]
+    InFile {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        error: Box<TableError>,
+    },
+    /// Files of one table are of different formats.
+    #[error("expected {expected} like the first file, got {got}")]
+    OtherFormat {
+        /// The format of the first file.
+        expected: TableFormat,
+        /// The format of this one.
+        got: TableFormat,
+    },
+    /// Files of one table have different columns.
+    #[error("{} column `{name}`, which the first file has{}", if *has { "it has a" } else { "it has no" }, if *has { " not" } else { "" })]
+    OtherColumns {
+        /// Whether it has the column, or lacks it.
+        has: bool,
+        /// The column.
+        name: String,
+    },
+    /// Another number of names than of columns.
+    #[error("expected {expected} names, one for each column, got {got}")]
+    NameCount {
+        /// Number of columns.
+        expected: usize,
+        /// Number of names.
+        got: usize,
     },
     /// A cell is not UTF-8.
     #[error("line {line}, column {column}: the text is not UTF-8")]
@@ -110,6 +176,16 @@ pub enum TableError {
 }
 
 impl TableError {
+    /// The same in a text that begins so many lines later.
+    pub(super) fn after(mut self, lines: u64) -> Self {
+        if let Self::NotUtf8 { line, .. } | Self::RowTooLarge { line, .. } | Self::OpenQuotes { line } =
+            &mut self
+        {
+            *line += lines;
+        }
+        self
+    }
+
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -129,7 +205,15 @@ impl TableError {
             Self::Separator { .. } => {
                 Some("write the table again with `,` between cells and `.` in numbers".into())
             }
+            Self::InFile { error, .. } => error.hint(),
             Self::Io { .. }
+            | Self::Damaged { .. }
+            | Self::ColumnType { .. }
+            | Self::Database { .. }
+            | Self::Row { .. }
+            | Self::OtherFormat { .. }
+            | Self::OtherColumns { .. }
+            | Self::NameCount { .. }
             | Self::Empty
             | Self::OpenQuotes { .. }
             | Self::NotUtf8 { .. }

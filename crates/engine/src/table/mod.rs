@@ -1,14 +1,16 @@
-//! Tables: CSV and JSON Lines, told apart by content and read in chunks of rows that fit a schema.
+//! Tables: CSV, JSON Lines, Parquet and Arrow IPC, told apart by content and read in chunks of rows that fit a schema.
 //!
 //! Columns are matched by name where the model knows its features' names, by position otherwise. An empty CSV
 //! cell and a JSON `null` are missing values, and nothing else is: `nan` and `NA` are ordinary texts.
 
 pub(crate) mod cells;
+mod columnar;
 pub(crate) mod csv;
 mod error;
-pub mod infer;
 mod jsonl;
+pub mod load;
 pub(crate) mod plan;
+mod source;
 
 use std::fmt;
 use std::io::{self, Cursor, Read};
@@ -18,7 +20,9 @@ use foretell_frame::{Frame, Schema, TextColumn, Violation};
 use self::error::listed;
 pub use self::error::{MissingColumn, TableError};
 pub use self::jsonl::set_json;
+pub use self::source::Source;
 
+use self::columnar::ColumnarRows;
 use self::csv::CsvRows;
 use self::jsonl::JsonRows;
 
@@ -116,6 +120,63 @@ pub enum TableFormat {
     Csv,
     /// One JSON object or array a line.
     JsonLines,
+    /// Parquet.
+    Parquet,
+    /// Arrow IPC, as a file (Feather).
+    ArrowFile,
+    /// Arrow IPC, as a stream.
+    ArrowStream,
+}
+
+impl TableFormat {
+    /// Whether its columns have types, and it is no text.
+    pub fn is_columnar(self) -> bool {
+        match self {
+            Self::Csv | Self::JsonLines => false,
+            Self::Parquet | Self::ArrowFile | Self::ArrowStream => true,
+        }
+    }
+
+    /// The format of a table that begins with these bytes.
+    ///
+    /// # Errors
+    /// There are none; a format that is not supported.
+    pub fn of(start: &[u8]) -> Result<Self, TableError> {
+        let unsupported = |name: &str| Err(TableError::UnsupportedFormat { name: name.to_owned() });
+        match start {
+            [] => return Err(TableError::Empty),
+            [b'P', b'A', b'R', b'1', ..] => return Ok(Self::Parquet),
+            [b'A', b'R', b'R', b'O', b'W', b'1', ..] => return Ok(Self::ArrowFile),
+            [0xff, 0xff, 0xff, 0xff, ..] => return Ok(Self::ArrowStream),
+            [0x1f, 0x8b, ..] => return unsupported("gzip"),
+            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => return unsupported("UTF-16"),
+            _ => {}
+        }
+        let text = start.strip_prefix(BOM).unwrap_or(start).trim_ascii_start();
+        let json = match text {
+            [] => return Err(TableError::Empty),
+            [b'{', rest @ ..] => {
+                rest.trim_ascii_start().first().is_none_or(|byte| matches!(byte, b'"' | b'}'))
+            }
+            [b'[', rest @ ..] => {
+                rest.trim_ascii_start().first().is_none_or(|byte| b"\"-0123456789ntf{[]".contains(byte))
+            }
+            _ => false,
+        };
+        Ok(if json { Self::JsonLines } else { Self::Csv })
+    }
+}
+
+impl fmt::Display for TableFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Csv => "CSV",
+            Self::JsonLines => "JSON Lines",
+            Self::Parquet => "Parquet",
+            Self::ArrowFile => "Arrow IPC",
+            Self::ArrowStream => "Arrow IPC stream",
+        })
+    }
 }
 
 /// Something the user should know about a table that was read.
@@ -163,6 +224,7 @@ impl Chunk {
 enum Rows<'a> {
     Csv(Box<CsvRows<Box<dyn Read + 'a>>>),
     Json(JsonRows<Box<dyn Read + 'a>>),
+    Columnar(Box<ColumnarRows>, TableFormat),
 }
 
 /// Reads a table chunk by chunk for one schema.
@@ -191,7 +253,7 @@ pub struct TableReader<'a> {
 }
 
 impl<'a> TableReader<'a> {
-    /// Looks at the beginning of a table, tells its format, and matches a CSV header with the schema.
+    /// Looks at the beginning of a text, tells its format, and matches a CSV header with the schema.
     ///
     /// # Errors
     /// An empty or unreadable table, a format that is not supported, columns that do not fit.
@@ -202,7 +264,7 @@ impl<'a> TableReader<'a> {
     ) -> Result<Self, TableError> {
         let start = sniff(&mut input)?;
         let mut notes = Vec::new();
-        let format = format_of(&start)?;
+        let format = TableFormat::of(&start)?;
         let bom = if start.starts_with(BOM) { BOM.len() } else { 0 };
         let mut start = Cursor::new(start);
         start.set_position(bom as u64);
@@ -210,9 +272,38 @@ impl<'a> TableReader<'a> {
         let rows = match format {
             TableFormat::Csv => Rows::Csv(Box::new(CsvRows::open(whole, schema, options, &mut notes)?)),
             TableFormat::JsonLines => Rows::Json(JsonRows::open(whole, options)),
+            // Such a table can expand to any size, so it is not read where any text is.
+            TableFormat::Parquet | TableFormat::ArrowFile | TableFormat::ArrowStream => {
+                return Err(TableError::UnsupportedFormat { name: format.to_string() });
+            }
         };
+        Ok(Self::new(schema, rows, notes, options))
+    }
+
+    /// The same for a table of any format, columns with types among them.
+    ///
+    /// # Errors
+    /// As with [`open`](Self::open).
+    pub fn open_any(
+        source: &'a Source,
+        schema: &'a Schema,
+        options: &ReadOptions,
+    ) -> Result<Self, TableError> {
+        match source.format()? {
+            TableFormat::Csv | TableFormat::JsonLines => {
+                Self::open(source.open().map_err(|source| TableError::Io { source })?, schema, options)
+            }
+            format @ (TableFormat::Parquet | TableFormat::ArrowFile | TableFormat::ArrowStream) => {
+                let mut notes = Vec::new();
+                let rows = ColumnarRows::open(source, format, schema, options, &mut notes)?;
+                Ok(Self::new(schema, Rows::Columnar(Box::new(rows), format), notes, options))
+            }
+        }
+    }
+
+    fn new(schema: &'a Schema, rows: Rows<'a>, notes: Vec<Note>, options: &ReadOptions) -> Self {
         let (chunk_rows, max_violations) = (options.chunk_rows, options.max_violations);
-        Ok(Self { schema, rows, notes, chunk_rows, max_violations })
+        Self { schema, rows, notes, chunk_rows, max_violations }
     }
 
     /// Fills `chunk` with the next rows; `false` when there were none left.
@@ -225,6 +316,7 @@ impl<'a> TableReader<'a> {
         match &mut self.rows {
             Rows::Csv(rows) => rows.read(self.schema, self.chunk_rows, self.max_violations, chunk)?,
             Rows::Json(rows) => rows.read(self.schema, self.chunk_rows, self.max_violations, chunk)?,
+            Rows::Columnar(rows, _) => rows.read(self.schema, self.chunk_rows, self.max_violations, chunk)?,
         }
         Ok(chunk.rows() > 0)
     }
@@ -232,7 +324,7 @@ impl<'a> TableReader<'a> {
     /// What the user should know; complete once all rows are read.
     pub fn notes(&self) -> Vec<Note> {
         match &self.rows {
-            Rows::Csv(_) => self.notes.clone(),
+            Rows::Csv(_) | Rows::Columnar(..) => self.notes.clone(),
             Rows::Json(rows) => rows.notes().into_iter().collect(),
         }
     }
@@ -242,23 +334,27 @@ impl<'a> TableReader<'a> {
         match self.rows {
             Rows::Csv(_) => TableFormat::Csv,
             Rows::Json(_) => TableFormat::JsonLines,
+            Rows::Columnar(_, format) => format,
         }
     }
 }
 
-/// The names that the first row of a CSV table gives to its columns; `None` when it is a row of values, and for JSON
-/// Lines.
+/// The names that a table gives to its columns; `None` when the first row of CSV is one of values, and for JSON Lines.
 ///
 /// # Errors
 /// An empty or unreadable table, a format that is not supported.
-pub fn column_names(mut input: impl Read, options: &ReadOptions) -> Result<Option<Vec<String>>, TableError> {
+pub fn column_names(source: &Source, options: &ReadOptions) -> Result<Option<Vec<String>>, TableError> {
+    let mut input = source.open().map_err(|source| TableError::Io { source })?;
     let start = sniff(&mut input)?;
-    match format_of(&start)? {
+    match TableFormat::of(&start)? {
         TableFormat::Csv => {
             let start = start.strip_prefix(BOM).unwrap_or(&start);
             csv::column_names(start.chain(input), options)
         }
         TableFormat::JsonLines => Ok(None),
+        format @ (TableFormat::Parquet | TableFormat::ArrowFile | TableFormat::ArrowStream) => {
+            columnar::column_names(source, format).map(Some)
+        }
     }
 }
 
@@ -272,31 +368,6 @@ fn sniff(input: &mut impl Read) -> Result<Vec<u8>, TableError> {
         .read_to_end(&mut start)
         .map_err(|source: io::Error| TableError::Io { source })?;
     Ok(start)
-}
-
-/// Tells the format from the first bytes.
-fn format_of(start: &[u8]) -> Result<TableFormat, TableError> {
-    let unsupported = |name| Err(TableError::UnsupportedFormat { name });
-    match start {
-        [] => return Err(TableError::Empty),
-        [b'P', b'A', b'R', b'1', ..] => return unsupported("Parquet"),
-        [b'A', b'R', b'R', b'O', b'W', b'1', ..] | [0xff, 0xff, 0xff, 0xff, ..] => {
-            return unsupported("Arrow IPC");
-        }
-        [0x1f, 0x8b, ..] => return unsupported("gzip"),
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => return unsupported("UTF-16"),
-        _ => {}
-    }
-    let text = start.strip_prefix(BOM).unwrap_or(start).trim_ascii_start();
-    let json = match text {
-        [] => return Err(TableError::Empty),
-        [b'{', rest @ ..] => rest.trim_ascii_start().first().is_none_or(|byte| matches!(byte, b'"' | b'}')),
-        [b'[', rest @ ..] => {
-            rest.trim_ascii_start().first().is_none_or(|byte| b"\"-0123456789ntf{[]".contains(byte))
-        }
-        _ => false,
-    };
-    Ok(if json { TableFormat::JsonLines } else { TableFormat::Csv })
 }
 
 /// The most similar of some names, when one is similar enough to be meant. Very long names, and those after very

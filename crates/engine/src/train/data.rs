@@ -3,43 +3,21 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
-use std::io::{self, Cursor, Read};
-use std::path::PathBuf;
 
 use foretell_evaluate::{ClassAnswers, Observed, ValueAnswers};
-use foretell_frame::{Feature, Frame, Kind as ValueKind, Labels, Schema, SchemaError, Slot, TextColumn};
+use foretell_frame::{Feature, Frame, Kind as ValueKind, Labels, Schema, Slot, TextColumn};
 use foretell_train::Target as Lesson;
 use foretell_train::estimator::Kind;
-use sha2::{Digest, Sha256};
 
 use super::error::TrainError;
-use crate::open::hex;
 use crate::score::class_of;
-use crate::table::infer::{Inferred, Values, infer};
-use crate::table::{Chunk, Header, ReadOptions, TableError, TableReader, Target, nearest};
+use crate::table::load::{Column, Input, LoadOptions, Loaded, Place, Places, Take, load};
+use crate::table::{Header, nearest};
 
 /// Whole numbers with at most so many different values are taken for classes, where nobody says what they are.
 const MOST_CLASSES: usize = 20;
 /// A column with this share of numbers is most likely meant to be one of numbers.
 const MOSTLY: f64 = 0.5;
-
-/// Where a table is. It is read twice: to learn what its columns are, and to learn from it.
-#[derive(Debug, Clone)]
-pub enum Input {
-    /// A file.
-    File(PathBuf),
-    /// Bytes, such as those of stdin.
-    Bytes(Vec<u8>),
-}
-
-impl Input {
-    fn open(&self) -> io::Result<Box<dyn Read + '_>> {
-        Ok(match self {
-            Self::File(path) => Box::new(std::fs::File::open(path)?),
-            Self::Bytes(bytes) => Box::new(Cursor::new(bytes)),
-        })
-    }
-}
 
 /// What is what in a table.
 #[derive(Debug, Clone)]
@@ -56,6 +34,10 @@ pub struct DataOptions {
     pub unused: Vec<String>,
     /// Columns of numbers that are categories.
     pub categorical: Vec<String>,
+    /// Types of columns that are not to be inferred.
+    pub types: Vec<(String, ColumnType)>,
+    /// Texts that stand for a missing value, beside the empty cell.
+    pub missing: Vec<String>,
     /// The column of what each row weighs.
     pub weights: Option<String>,
     /// The column that tells which rows belong together: they are never divided.
@@ -64,13 +46,25 @@ pub struct DataOptions {
     pub order: Option<String>,
 }
 
+/// What a column holds, where it is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ColumnType {
+    /// Numbers, and nothing else.
+    Number,
+    /// Texts, such as names and codes, also where all look like numbers.
+    Text,
+}
+
 /// A table in memory.
 #[derive(Debug)]
 pub struct Data {
     pub(super) schema: Schema,
     pub(super) categorical: Vec<bool>,
     frame: Frame,
-    chunk: Chunk,
+    /// The known answers.
+    target: TextColumn,
+    places: Places,
     digest: String,
     empty: Vec<String>,
     weights: Option<Vec<f64>>,
@@ -86,97 +80,46 @@ impl Data {
     /// # Errors
     /// It cannot be read; columns that are not there, or neither numbers nor texts.
     pub fn read(input: &Input, options: &DataOptions) -> Result<Self, TrainError> {
-        let io_error = |source| TrainError::Table(TableError::Io { source });
-        let header = if options.names.is_some() { Header::Absent } else { options.header };
-        let read = ReadOptions { header, ..ReadOptions::default() };
-        let mut digest = Digested { inner: input.open().map_err(io_error)?, state: Sha256::new() };
-        let mut inferred = infer(&mut digest, &read)?;
-        if let Some(names) = &options.names {
-            name_columns(&mut inferred, names)?;
-        }
-        let digest = format!("sha256:{}", hex(&digest.state.finalize()));
-        let Sorted { features, categorical, empty, aside } = sort_columns(&inferred, options)?;
-        let columns = features.iter().chain(aside.iter().flatten());
-        let whole = Schema::new(columns.cloned().collect(), inferred.named)?;
-        let schema = Schema::new(features, inferred.named)?;
-        let header = match (inferred.named, header) {
-            (true, Header::Auto | Header::Names) => Header::Present,
-            (false, Header::Auto | Header::Names) => Header::Absent,
-            (_, told) => told,
-        };
-        let position = inferred.columns.iter().position(|column| column.name == options.target);
-        let target = match position.or_else(|| options.target.parse().ok()) {
-            Some(position) if header == Header::Absent => Target::Position(position),
-            Some(_) | None => Target::Name(options.target.clone()),
-        };
-        let read =
-            ReadOptions { header, target: Some(target), chunk_rows: usize::MAX, ..ReadOptions::default() };
-        let mut chunk = Chunk::default();
-        TableReader::open(input.open().map_err(io_error)?, &whole, &read)?.read(&mut chunk)?;
-        if let Some(violation) = chunk.violations.first() {
-            let line = chunk.line(violation.row);
-            return Err(TrainError::Row { line, message: violation.message(&whole) });
-        }
-        if chunk.rows() == 0 {
+        let DataOptions { header, names, missing, .. } = options;
+        let told = LoadOptions { header: *header, names: names.clone(), missing: missing.clone() };
+        let mut roles = None;
+        let loaded = load(input, &told, |names| {
+            let found = Roles::find(&names.names, options)?;
+            let takes = found.takes();
+            roles = Some(found);
+            Ok::<_, TrainError>(takes)
+        })?;
+        let roles = roles.unwrap_or_default();
+        let Loaded { columns, named, mut frame, mut asides, places, digest } = loaded;
+        if frame.rows() == 0 && asides.first().is_none_or(TextColumn::is_empty) {
             return Err(TrainError::Nothing { what: "rows" });
         }
-        let frame = std::mem::take(&mut chunk.frame);
-        let mut data = Self {
-            schema,
-            categorical,
-            frame,
-            chunk,
-            digest,
-            empty,
-            weights: None,
-            groups: None,
-            order: None,
-        };
-        if let [None, None, None] = aside {
-            return Ok(data);
+        let Features { features, categorical, empty, kept } =
+            Features::sort(&columns, named, &roles, options)?;
+        if let Some((numbers, texts)) = kept {
+            frame = frame.select_columns(&numbers, &texts);
         }
-        let [weights, groups, order] = aside.map(|feature| feature.map(|feature| feature.name));
-        let keys = |name: Option<String>| name.map(|name| data.keys(&whole, &name)).transpose();
-        let (groups, order) = (keys(groups)?, keys(order)?);
-        data.weights = weights.map(|name| data.weights(&whole, &name)).transpose()?;
-        data.groups = groups.map(|keys| {
+        let schema = Schema::new(features, named)?;
+        // They stand in the order of the table.
+        let [target, weights, groups, order] =
+            roles.asides().map(|place| place.map(|place| std::mem::take(&mut asides[place])));
+        let name = |position: Option<usize>| position.map_or("", |position| columns[position].name.as_str());
+        let keys = |column: TextColumn, position| keys(&column, name(position), &places);
+        let groups = groups.map(|column| keys(column, roles.groups)).transpose()?;
+        let order = order.map(|column| keys(column, roles.order)).transpose()?;
+        let weights = weights.map(|column| weights_in(&column, name(roles.weights), &places)).transpose()?;
+        let groups = groups.map(|keys| {
             let known: BTreeSet<&Key> = keys.iter().collect();
             let known: Vec<&Key> = known.into_iter().collect();
             keys.iter().map(|key| known.partition_point(|other| *other < key)).collect()
         });
-        data.order = order.map(|keys| {
+        let order = order.map(|keys| {
             let mut rows: Vec<usize> = (0..keys.len()).collect();
             rows.sort_by(|a, b| keys[*a].cmp(&keys[*b]));
             rows
         });
-        // Their columns stand behind those of the features.
-        let (numbers, texts): (Vec<usize>, Vec<usize>) =
-            ((0..data.schema.numbers()).collect(), (0..data.schema.texts()).collect());
-        data.frame = data.frame.select_columns(&numbers, &texts);
-        Ok(data)
-    }
-
-    /// The values of a column that is no feature, none of them missing.
-    fn keys(&self, whole: &Schema, name: &str) -> Result<Vec<Key>, TrainError> {
-        let slot = whole.position(name).map_or(Slot::Unused, |position| whole.slots()[position]);
-        let key = |row: usize| match slot {
-            Slot::Number(slot) => Some(self.frame.row(row)[slot]).filter(|x| !x.is_nan()).map(Key::Number),
-            Slot::Text(slot) => self.frame.texts()[slot].get(row).map(|text| Key::Text(text.to_owned())),
-            Slot::Unused => None,
-        };
-        let missing = |row| TrainError::Row { line: self.line(row), message: format!("`{name}` is missing") };
-        (0..self.rows()).map(|row| key(row).ok_or_else(|| missing(row))).collect()
-    }
-
-    fn weights(&self, whole: &Schema, name: &str) -> Result<Vec<f64>, TrainError> {
-        let weight = |(row, key): (usize, Key)| match key {
-            Key::Number(weight) if weight.is_finite() && weight >= 0.0 => Ok(weight),
-            Key::Number(_) | Key::Text(_) => Err(TrainError::Row {
-                line: self.line(row),
-                message: format!("expected a weight of 0 or more in `{name}`"),
-            }),
-        };
-        self.keys(whole, name)?.into_iter().enumerate().map(weight).collect()
+        let target = target.unwrap_or_default();
+        Ok(Self { schema, categorical, frame, target, places, digest, empty, weights, groups, order })
     }
 
     /// What some rows weigh, where that is told.
@@ -227,14 +170,13 @@ impl Data {
         &self.empty
     }
 
-    /// The line on which a row stands.
-    pub(super) fn line(&self, row: usize) -> u64 {
-        self.chunk.line(row)
+    /// Where a row stands.
+    pub(super) fn place(&self, row: usize) -> Place {
+        self.places.of(row)
     }
 
     fn target(&self, row: usize) -> Result<&str, TrainError> {
-        let missing = || TrainError::MissingTarget { line: self.chunk.line(row) };
-        self.chunk.target.get(row).ok_or_else(missing)
+        self.target.get(row).ok_or_else(|| TrainError::MissingTarget { place: self.place(row) })
     }
 
     /// What is learnt: classes, or numbers where the answers are, and nobody says that they are classes.
@@ -258,7 +200,7 @@ impl Data {
         let number = |(row, text): (usize, &&str)| {
             let number = text.trim().parse::<f64>().ok().filter(|number| number.is_finite());
             number.ok_or_else(|| TrainError::TargetNotANumber {
-                line: self.chunk.line(row),
+                place: self.place(row),
                 class: kind.map_or("a regression", |kind| kind.class(false)),
                 got: (*text).to_owned(),
             })
@@ -278,20 +220,31 @@ impl Data {
     /// Some of the rows, and the known answers.
     pub(super) fn select(&self, rows: &[usize]) -> (Frame, TextColumn) {
         let mut target = TextColumn::default();
-        rows.iter().for_each(|row| target.push(self.chunk.target.get(*row)));
+        rows.iter().for_each(|row| target.push(self.target.get(*row)));
         (self.frame.select(rows), target)
     }
 }
 
-/// Gives the columns of a table without a header these names.
-fn name_columns(inferred: &mut Inferred, names: &[String]) -> Result<(), TrainError> {
-    if names.len() != inferred.columns.len() {
-        let (expected, got) = (inferred.columns.len(), names.len());
-        return Err(TrainError::Schema(SchemaError::WrongNameCount { expected, got }));
-    }
-    inferred.columns.iter_mut().zip(names).for_each(|(column, name)| column.name.clone_from(name));
-    inferred.named = true;
-    Ok(())
+/// The values of a column that is no feature, none of them missing: numbers, where all are.
+fn keys(column: &TextColumn, name: &str, places: &Places) -> Result<Vec<Key>, TrainError> {
+    let missing = |row| TrainError::Row { place: places.of(row), message: format!("`{name}` is missing") };
+    let texts = column.iter().enumerate().map(|(row, text)| text.ok_or_else(|| missing(row)));
+    let texts: Vec<&str> = texts.collect::<Result<_, _>>()?;
+    let number =
+        |text: &&str| text.trim().parse::<f64>().ok().filter(|number| !number.is_nan()).map(Key::Number);
+    let numbers: Option<Vec<Key>> = texts.iter().map(number).collect();
+    Ok(numbers.unwrap_or_else(|| texts.into_iter().map(|text| Key::Text(text.to_owned())).collect()))
+}
+
+fn weights_in(column: &TextColumn, name: &str, places: &Places) -> Result<Vec<f64>, TrainError> {
+    let weight = |(row, key): (usize, Key)| match key {
+        Key::Number(weight) if weight.is_finite() && weight >= 0.0 => Ok(weight),
+        Key::Number(_) | Key::Text(_) => Err(TrainError::Row {
+            place: places.of(row),
+            message: format!("expected a weight of 0 or more in `{name}`"),
+        }),
+    };
+    keys(column, name, places)?.into_iter().enumerate().map(weight).collect()
 }
 
 /// A value that rows are grouped or ordered by.
@@ -320,90 +273,165 @@ impl PartialOrd for Key {
     }
 }
 
-/// The columns of a table by what they are for.
-struct Sorted {
+/// What the columns of a table are for.
+#[derive(Debug, Default)]
+struct Roles {
+    target: Option<usize>,
+    weights: Option<usize>,
+    groups: Option<usize>,
+    order: Option<usize>,
+    dropped: Vec<usize>,
+    unused: Vec<usize>,
+    categorical: Vec<usize>,
+    types: Vec<Option<ColumnType>>,
+}
+
+impl Roles {
+    fn find(names: &[String], options: &DataOptions) -> Result<Self, TrainError> {
+        let find = |name: &str| {
+            let position = names.iter().position(|other| other == name);
+            let by_place = || name.parse().ok().filter(|position| *position < names.len());
+            position.or_else(by_place).ok_or_else(|| {
+                let names = || names.iter().map(String::as_str);
+                TrainError::NoColumn {
+                    name: name.to_owned(),
+                    nearest: nearest(name, names()),
+                    columns: names().map(|name| format!("`{name}`")).collect(),
+                }
+            })
+        };
+        let all = |names: &[String]| names.iter().map(|name| find(name)).collect::<Result<Vec<_>, _>>();
+        let one = |name: &Option<String>| name.as_deref().map(find).transpose();
+        let mut types = vec![None; names.len()];
+        let (target, dropped, unused) =
+            (Some(find(&options.target)?), all(&options.drop)?, all(&options.unused)?);
+        let (weights, groups, order) = (one(&options.weights)?, one(&options.groups)?, one(&options.order)?);
+        if order.is_some() && (order == groups || order == weights) || weights.is_some() && weights == groups
+        {
+            return Err(TrainError::Aside);
+        }
+        for (name, kind) in &options.types {
+            types[find(name)?] = Some(*kind);
+        }
+        let categorical = all(&options.categorical)?;
+        Ok(Self { target, weights, groups, order, dropped, unused, categorical, types })
+    }
+
+    fn aside(&self) -> [Option<usize>; 4] {
+        [self.target, self.weights, self.groups, self.order]
+    }
+
+    fn is_aside(&self, column: usize) -> bool {
+        self.aside().contains(&Some(column))
+    }
+
+    fn takes(&self) -> Vec<Take> {
+        let take = |(column, kind): (usize, &Option<ColumnType>)| match kind {
+            _ if self.is_aside(column) => Take::Aside,
+            _ if self.dropped.contains(&column) || self.unused.contains(&column) => Take::Skip,
+            None => Take::Guess,
+            Some(ColumnType::Number) => Take::Number,
+            Some(ColumnType::Text) => Take::Text,
+        };
+        self.types.iter().enumerate().map(take).collect()
+    }
+
+    /// The places of target, weights, groups and order among the columns that are set aside.
+    fn asides(&self) -> [Option<usize>; 4] {
+        let before = |column: usize| (0..column).filter(|other| self.is_aside(*other)).count();
+        self.aside().map(|column| column.map(before))
+    }
+}
+
+/// The features that the columns of a table make.
+struct Features {
     features: Vec<Feature>,
     /// For each feature whether it is a category.
     categorical: Vec<bool>,
     /// The names of columns without a value.
     empty: Vec<String>,
-    /// Those of weights, groups and times.
-    aside: [Option<Feature>; 3],
+    /// The columns of the frame that are features, where some are none.
+    kept: Option<(Vec<usize>, Vec<usize>)>,
 }
 
-fn sort_columns(inferred: &Inferred, options: &DataOptions) -> Result<Sorted, TrainError> {
-    let columns = &inferred.columns;
-    let find = |name: &str| {
-        let position = columns.iter().position(|column| column.name == name);
-        position.or_else(|| name.parse().ok().filter(|position| *position < columns.len())).ok_or_else(|| {
-            let names = || columns.iter().map(|column| column.name.as_str());
-            TrainError::NoColumn {
-                name: name.to_owned(),
-                nearest: nearest(name, names()),
-                columns: names().map(|name| format!("`{name}`")).collect(),
-            }
-        })
-    };
-    let target = find(&options.target)?;
-    let dropped = options.drop.iter().map(|name| find(name)).collect::<Result<Vec<_>, _>>()?;
-    let unused = options.unused.iter().map(|name| find(name)).collect::<Result<Vec<_>, _>>()?;
-    let told = options.categorical.iter().map(|name| find(name)).collect::<Result<Vec<_>, _>>()?;
-    let find_aside = |name: &Option<String>| name.as_deref().map(find).transpose();
-    let set_aside =
-        [find_aside(&options.weights)?, find_aside(&options.groups)?, find_aside(&options.order)?];
-    let feature = |position: usize| {
-        let column = &columns[position];
-        match column.values() {
-            Values::Numbers => Feature::number(column.name.as_str()),
-            Values::Texts | Values::Nothing => Feature::text(column.name.as_str()),
-        }
-    };
-    let [weights, groups, order] = set_aside;
-    if order.is_some() && (order == groups || order == weights) || weights.is_some() && weights == groups {
-        return Err(TrainError::Aside);
-    }
-    let aside = set_aside.map(|position| position.map(feature));
-    let (mut features, mut categorical, mut empty) = (Vec::new(), Vec::new(), Vec::new());
-    for (position, column) in columns.iter().enumerate() {
-        if position == target || dropped.contains(&position) || set_aside.contains(&Some(position)) {
-            continue;
-        }
-        if unused.contains(&position) {
-            features.push(Feature { kind: ValueKind::Unused, ..Feature::number(column.name.as_str()) });
-            categorical.push(false);
-            continue;
-        }
-        let told = told.contains(&position);
-        match column.values() {
-            Values::Nothing => empty.push(column.name.clone()),
-            Values::Numbers => {
-                features.push(Feature::number(column.name.as_str()));
-                categorical.push(told);
-            }
-            Values::Texts => {
-                let share = column.numbers as f64 / (column.numbers + column.texts) as f64;
-                if let (Some((line, got)), false) = (&column.first_text, told)
-                    && share > MOSTLY
-                {
-                    let (name, numbers) = (column.name.clone(), column.numbers);
-                    return Err(TrainError::OddText { name, line: *line, got: got.clone(), numbers });
+impl Features {
+    fn sort(
+        columns: &[Column],
+        named: bool,
+        roles: &Roles,
+        options: &DataOptions,
+    ) -> Result<Self, TrainError> {
+        let (mut features, mut categorical, mut empty) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut numbers, mut texts) = (Slots::default(), Slots::default());
+        for (position, column) in columns.iter().enumerate() {
+            let name = column.name.as_str();
+            let told = roles.categorical.contains(&position);
+            let nothing = column.numbers + column.texts == 0;
+            match column.taken {
+                Take::Skip if roles.unused.contains(&position) && !roles.is_aside(position) => {
+                    features.push(Feature { kind: ValueKind::Unused, ..Feature::number(name) });
+                    categorical.push(false);
                 }
-                features.push(Feature::text(column.name.as_str()));
-                categorical.push(true);
+                Take::Skip | Take::Aside | Take::Guess => {}
+                Take::Number | Take::Text if nothing => {
+                    empty.push(name.to_owned());
+                    if column.taken == Take::Number { numbers.leave() } else { texts.leave() }
+                }
+                Take::Number => {
+                    features.push(Feature::number(name));
+                    categorical.push(told);
+                    numbers.keep();
+                }
+                Take::Text => {
+                    let share = column.numbers as f64 / (column.numbers + column.texts) as f64;
+                    if let (Some((place, got)), false, None) =
+                        (&column.first_text, told, roles.types[position])
+                        && share > MOSTLY
+                    {
+                        return Err(TrainError::OddText {
+                            name: name.to_owned(),
+                            place: place.clone(),
+                            got: got.clone(),
+                            numbers: column.numbers,
+                        });
+                    }
+                    features.push(Feature::text(name));
+                    categorical.push(true);
+                    texts.keep();
+                }
             }
         }
+        if features.iter().all(|feature| feature.kind == ValueKind::Unused) {
+            return Err(TrainError::Nothing { what: "columns to learn from" });
+        }
+        // Without a header a column is found by its place, so none can be left out.
+        let by_place = !named || options.names.is_some();
+        if by_place && features.len() + 1 < columns.len() {
+            return Err(TrainError::Nothing {
+                what: "header row, so its columns cannot be told apart; none can be left out",
+            });
+        }
+        let kept = (!empty.is_empty()).then_some((numbers.kept, texts.kept));
+        Ok(Self { features, categorical, empty, kept })
     }
-    if features.iter().all(|feature| feature.kind == ValueKind::Unused) {
-        return Err(TrainError::Nothing { what: "columns to learn from" });
+}
+
+/// The columns of a frame that stay.
+#[derive(Default)]
+struct Slots {
+    kept: Vec<usize>,
+    next: usize,
+}
+
+impl Slots {
+    fn keep(&mut self) {
+        self.kept.push(self.next);
+        self.next += 1;
     }
-    // Without a header a column is found by its place, so none can be left out.
-    let by_place = !inferred.named || options.names.is_some();
-    if by_place && features.len() + 1 < columns.len() {
-        return Err(TrainError::Nothing {
-            what: "header row, so its columns cannot be told apart; none can be left out",
-        });
+
+    fn leave(&mut self) {
+        self.next += 1;
     }
-    Ok(Sorted { features, categorical, empty, aside })
 }
 
 /// The different answers, ascending, in the narrowest type that all of them have.
@@ -475,19 +503,5 @@ impl Answered {
                 ..ClassAnswers::default()
             }),
         }
-    }
-}
-
-/// Makes the digest of what is read.
-struct Digested<R> {
-    inner: R,
-    state: Sha256,
-}
-
-impl<R: Read> Read for Digested<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(buffer)?;
-        self.state.update(&buffer[..count]);
-        Ok(count)
     }
 }

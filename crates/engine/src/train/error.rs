@@ -9,6 +9,7 @@ use crate::live::LoadError;
 use crate::open::OpenError;
 use crate::score::ScoreError;
 use crate::table::TableError;
+use crate::table::load::Place;
 
 /// Why nothing was trained.
 #[derive(Debug, thiserror::Error)]
@@ -27,22 +28,22 @@ pub enum TrainError {
         columns: Vec<String>,
     },
     /// Almost all of a column is numbers.
-    #[error("line {line}: column `{name}` has `{got}`, and numbers in {numbers} other rows")]
+    #[error("{place}: column `{name}` has `{got}`, and numbers in {numbers} other rows")]
     OddText {
         /// The column.
         name: String,
-        /// The line of the first such text.
-        line: u64,
+        /// Where the first such text stands.
+        place: Place,
         /// The text.
         got: String,
         /// Number of cells that are numbers.
         numbers: u64,
     },
     /// A row is not what the table seemed to be.
-    #[error("line {line}: {message}")]
+    #[error("{place}: {message}")]
     Row {
-        /// The line.
-        line: u64,
+        /// Where.
+        place: Place,
         /// What is wrong.
         message: String,
     },
@@ -59,16 +60,16 @@ pub enum TrainError {
         what: &'static str,
     },
     /// A row without a known answer.
-    #[error("line {line}: the target is missing")]
+    #[error("{place}: the target is missing")]
     MissingTarget {
-        /// The line.
-        line: u64,
+        /// Where.
+        place: Place,
     },
     /// A target that is no number, for an estimator of numbers.
-    #[error("line {line}: `{class}` learns numbers, and the target is `{got}`")]
+    #[error("{place}: `{class}` learns numbers, and the target is `{got}`")]
     TargetNotANumber {
-        /// The line.
-        line: u64,
+        /// Where.
+        place: Place,
         /// The estimator.
         class: &'static str,
         /// The target.
@@ -119,9 +120,9 @@ impl TrainError {
             Self::Table(error) => error.hint(),
             Self::NoColumn { nearest: Some(nearest), .. } => Some(format!("did you mean `{nearest}`?")),
             Self::NoColumn { columns, .. } => Some(format!("its columns are {}", columns.join(", "))),
-            Self::OddText { name, .. } => Some(format!(
-                "leave cells of missing values empty; if the column is one of categories, say so with `--categorical '{name}'`, or \
-                 leave it out with `--drop '{name}'`"
+            Self::OddText { name, got, .. } => Some(format!(
+                "if it stands for a missing value, say so with `--missing '{got}'`; if the column is one of categories, with \
+                 `--categorical '{name}'`, or leave it out with `--drop '{name}'`"
             )),
             Self::OtherTask { learns, .. } => {
                 let (other, kinds) = match *learns {

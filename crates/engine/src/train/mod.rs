@@ -18,9 +18,9 @@ pub use foretell_train::{Progress, Transformer};
 use serde_json::Map;
 
 use self::data::Answered;
-pub use self::data::{Data, DataOptions, Input};
+pub use self::data::{ColumnType, Data, DataOptions};
 pub use self::error::TrainError;
-pub use self::spec::{Spec, SpecError, parse_evaluation, parse_kind, parse_parameter};
+pub use self::spec::{Spec, SpecError, TablePlace, parse_evaluation, parse_kind, parse_parameter};
 use crate::given::Given;
 use crate::live::{LiveModel, Naming};
 use crate::open::{OpenLimits, open_bytes};
@@ -209,7 +209,7 @@ impl Workshop<'_> {
     fn ask(&self, live: &LiveModel, rows: &[usize]) -> Result<Observed, TrainError> {
         let (frame, target) = self.data.select(rows);
         let mut answers = Answers::new(live)?;
-        answers.add(live, &frame, &target, |row| self.data.line(rows[row]))?;
+        answers.add(live, &frame, &target, |row| self.data.place(rows[row]).number)?;
         let mut observed = answers.finish()?;
         observed.set_weights(self.data.weights_of(rows).unwrap_or_default());
         Ok(observed)

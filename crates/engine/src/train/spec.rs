@@ -8,7 +8,9 @@ use foretell_train::estimator::KINDS;
 use foretell_train::recipe::TRANSFORMERS;
 use serde::Deserialize;
 
-use super::{ColumnSteps, Columns, DataOptions, Evaluation, Kind, TrainOptions, Transformer, Value};
+use super::{
+    ColumnSteps, ColumnType, Columns, DataOptions, Evaluation, Kind, TrainOptions, Transformer, Value,
+};
 use crate::table::{Header, nearest};
 
 /// The share of rows that are held out where nobody says it.
@@ -44,7 +46,7 @@ pub enum SpecError {
 #[derive(Debug, Clone)]
 pub struct Spec {
     /// The table.
-    pub table: PathBuf,
+    pub table: TablePlace,
     /// What is what in it.
     pub data: DataOptions,
     /// What is made of it.
@@ -59,6 +61,20 @@ pub struct Spec {
     pub register: Option<String>,
     /// The alias that then points to it.
     pub alias: Option<String>,
+}
+
+/// Where a table is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TablePlace {
+    /// Files; each may be a pattern of names such as `2024-*.csv`.
+    Files(Vec<PathBuf>),
+    /// The answer of a database.
+    Query {
+        /// The URL of the database.
+        database: String,
+        /// The query.
+        sql: String,
+    },
 }
 
 #[derive(Debug, Deserialize)]
@@ -77,7 +93,9 @@ struct File {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct DataPart {
-    path: PathBuf,
+    path: Option<Paths>,
+    database: Option<String>,
+    query: Option<String>,
     target: Target,
     header: Option<bool>,
     names: Option<Vec<String>>,
@@ -87,10 +105,22 @@ struct DataPart {
     unused: Vec<String>,
     #[serde(default)]
     categorical: Vec<String>,
+    #[serde(default)]
+    types: BTreeMap<String, ColumnType>,
+    #[serde(default)]
+    missing: Vec<String>,
     task: Option<Task>,
     weights: Option<String>,
     groups: Option<String>,
     order: Option<String>,
+}
+
+/// A file, or several; each may be a pattern of names.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Paths {
+    One(PathBuf),
+    Several(Vec<PathBuf>),
 }
 
 /// A name, or a position.
@@ -206,7 +236,7 @@ impl Spec {
             seed: evaluation.seed,
         };
         Ok(Self {
-            table: folder.join(data.path),
+            table: place(data.path, data.database, data.query, folder)?,
             data: DataOptions {
                 target: match data.target {
                     Target::Name(name) => name,
@@ -221,6 +251,8 @@ impl Spec {
                 drop: data.drop,
                 unused: data.unused,
                 categorical: data.categorical,
+                types: data.types.into_iter().collect(),
+                missing: data.missing,
                 weights: data.weights,
                 groups: data.groups,
                 order: data.order,
@@ -233,6 +265,35 @@ impl Spec {
             alias: output.alias,
         })
     }
+}
+
+fn place(
+    path: Option<Paths>,
+    database: Option<String>,
+    query: Option<String>,
+    folder: &Path,
+) -> Result<TablePlace, SpecError> {
+    let got = match (path, database, query) {
+        (Some(Paths::One(path)), None, None) => return Ok(TablePlace::Files(vec![folder.join(path)])),
+        (Some(Paths::Several(paths)), None, None) if !paths.is_empty() => {
+            return Ok(TablePlace::Files(paths.iter().map(|path| folder.join(path)).collect()));
+        }
+        (None, Some(database), Some(sql)) => {
+            let relative =
+                database.strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path));
+            let database = match relative {
+                Some(path) => format!("sqlite:{}", folder.join(path).display()),
+                None => database,
+            };
+            return Ok(TablePlace::Query { database, sql });
+        }
+        (None, None, None) => "none",
+        (None, Some(_), None) => "`database` alone",
+        (None, None, Some(_)) => "`query` alone",
+        (Some(_), _, _) => "both, or an empty list",
+    };
+    let expected = "expected either `path`, or `database` and `query`".to_owned();
+    Err(SpecError::Value { key: "data", expected, got: got.to_owned() })
 }
 
 /// The kind with this name, none for `auto`; and whether it learns classes, where the name tells it.
@@ -379,7 +440,7 @@ mod tests {
     #[test]
     fn a_whole_specification() {
         let spec = Spec::parse(WHOLE, Path::new("/specs")).unwrap();
-        assert_eq!(spec.table, Path::new("/specs/houses.csv"));
+        assert_eq!(spec.table, TablePlace::Files(vec!["/specs/houses.csv".into()]));
         assert_eq!(spec.output.as_deref(), Some(Path::new("/specs/houses.foretell")));
         assert_eq!(spec.training.parameters, [("alpha".to_owned(), Value::Float(0.5))]);
         assert_eq!(spec.training.groups[0].columns, Columns::Named(vec!["age".to_owned()]));

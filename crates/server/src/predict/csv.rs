@@ -101,6 +101,14 @@ fn unreadable(error: &TableError, place: &[Place]) -> Problem {
         | TableError::Json { .. }
         | TableError::NoTarget { .. }
         | TableError::TargetByName { .. }
+        | TableError::Damaged { .. }
+        | TableError::ColumnType { .. }
+        | TableError::Database { .. }
+        | TableError::Row { .. }
+        | TableError::InFile { .. }
+        | TableError::OtherFormat { .. }
+        | TableError::OtherColumns { .. }
+        | TableError::NameCount { .. }
         | TableError::Io { .. } => "not_csv",
     };
     Problem::invalid(place.to_vec(), kind, error.to_string())

@@ -4,6 +4,7 @@ mod artifacts;
 mod days;
 mod keys;
 mod predictions;
+mod query;
 mod registry;
 mod trouble;
 
