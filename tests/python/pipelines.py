@@ -15,6 +15,7 @@ from sklearn.naive_bayes import BernoulliNB, GaussianNB, MultinomialNB
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, RobustScaler, StandardScaler
+from sklearn.svm import LinearSVR
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 table = pandas.read_csv(sys.argv[1], float_precision="round_trip")
@@ -47,6 +48,11 @@ models = (
         "k-neighbors": ("standard", ["--param", "weights=distance"], KNeighborsRegressor(weights="distance")),
         "lasso": ("min-max", ["--param", "alpha=0.1"], Lasso(alpha=0.1, **exact)),
         "elastic-net": ("robust", ["--param", "alpha=0.1"], ElasticNet(alpha=0.1, **exact)),
+        "linear-svm": (
+            "standard",
+            ["--param", "tol=1e-10", "--param", "max_iter=1000000", "--param", "epsilon=0.1"],
+            LinearSVR(epsilon=0.1, random_state=0, **exact),
+        ),
         "decision-tree": ("none", ["--param", "max_depth=2"], DecisionTreeRegressor(max_depth=2, random_state=0)),
     }
 )

@@ -38,4 +38,13 @@ impl Stream {
     pub(crate) fn below(&mut self, bound: usize) -> usize {
         ((u128::from(self.next()) * bound as u128) >> 64) as usize
     }
+
+    /// Puts things into an order that looks random.
+    ///
+    /// Source: Knuth, "The Art of Computer Programming", volume 2, algorithm P.
+    pub(crate) fn shuffle<T>(&mut self, things: &mut [T]) {
+        for at in (1..things.len()).rev() {
+            things.swap(at, self.below(at + 1));
+        }
+    }
 }

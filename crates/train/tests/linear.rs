@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use foretell_frame::{Frame, Labels, Method, MethodSet, Predictions};
 use foretell_model::{Description, Model, ModelParts, Pipeline, Predictor, Provenance, Scratch, Task};
-use foretell_train::estimator::{Learnt, elastic_net, lda, linear, logistic, naive_bayes, qda, ridge};
+use foretell_train::estimator::{Learnt, elastic_net, lda, linear, logistic, naive_bayes, qda, ridge, svm};
 use foretell_train::parameter::{Parameters, Value};
 use foretell_train::{Column, Context, Sample, Target};
 
@@ -219,4 +219,33 @@ fn what_cannot_be_learnt_from_is_refused() {
     let error = logistic::fit(&half, table.sample(), target, &Context::seeded(0)).unwrap_err();
     let text = "parameter `l1_ratio`: expected none without the penalty `elasticnet`, got `0.5`";
     assert_eq!(error.to_string(), text);
+}
+
+#[test]
+fn support_vector_machines_agree_with_scikit_learn() {
+    let (table, context) = (Table::new(), Context::seeded(0));
+    let two: Vec<u32> = table.noisy.iter().map(|y| u32::from(*y > 1.3)).collect();
+    let three: Vec<u32> = table.noisy.iter().map(|y| *y as u32 % 3).collect();
+    let loss = |name: &str| ("loss", Value::Text(name.to_owned()));
+    let exact = [("tol", Value::Float(1e-10)), ("max_iter", Value::Int(1_000_000))];
+    let scaled = [loss("hinge"), ("intercept_scaling", Value::Float(5.0)), ("C", Value::Float(0.5))];
+    let origin = [("fit_intercept", Value::Bool(false))];
+    for (name, parameters, codes, classes) in [
+        ("svc-squared", &[][..], &two, 2),
+        ("svc-hinge", &scaled, &two, 2),
+        ("svc-three", &origin, &three, 3),
+    ] {
+        let target = Target::Classes { codes, labels: &Labels::range(classes) };
+        let parameters = with(&[parameters, &exact].concat());
+        let fitted = svm::fit_classes(&parameters, table.sample(), target, &context).unwrap();
+        assert_agrees(name, fitted, Task::Classification, Method::DecisionFunction, &table);
+    }
+    let squared = [loss("squared_epsilon_insensitive"), ("epsilon", Value::Float(0.1))];
+    let wide = [("epsilon", Value::Float(0.3)), ("C", Value::Float(0.5))];
+    for (name, parameters) in [("svr", &[][..]), ("svr-wide", &wide), ("svr-squared", &squared)] {
+        let target = Target::Values(&table.noisy);
+        let parameters = with(&[parameters, &exact].concat());
+        let fitted = svm::fit_values(&parameters, table.sample(), target, &context).unwrap();
+        assert_agrees(name, fitted, Task::Regression, Method::Predict, &table);
+    }
 }

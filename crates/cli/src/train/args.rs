@@ -29,15 +29,15 @@ pub(crate) struct TrainArguments {
     /// Column of the known answers: its name, or its position from 0
     #[arg(long, value_name = "COLUMN")]
     target: Option<String>,
-    /// What is fitted: linear, ridge, lasso, elastic-net, logistic, lda, qda, gaussian-nb,
-    /// multinomial-nb, bernoulli-nb, k-neighbors, decision-tree, random-forest, extra-trees,
+    /// What is fitted: linear, ridge, lasso, elastic-net, logistic, linear-svm, sgd, lda, qda,
+    /// gaussian-nb, multinomial-nb, bernoulli-nb, k-neighbors, decision-tree, random-forest, extra-trees,
     /// gradient-boosting or mlp, scikit-learn's name of the class, or auto: the best of some by cross-validation
     #[arg(long, value_name = "KIND", value_parser = parse_kind)]
     model: Option<(Option<Kind>, Option<bool>)>,
     /// A parameter by scikit-learn's name (of boosting: XGBoost's), such as max_depth=4 or criterion=entropy; may be repeated
     #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parse_parameter)]
     parameters: Vec<(String, Value)>,
-    /// What becomes of numbers [default: standard for mlp, else none]
+    /// What becomes of numbers [default: standard for mlp and sgd, else none]
     #[arg(long, value_enum)]
     scale: Option<ScaleWord>,
     /// Columns of numbers that are categories; texts always are

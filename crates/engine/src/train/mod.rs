@@ -35,7 +35,7 @@ pub struct TrainOptions {
     pub classes: Option<bool>,
     /// Parameters that are not as they are by default.
     pub parameters: Vec<(String, Value)>,
-    /// What becomes of numbers that `groups` do not name; by default they are standardised for networks, which learn
+    /// What becomes of numbers that `groups` do not name; by default they are standardised for estimators that learn
     /// little otherwise, and left as they are for others.
     pub scaling: Option<Vec<Transformer>>,
     /// What becomes of some columns. The first that names a column holds.
@@ -325,7 +325,7 @@ fn groups(data: &Data, options: &TrainOptions, learner: &Learner) -> Result<Vec<
     let standard = || vec![Transformer::Standard(StandardScaler::default())];
     // Among those that are compared, the linear ones are to have their chance.
     let linear = options.kind.is_none() && matches!(learner, Learner::Logistic(_) | Learner::Ridge(_));
-    let usual = || if linear || matches!(learner, Learner::Mlp(_)) { standard() } else { Vec::new() };
+    let usual = || if linear || learner.needs().scaled { standard() } else { Vec::new() };
     let scaling = options.scaling.clone().unwrap_or_else(usual);
     let nullable = data.nullable();
     groups.extend(usual_groups(&data.schema, &left, &data.categorical, &nullable, &scaling, learner.needs()));

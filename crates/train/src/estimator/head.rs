@@ -52,3 +52,19 @@ pub(super) fn scored_classes(labels: &Labels) -> Head {
     let decision = Some(if binary { Shape::Vector } else { Shape::Matrix(labels.len()) });
     Head::Classification(Classification { decision, ..scores(labels, binary) })
 }
+
+/// The same without probabilities.
+pub(super) fn decided_classes(labels: &Labels) -> Head {
+    scored_by(labels, None)
+}
+
+/// Scores of classes of which each is learnt against all others, with probabilities made of them in this way.
+pub(super) fn scored_by(labels: &Labels, probability: Option<Probability>) -> Head {
+    let binary = labels.len() == 2;
+    Head::Classification(Classification {
+        probability,
+        log_probability: probability.map(|_| LogProbability::OfProbability),
+        decision: Some(if binary { Shape::Vector } else { Shape::Matrix(labels.len()) }),
+        ..scores(labels, binary)
+    })
+}

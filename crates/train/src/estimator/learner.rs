@@ -11,8 +11,10 @@ use super::naive_bayes::{BernoulliNB, GaussianNB, MultinomialNB};
 use super::neighbours::KNeighbors;
 use super::qda::QuadraticDiscriminantAnalysis;
 use super::ridge::Ridge;
+use super::sgd::{SGDClassifier, SGDRegressor};
+use super::svm::{LinearSVC, LinearSVR};
 use super::tree::{DecisionTree, Forest};
-use super::{boosting, elastic_net, lda, linear, logistic, naive_bayes, neighbours, qda, ridge};
+use super::{boosting, elastic_net, lda, linear, logistic, naive_bayes, neighbours, qda, ridge, sgd, svm};
 use crate::parameter::{Parameters, Value};
 use crate::{Context, FitError, Sample, Target};
 
@@ -29,6 +31,14 @@ pub enum Learner {
     ElasticNet(ElasticNet),
     /// Logistic regression.
     Logistic(LogisticRegression),
+    /// A linear support vector machine of classes.
+    SupportClasses(LinearSVC),
+    /// A linear support vector machine of numbers.
+    SupportValues(LinearSVR),
+    /// Classes by stochastic gradient descent.
+    DescentClasses(SGDClassifier),
+    /// Numbers by stochastic gradient descent.
+    DescentValues(SGDRegressor),
     /// Linear discriminant analysis.
     Discriminant(LinearDiscriminantAnalysis),
     /// Quadratic discriminant analysis.
@@ -64,7 +74,7 @@ pub struct Kind {
 }
 
 /// What can be fitted.
-pub const KINDS: [Kind; 16] = [
+pub const KINDS: [Kind; 18] = [
     Kind {
         name: "linear",
         classifier: None,
@@ -94,6 +104,24 @@ pub const KINDS: [Kind; 16] = [
         classifier: Some("LogisticRegression"),
         regressor: None,
         make: |_| Learner::Logistic(LogisticRegression::default()),
+    },
+    Kind {
+        name: "linear-svm",
+        classifier: Some("LinearSVC"),
+        regressor: Some("LinearSVR"),
+        make: |classes| match classes {
+            true => Learner::SupportClasses(LinearSVC::default()),
+            false => Learner::SupportValues(LinearSVR::default()),
+        },
+    },
+    Kind {
+        name: "sgd",
+        classifier: Some("SGDClassifier"),
+        regressor: Some("SGDRegressor"),
+        make: |classes| match classes {
+            true => Learner::DescentClasses(SGDClassifier::default()),
+            false => Learner::DescentValues(SGDRegressor::default()),
+        },
     },
     Kind {
         name: "lda",
@@ -204,6 +232,8 @@ pub struct Needs {
     pub no_missing: bool,
     /// Whether categories have to become indicators; else their codes are enough.
     pub indicators: bool,
+    /// Whether it learns little unless numbers are of about the same size.
+    pub scaled: bool,
 }
 
 /// Does the same with whichever parameters there are.
@@ -215,6 +245,10 @@ macro_rules! each {
             Learner::Lasso($parameters) => $done,
             Learner::ElasticNet($parameters) => $done,
             Learner::Logistic($parameters) => $done,
+            Learner::SupportClasses($parameters) => $done,
+            Learner::SupportValues($parameters) => $done,
+            Learner::DescentClasses($parameters) => $done,
+            Learner::DescentValues($parameters) => $done,
             Learner::Discriminant($parameters) => $done,
             Learner::Quadratic($parameters) => $done,
             Learner::NaiveBayes($parameters) => $done,
@@ -246,20 +280,24 @@ impl Learner {
     /// What it can learn from.
     pub fn needs(&self) -> Needs {
         match self {
-            Self::Boosting(_) => Needs { no_missing: false, indicators: false },
-            Self::Tree(_) | Self::Forest(_) => Needs { no_missing: false, indicators: true },
+            Self::Boosting(_) => Needs { no_missing: false, indicators: false, scaled: false },
+            Self::Tree(_) | Self::Forest(_) => Needs { no_missing: false, indicators: true, scaled: false },
             Self::Linear(_)
             | Self::Ridge(_)
             | Self::Lasso(_)
             | Self::ElasticNet(_)
             | Self::Logistic(_)
+            | Self::SupportClasses(_)
+            | Self::SupportValues(_)
             | Self::Discriminant(_)
             | Self::Quadratic(_)
             | Self::NaiveBayes(_)
             | Self::Multinomial(_)
             | Self::Bernoulli(_)
-            | Self::Neighbours(_)
-            | Self::Mlp(_) => Needs { no_missing: true, indicators: true },
+            | Self::Neighbours(_) => Needs { no_missing: true, indicators: true, scaled: false },
+            Self::DescentClasses(_) | Self::DescentValues(_) | Self::Mlp(_) => {
+                Needs { no_missing: true, indicators: true, scaled: true }
+            }
         }
     }
 
@@ -279,6 +317,10 @@ impl Learner {
             Self::Lasso(parameters) => elastic_net::fit(&parameters.into(), sample, target, context),
             Self::ElasticNet(parameters) => elastic_net::fit(parameters, sample, target, context),
             Self::Logistic(parameters) => logistic::fit(parameters, sample, target, context),
+            Self::SupportClasses(parameters) => svm::fit_classes(parameters, sample, target, context),
+            Self::SupportValues(parameters) => svm::fit_values(parameters, sample, target, context),
+            Self::DescentClasses(parameters) => sgd::fit_classes(parameters, sample, target, context),
+            Self::DescentValues(parameters) => sgd::fit_values(parameters, sample, target, context),
             Self::Discriminant(parameters) => lda::fit(parameters, sample, target, context),
             Self::Quadratic(parameters) => return qda::fit(parameters, sample, target, context),
             Self::NaiveBayes(parameters) => naive_bayes::fit(parameters, sample, target, context),

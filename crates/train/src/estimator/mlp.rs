@@ -15,6 +15,7 @@ use ndarray::{Array1, Array2, Axis};
 use rayon::prelude::*;
 
 use super::head;
+use super::hold_out::hold_out;
 use crate::parameter::{Parameters, Range, choices, parameters};
 use crate::random::{Stream, hash};
 use crate::{Context, FitError, Sample, Target};
@@ -184,9 +185,7 @@ impl Mlp {
         let (mut loss_curve, mut validation_scores) = (Vec::new(), Vec::<f64>::new());
         let mut least = f64::INFINITY;
         for pass in 0..self.max_iter {
-            for at in (1..learns.len()).rev() {
-                learns.swap(at, random.below(at + 1));
-            }
+            random.shuffle(&mut learns);
             let mut total = 0.0;
             for rows in learns.chunks(batch) {
                 let (loss, gradients) = self.gradients(lesson, rows, &layers);
@@ -252,29 +251,7 @@ impl Mlp {
         if !self.early_stopping {
             return Ok((all.collect(), Vec::new()));
         }
-        let mut groups: Vec<Vec<usize>> = match target {
-            Target::Values(_) => vec![all.collect()],
-            Target::Classes { codes, labels } => {
-                let mut groups = vec![Vec::new(); labels.len()];
-                all.for_each(|row| groups[codes[row] as usize].push(row));
-                groups
-            }
-        };
-        let (mut learns, mut held_out) = (Vec::new(), Vec::new());
-        for group in &mut groups {
-            for at in (1..group.len()).rev() {
-                group.swap(at, random.below(at + 1));
-            }
-            let share = (group.len() as f64 * self.validation_fraction).round() as usize;
-            held_out.extend(group.drain(..share));
-            learns.append(group);
-        }
-        if held_out.len() < 2 || learns.is_empty() {
-            let expected = "enough rows to hold out 2 of them; raise `validation_fraction`";
-            return Err(FitError::data(expected, held_out.len()));
-        }
-        learns.sort_unstable();
-        Ok((learns, held_out))
+        hold_out(all.collect(), target, self.validation_fraction, random)
     }
 
     /// The outputs of all layers for some rows, the rows first.

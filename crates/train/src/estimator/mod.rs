@@ -3,6 +3,7 @@
 pub mod boosting;
 pub mod elastic_net;
 mod head;
+mod hold_out;
 pub mod lda;
 mod learner;
 mod learnt;
@@ -13,6 +14,8 @@ pub mod naive_bayes;
 pub mod neighbours;
 pub mod qda;
 pub mod ridge;
+pub mod sgd;
+pub mod svm;
 pub mod tree;
 
 pub use learner::{KINDS, Kind, Learner, Needs};

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis
 from sklearn.linear_model import ElasticNet, Lasso, LinearRegression, LogisticRegression, Ridge
 from sklearn.naive_bayes import BernoulliNB, GaussianNB
+from sklearn.svm import LinearSVC, LinearSVR
 
 MASK = (1 << 64) - 1
 
@@ -86,4 +87,18 @@ lines.append(line("qda-binary", two.decision_function(x)[:20]))
 lines.append(line("qda", QuadraticDiscriminantAnalysis().fit(x, classes).predict_proba(x)[:20]))
 regular = QuadraticDiscriminantAnalysis(priors=[0.25, 0.25, 0.5], reg_param=0.3).fit(x, classes)
 lines.append(line("qda-regular", regular.decision_function(x)[:20]))
+exact = {"tol": 1e-11, "max_iter": 10000000, "dual": True, "random_state": 0}
+for name, codes, parameters in [
+    ("svc-squared", (noisy > 1.3).astype(int), {}),
+    ("svc-hinge", (noisy > 1.3).astype(int), {"loss": "hinge", "intercept_scaling": 5.0, "C": 0.5}),
+    ("svc-three", classes, {"fit_intercept": False}),
+]:
+    model = LinearSVC(**parameters, **exact).fit(x, codes, weights)
+    lines.append(line(name, model.decision_function(x)[:20]))
+for name, parameters in [
+    ("svr", {}),
+    ("svr-wide", {"epsilon": 0.3, "C": 0.5}),
+    ("svr-squared", {"epsilon": 0.1, "loss": "squared_epsilon_insensitive"}),
+]:
+    lines.append(line(name, LinearSVR(**parameters, **exact).fit(x, noisy, weights).predict(x)[:20]))
 Path(__file__).with_suffix(".txt").write_text("\n".join(lines) + "\n")
