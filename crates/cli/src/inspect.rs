@@ -162,7 +162,13 @@ impl fmt::Display for Summary<'_> {
             step.show(f, 1)?;
         }
         writeln!(f, "  {}", self.estimator)?;
-        let names = if self.named_features { "" } else { ", by position: the file knows no names" };
+        let names = match self.features.first() {
+            Some(first) if !self.named_features && first.name != Feature::made_up_name(0) => {
+                ", by these names, which stood beside the model, or by position"
+            }
+            Some(_) if !self.named_features => ", by position: the file knows no names",
+            Some(_) | None => "",
+        };
         writeln!(f, "features   {}{names}", self.features.len())?;
         for feature in self.features.iter().take(SHOWN) {
             feature.show(f)?;

@@ -105,6 +105,15 @@ pub enum Problem {
     UnsupportedClass {
         /// `module.Class` as the file writes it.
         class: String,
+        /// What it is to the pipeline around it, such as "step `scale` of `Pipeline`".
+        role: Option<String>,
+        /// Whether it is of the user's own, not of a library.
+        own: bool,
+    },
+    /// An operator of a graph that no loader knows.
+    UnsupportedOperator {
+        /// `domain.Operator`.
+        operator: String,
     },
     /// A known class with a setting that is not supported.
     UnsupportedOption {
@@ -120,9 +129,9 @@ pub enum Problem {
         /// `module.name` of what it would call.
         callable: String,
     },
-    /// The file holds Python code of its own (a lambda, a function or class of a notebook), written by cloudpickle or dill.
+    /// The pickle would call a function or class whose Python code is in the file, as cloudpickle and dill write it.
     PythonCode {
-        /// `module.name` of the function that would make it.
+        /// `module.name` of what it would call.
         callable: String,
     },
     /// The file refers to data that are not in it.
@@ -171,9 +180,19 @@ impl fmt::Display for Problem {
                 f,
                 "not a model file foretell knows: {found}; expected a scikit-learn pickle, joblib or skops file, a model of XGBoost, LightGBM, CatBoost or ONNX, or an artifact of foretell"
             ),
-            Problem::UnsupportedClass { class } => write!(
+            Problem::UnsupportedClass { class, role, own } => {
+                write!(f, "class `{class}`")?;
+                if let Some(role) = role {
+                    write!(f, ", {role},")?;
+                }
+                let why =
+                    if *own { "is code of your own, and no Python runs here" } else { "is not supported" };
+                let instead = "replace it by a supported class and fit again, or export the whole to ONNX";
+                write!(f, " {why}; {instead}")
+            }
+            Problem::UnsupportedOperator { operator } => write!(
                 f,
-                "class `{class}` is not supported; replace it in the pipeline by a supported class and fit again, or export the pipeline to ONNX"
+                "operator `{operator}` is not supported; export the model with other operators, or in its library's own format"
             ),
             Problem::UnsupportedOption { option, value, supported } => {
                 write!(f, "`{option}` = {value} is not supported, expected {supported}")
@@ -184,7 +203,7 @@ impl fmt::Display for Problem {
             ),
             Problem::PythonCode { callable } => write!(
                 f,
-                "the file holds Python code of its own, made by `{callable}`; replace the lambda or own function or class by one of scikit-learn or numpy"
+                "the file holds Python code of its own and wants to call it as `{callable}`; nothing was called, replace that function or class by one of scikit-learn or numpy"
             ),
             Problem::OutsideReference { what } => {
                 write!(

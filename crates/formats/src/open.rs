@@ -119,7 +119,11 @@ fn of_pickle(pickle: &Pickle<'_>, format: String) -> Result<ModelParts, FormatEr
     let lowered = sklearn::lower(&estimator, sklearn::Input::default())?;
     let (library, version) = library(&estimator)?;
     let library_version = lowered.library_version.clone().or(version);
-    Ok(lowered.into_parts(Provenance { format, library, library_version }))
+    let mut parts = lowered.into_parts(Provenance { format, library, library_version });
+    if parts.names.is_none() {
+        parts.hints = sklearn::names_beside(&estimator, parts.features);
+    }
+    Ok(parts)
 }
 
 /// The library of an estimator and, where its state tells, the version.

@@ -82,7 +82,7 @@ fn layers_of_a_network_become_one_estimator() {
 #[test]
 fn what_is_not_known_is_refused_by_name() {
     let unknown = refusal(&[node("FFT", &["X"], &["Y"], &[])], &[]);
-    assert!(unknown.starts_with("node 1 (FFT): class `ai.onnx.FFT` is not supported"), "{unknown}");
+    assert!(unknown.starts_with("node 1 (FFT): operator `ai.onnx.FFT` is not supported"), "{unknown}");
     let attribute = refusal(&[node("Relu", &["X"], &["Y"], &[integer("new", 1)])], &[]);
     assert!(attribute.contains("(Relu): `new`"), "{attribute}");
     let later = refusal(&[node("Relu", &["Z"], &["Y"], &[]), node("Relu", &["X"], &["Z"], &[])], &[]);

@@ -60,6 +60,11 @@ pub struct Feature {
 }
 
 impl Feature {
+    /// What the feature at a position is called when nobody named it.
+    pub fn made_up_name(position: usize) -> String {
+        format!("f{position}")
+    }
+
     /// A numeric feature that accepts neither missing nor infinite values.
     pub fn number(name: impl Into<String>) -> Self {
         Self {

@@ -210,20 +210,19 @@ impl Facts {
         column.raw.is_some_and(|feature| self.features[feature].example.is_none())
     }
 
-    /// The schema that follows.
-    pub(crate) fn schema(self, names: Option<Vec<String>>) -> Result<Schema, ModelError> {
-        let named = names.is_some();
+    /// The schema that follows, with names that are the model's own or merely stood beside it, or made up ones.
+    pub(crate) fn schema(self, named: bool, names: Option<Vec<String>>) -> Result<Schema, ModelError> {
+        let mut names = names.map(Vec::into_iter);
         let features: Vec<Feature> = self
             .features
             .into_iter()
             .enumerate()
-            .map(|(position, known)| known.feature(format!("f{position}")))
+            .map(|(position, known)| {
+                let name = names.as_mut().and_then(Iterator::next);
+                known.feature(name.unwrap_or_else(|| Feature::made_up_name(position)))
+            })
             .collect();
-        let schema = Schema::new(features, named)?;
-        match names {
-            Some(names) => Ok(schema.renamed(&names)?),
-            None => Ok(schema),
-        }
+        Ok(Schema::new(features, named)?)
     }
 }
 

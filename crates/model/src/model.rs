@@ -80,6 +80,9 @@ pub struct ModelParts {
     pub features: usize,
     /// Names of the columns, where the file knows them.
     pub names: Option<Vec<String>>,
+    /// What the columns are called where `names` is `None` and names stood beside the model: a table may use these, or give the
+    /// columns in their order under any others.
+    pub hints: Option<Vec<String>>,
     /// What it is for.
     pub task: Task,
     /// Names of the columns of a transformer's output, where known.
@@ -113,8 +116,9 @@ impl Model {
     /// Anything that does not fit: counts, indices, trees that are none, a head that does not fit its estimator,
     /// names that occur twice.
     pub fn new(parts: ModelParts) -> Result<Self, ModelError> {
-        let ModelParts { pipeline, features, names, task, output_names, description, provenance } = parts;
-        if let Some(names) = &names
+        let ModelParts { pipeline, features, names, hints, task, output_names, description, provenance } =
+            parts;
+        if let Some(names) = names.as_ref().or(hints.as_ref())
             && names.len() != features
         {
             return Err(SchemaError::WrongNameCount { expected: features, got: names.len() }.into());
@@ -125,7 +129,7 @@ impl Model {
         if let (Some(columns), Some(names)) = (transformed, &output_names) {
             expect_count("names", columns, names.len()).map_err(|error| error.within("output"))?;
         }
-        let schema = facts.schema(names)?;
+        let schema = facts.schema(names.is_some(), names.or(hints))?;
         Ok(Self { schema, pipeline, task, transformed, widest, output_names, description, provenance })
     }
 
@@ -139,7 +143,7 @@ impl Model {
             let mut facts = Facts::new(names.len()).map_err(|error| error.within("input"))?;
             self.transformed = self.pipeline.infer(facts.columns(), &mut facts)?;
             self.widest = facts.widest();
-            self.schema = facts.schema(Some(names.to_vec()))?;
+            self.schema = facts.schema(true, Some(names.to_vec()))?;
         } else {
             self.schema = self.schema.renamed(names)?;
         }
@@ -179,11 +183,11 @@ impl Model {
         let pass = Branch { columns: (next..self.schema.len()).collect(), steps: Vec::new(), weight: None };
         branches.extend((next < self.schema.len()).then_some(pass));
         self.pipeline.steps.insert(0, Step::Parallel(branches));
-        let names = self.schema.named().then(|| self.names());
+        let (named, names) = (self.schema.named(), Some(self.names()));
         let mut facts = Facts::new(self.schema.len()).map_err(|error| error.within("input"))?;
         self.transformed = self.pipeline.infer(facts.columns(), &mut facts)?;
         self.widest = facts.widest();
-        self.schema = facts.schema(names)?;
+        self.schema = facts.schema(named, names)?;
         Ok(self)
     }
 

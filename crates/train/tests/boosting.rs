@@ -35,6 +35,7 @@ fn model(fitted: Fitted, features: usize) -> Result<Model, ModelError> {
         pipeline: Pipeline { estimator: Some(fitted), ..Pipeline::default() },
         features,
         names: None,
+        hints: None,
         task: Task::Regression,
         output_names: None,
         description: Description::default(),

@@ -55,6 +55,7 @@ fn assert_agrees(name: &str, learnt: impl Into<Learnt>, task: Task, method: Meth
         pipeline: Pipeline { scoring, estimator: Some(fitted), ..Pipeline::default() },
         features: 3,
         names: None,
+        hints: None,
         task,
         output_names: None,
         description: Description::default(),

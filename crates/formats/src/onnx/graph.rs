@@ -67,7 +67,7 @@ pub(super) fn lower(model: Model<'_>, limits: &Limits) -> Result<ModelParts> {
     let (pipeline, task) = answer.pipeline(program);
     let description = description(&graph.nodes);
     let output_names = None;
-    Ok(ModelParts { pipeline, features, names, task, output_names, description, provenance })
+    Ok(ModelParts { pipeline, features, names, hints: None, task, output_names, description, provenance })
 }
 
 fn provenance(model: &Model<'_>) -> Provenance {
@@ -170,7 +170,7 @@ fn run(node: &Node<'_>, scope: Scope<'_, '_>, program: &mut Program) -> Result<V
 
 fn unknown(node: &Node<'_>) -> FormatError {
     let domain = if node.domain.is_empty() { "ai.onnx" } else { node.domain };
-    error(Problem::UnsupportedClass { class: format!("{domain}.{}", node.operator) })
+    error(Problem::UnsupportedOperator { operator: format!("{domain}.{}", node.operator) })
 }
 
 /// An input of the graph.

@@ -7,6 +7,7 @@ use std::fmt;
 pub struct Class<'p> {
     pub(super) module: &'p str,
     pub(super) name: &'p str,
+    pub(super) own: bool,
 }
 
 impl<'p> Class<'p> {
@@ -22,7 +23,12 @@ impl<'p> Class<'p> {
 
     /// The top-level package, such as `sklearn`. Python 2's `__builtin__` and `copy_reg` count as `builtins` and `copyreg`,
     /// the plain `_loss` that scikit-learn 1.5 to 1.7 write counts as `sklearn`, and the joblib that came with it up to 0.22 as `joblib`.
+    ///
+    /// What is defined in the file itself counts as of `__main__`, whatever module it claims, so that no loader takes it for a library's.
     pub fn package(&self) -> &'p str {
+        if self.own {
+            return "__main__";
+        }
         if self.module.starts_with("sklearn.externals.joblib") {
             return "joblib";
         }
@@ -32,6 +38,11 @@ impl<'p> Class<'p> {
             "_loss" => "sklearn",
             package => package,
         }
+    }
+
+    /// Is it defined in the file itself, as cloudpickle and dill write what is in no installed module?
+    pub fn is_own(&self) -> bool {
+        self.own
     }
 
     /// Package and name, such as `("sklearn", "Ridge")`: what loaders match on.

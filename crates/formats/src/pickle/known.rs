@@ -3,7 +3,7 @@
 use super::class::Class;
 use super::machine::{Machine, Result};
 use super::node::{EMPTY_TUPLE, Global, Making, Node, NodeId, Object};
-use super::{numpy, text};
+use super::{by_value, numpy, text};
 use crate::Problem;
 
 /// Libraries whose classes may be rebuilt by a call of the class. The record stays inert; whether it is supported, its loader decides.
@@ -66,6 +66,16 @@ pub(super) fn call(machine: &mut Machine<'_>, callable: Global, args: NodeId) ->
             numpy::from_buffer(machine, buffer, dtype, shape, order)
         }
         (("numpy", "_ufunc_reconstruct"), &[module, name]) => machine.named(module, name).map(Node::Global),
+        (("builtins", "getattr"), &[holder, name, ..])
+            if let Some(module) = by_value::of_dill(machine, holder) =>
+        {
+            machine.named(module, name).map(Node::Global)
+        }
+        (("builtins", "setattr"), &[holder, ..]) if by_value::is_part(machine, holder) => Ok(Node::None),
+        (("cloudpickle" | "dill", name), parts) => {
+            let name = name.to_owned();
+            by_value::call(machine, callable, &name, args, parts)
+        }
         _ if INERT.contains(&class.key()) || rebuilds(class) => {
             Ok(Object::new(Making::Call, callable, args).into())
         }
@@ -99,15 +109,12 @@ fn rebuilds(class: Class<'_>) -> bool {
 
 fn refusal(class: Class<'_>) -> Problem {
     let callable = class.to_string();
-    match class.package() {
-        "cloudpickle" | "dill" => Problem::PythonCode { callable },
-        _ => Problem::ForbiddenCall { callable },
-    }
+    if class.is_own() { Problem::PythonCode { callable } } else { Problem::ForbiddenCall { callable } }
 }
 
 pub(super) fn class<'m>(machine: &'m Machine<'_>, global: Global) -> Class<'m> {
     let part = |id| str_of(machine, id).unwrap_or_default();
-    Class { module: part(global.module), name: part(global.name) }
+    Class { module: part(global.module), name: part(global.name), own: global.own }
 }
 
 pub(super) fn str_of<'m>(machine: &'m Machine<'_>, id: NodeId) -> Option<&'m str> {

@@ -54,6 +54,7 @@
 //! so that a small file whose parts refer to each other many times cannot grow into a large model.
 
 mod array;
+mod by_value;
 mod class;
 mod convert;
 mod dtype;
@@ -216,6 +217,7 @@ impl<'b> Pickle<'b> {
         Class {
             module: self.text(global.module).unwrap_or_default(),
             name: self.text(global.name).unwrap_or_default(),
+            own: global.own,
         }
     }
 

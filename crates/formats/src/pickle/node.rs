@@ -54,6 +54,8 @@ pub(super) enum Node {
 pub(super) struct Global {
     pub(super) module: NodeId,
     pub(super) name: NodeId,
+    /// Whether what it names is defined in the file.
+    pub(super) own: bool,
 }
 
 /// How a pickle says that an object comes to be.

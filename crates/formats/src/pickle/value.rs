@@ -63,6 +63,11 @@ impl<'p> Value<'p> {
         Ok(Value { pickle: here.pickle, id, depth: here.depth + 1, from: Some(Rc::clone(here)), step })
     }
 
+    /// The value this one was reached from.
+    pub(crate) fn holder(&self) -> Option<&Value<'p>> {
+        self.from.as_deref()
+    }
+
     /// Counts steps this reader is about to take.
     fn walk(&self, steps: usize) -> Result<()> {
         self.pickle.walk(steps).map_err(|problem| self.problem(problem))
@@ -308,11 +313,39 @@ impl<'p> Value<'p> {
 
     /// This value is of a class that no loader knows.
     pub fn unsupported_class(&self) -> FormatError {
-        let class = self
-            .class()
-            .or_else(|| self.reference())
-            .map_or_else(|| self.describe(), |class| class.to_string());
-        self.problem(Problem::UnsupportedClass { class })
+        let class = self.class().or_else(|| self.reference());
+        let own = class.is_some_and(|class| class.package() == "__main__");
+        let class = class.map_or_else(|| self.describe(), |class| class.to_string());
+        self.problem(Problem::UnsupportedClass { class, role: self.role(), own })
+    }
+
+    /// What this is to what holds it, by the names the user gave: "step `scale` of `Pipeline`", or within such a step.
+    fn role(&self) -> Option<String> {
+        let mut part = self;
+        let mut within = "";
+        loop {
+            if let Some(named) = part.named_part() {
+                return Some(format!("{within}{named}"));
+            }
+            part = part.from.as_ref()?;
+            within = "within ";
+        }
+    }
+
+    /// The name of an element of a `(name, estimator)` tuple in a list of its holder.
+    fn named_part(&self) -> Option<String> {
+        let entry = self.from.as_ref()?;
+        let list = entry.from.as_ref()?;
+        let holder = list.from.as_ref()?.class()?.name();
+        let (Step::Silent, Step::Field(field)) = (self.step, list.step) else { return None };
+        let word = match field {
+            "steps" => "step",
+            "transformers" | "transformers_" | "transformer_list" => "transformer",
+            _ => return None,
+        };
+        let name = self.pickle.text(*entry.node().tuple()?.first()?)?;
+        let shown = &name[..name.floor_char_boundary(SHOWN)];
+        Some(format!("{word} `{}` of `{holder}`", shown.escape_debug()))
     }
 
     /// A parameter or attribute of this object has a value that is not supported.

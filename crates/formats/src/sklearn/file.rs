@@ -1,5 +1,7 @@
 //! What a file holds around an estimator: dicts, lists and tuples.
 
+use std::collections::HashSet;
+
 use super::Result;
 use super::table::lowering;
 use crate::pickle::{Class, Value};
@@ -33,6 +35,36 @@ pub fn find_estimator<'p>(root: &Value<'p>) -> Result<Value<'p>> {
             None => Err(root.not_a_model()),
         },
     }
+}
+
+/// The keys under which names of columns are kept beside a model.
+const NAMES: [&str; 4] = ["columns", "features", "feature_names", "feature_columns"];
+
+/// Names for the columns of an estimator from the dicts around it: as many texts as it takes columns, all different, the nearest first.
+pub(crate) fn names_beside(estimator: &Value<'_>, features: usize) -> Option<Vec<String>> {
+    let mut held = estimator;
+    while let Some(holder) = held.holder() {
+        let beside =
+            NAMES.iter().filter(|_| holder.is_dict()).filter_map(|name| holder.optional(name).ok()?);
+        if let Some(names) = beside.filter_map(|names| texts(&names, features)).next() {
+            return Some(names);
+        }
+        held = holder;
+    }
+    None
+}
+
+/// A list, an array or an index of pandas of so many different texts.
+fn texts(value: &Value<'_>, count: usize) -> Option<Vec<String>> {
+    let index = value.class().is_some_and(|class| class.is("pandas", "_new_Index"));
+    let names = if index {
+        value.args().ok()?.at(1).ok()?.field("data").ok()?.text_vector(count)
+    } else {
+        value.text_vector(count)
+    };
+    let names = names.ok()?;
+    let different: HashSet<&str> = names.iter().map(String::as_str).collect();
+    (different.len() == count).then_some(names)
 }
 
 /// Appends what a container holds, and what the containers in it hold.

@@ -64,6 +64,7 @@ use foretell_model::{
 pub(crate) use self::classes::labels;
 
 pub use self::file::find_estimator;
+pub(crate) use self::file::names_beside;
 pub use self::naming::Naming;
 use self::table::lowering;
 pub(crate) use self::table::supported_classes;
@@ -157,6 +158,7 @@ impl Lowered {
             // Where the file does not tell: an estimator that does not look at its input takes rows of any columns
             // and uses none of them, a transformer's columns are named by its user.
             names: if self.features.is_none() { Some(Vec::new()) } else { self.names },
+            hints: None,
             features: self.features.unwrap_or(0),
             task: self.task,
             output_names,

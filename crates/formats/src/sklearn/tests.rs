@@ -3,7 +3,7 @@
 use foretell_frame::{Cell, Labels, Shape};
 use foretell_model::head::{Head, LabelRule, Probability};
 use foretell_model::step::{Arithmetic, Combine, Function, Rule, Scale, Step};
-use foretell_model::{Estimator, Task};
+use foretell_model::{Estimator, Task, artifact};
 
 use super::python::{Py, floats, lowered, lowered_after, refusal, sk, texts};
 use super::{Input, Lowered, find_estimator};
@@ -326,8 +326,8 @@ fn unknown_classes_are_refused_with_class_place_and_version() {
         sk("Pipeline", &[("steps", steps(&[("odd", sk("OddScaler", &[])), ("model", ridge(&[1.0]))]))]);
     assert_eq!(
         refusal(&pipeline),
-        "Pipeline.steps[0]: class `sklearn.any.OddScaler` is not supported; replace it in the pipeline by a supported \
-         class and fit again, or export the pipeline to ONNX (written by scikit-learn 1.9.1)"
+        "Pipeline.steps[0]: class `sklearn.any.OddScaler`, step `odd` of `Pipeline`, is not supported; \
+         replace it by a supported class and fit again, or export the whole to ONNX (written by scikit-learn 1.9.1)"
     );
 }
 
@@ -345,6 +345,52 @@ fn a_model_is_found_in_a_dict_when_it_is_the_only_one() {
     assert!(found(two).unwrap_err().contains("several models (`dict.first`, `dict.second`)"));
     assert!(found(Py::Dict(vec![("n", Py::Int(1))])).unwrap_err().contains("not a model"));
     assert!(found(Py::Ints(vec![1])).unwrap_err().contains("not a model"));
+}
+
+#[test]
+fn names_beside_a_model_that_has_none_are_kept() {
+    let opened = |value: Py| crate::open(&value.pickled(), &Limits::default()).unwrap();
+    let names = |model: &foretell_model::Model| {
+        model.schema().features().iter().map(|feature| feature.name.clone()).collect::<Vec<_>>()
+    };
+    let index = Py::Call(
+        "pandas.core.indexes.base",
+        "_new_Index",
+        vec![
+            Py::Name("pandas.core.indexes.base", "Index"),
+            Py::Dict(vec![("data", texts(&["a", "b"])), ("name", Py::None)]),
+        ],
+    );
+    let list = Py::List(vec![Py::Text("a"), Py::Text("b")]);
+    let inside = Py::Dict(vec![("model", ridge(&[1.0, 2.0]))]);
+    for beside in [
+        vec![("model", ridge(&[1.0, 2.0])), ("columns", list.clone())],
+        vec![("features", texts(&["a", "b"])), ("model", ridge(&[1.0, 2.0]))],
+        vec![("model", ridge(&[1.0, 2.0])), ("feature_names", index)],
+        vec![("inside", inside), ("columns", Py::Int(2)), ("feature_columns", list.clone())],
+    ] {
+        let model = opened(Py::Dict(beside));
+        assert_eq!(names(&model), ["a", "b"]);
+        // The model itself takes rows by position, and so may a table.
+        assert!(!model.schema().named());
+        let read = artifact::decode(&artifact::encode(&model, "{}"), 1 << 20).unwrap();
+        assert_eq!(read.model, model);
+    }
+    for other in [texts(&["a"]), texts(&["a", "a"]), Py::Ints(vec![1, 2])] {
+        let model = opened(Py::Dict(vec![("model", ridge(&[1.0, 2.0])), ("columns", other)]));
+        assert_eq!(names(&model), ["f0", "f1"]);
+    }
+    let own = sk(
+        "Ridge",
+        &[
+            ("coef_", floats(&[1.0, 2.0])),
+            ("intercept_", Py::Float(1.0)),
+            ("n_features_in_", Py::Int(2)),
+            ("feature_names_in_", texts(&["x", "y"])),
+        ],
+    );
+    let model = opened(Py::Dict(vec![("model", own), ("columns", list)]));
+    assert_eq!((names(&model), model.schema().named()), (vec!["x".into(), "y".into()], true));
 }
 
 #[test]

@@ -232,9 +232,38 @@ fn calls_are_refused_and_names_are_not() {
 
 #[test]
 fn python_code_is_told_from_an_attack() {
-    let error = refusal(b"ccloudpickle.cloudpickle\n_make_function\n(tR.");
-    let callable = "cloudpickle.cloudpickle._make_function".to_owned();
-    assert_eq!(*error.problem(), Problem::PythonCode { callable });
+    // A function of the file's own is a name that no library has, even if it says it is one of numpy's; a call of it is refused.
+    let function = b"ccloudpickle.cloudpickle\n_make_function\n(N}V__name__\nVnumpy\nsVlog1p\ntR";
+    let file = [function, b".".as_slice()].concat();
+    let pickle = read(&file).unwrap();
+    let name = pickle.root().reference().unwrap();
+    assert_eq!(
+        (name.to_string(), name.is_own(), name.key()),
+        ("numpy.log1p".into(), true, ("__main__", "log1p"))
+    );
+    let called = [function, b"(tR.".as_slice()].concat();
+    assert_eq!(*refusal(&called).problem(), Problem::PythonCode { callable: "numpy.log1p".into() });
+}
+
+#[test]
+fn a_class_of_the_files_own_is_never_taken_for_one_of_a_library() {
+    let class = "(NVRidge\n)}V__module__\nVsklearn.linear_model\nstR";
+    for maker in ["cloudpickle.cloudpickle\n_make_skeleton_class", "dill._dill\n_create_type"] {
+        let file = format!("c{maker}\n{class})\u{81}.").chars().map(|char| char as u8).collect::<Vec<_>>();
+        let pickle = read(&file).unwrap();
+        let class = pickle.root().class().unwrap();
+        assert_eq!(class.to_string(), "sklearn.linear_model.Ridge");
+        assert!(class.is_own() && !class.is("sklearn", "Ridge"));
+    }
+    // `getattr` and `setattr` are for what is of the file's own.
+    assert!(matches!(
+        refusal(b"cbuiltins\ngetattr\n(cos\npath\nVx\ntR.").problem(),
+        Problem::ForbiddenCall { .. }
+    ));
+    assert!(matches!(
+        refusal(b"cbuiltins\nsetattr\n(cos\npath\nVx\nNtR.").problem(),
+        Problem::ForbiddenCall { .. }
+    ));
 }
 
 #[test]

@@ -48,6 +48,7 @@ pub(crate) fn parts(features: usize, steps: Vec<Step>, estimator: Option<Fitted>
         pipeline: Pipeline { steps, estimator, ..Pipeline::default() },
         features,
         names: None,
+        hints: None,
         task: Task::Classification,
         output_names: None,
         description: Default::default(),

@@ -120,6 +120,7 @@ impl<'a> Kitchen<'a> {
             pipeline,
             features: self.schema.len(),
             names: self.schema.named().then(|| self.names.clone()),
+            hints: None,
             task,
             output_names: None,
             description,

@@ -236,6 +236,11 @@ impl Machine<'_> {
         Err(self.limit("max_tree_bytes", self.limits.max_tree_bytes as u64))
     }
 
+    /// Takes a value that nothing refers to.
+    pub(in crate::pickle) fn take(&mut self, id: NodeId) -> Node {
+        std::mem::replace(&mut self.nodes[id as usize], Node::None)
+    }
+
     /// Puts what a record has turned out to be in its place.
     pub(in crate::pickle) fn replace(&mut self, id: NodeId, node: Node) -> Result<()> {
         self.grow(node.heap_bytes())?;

@@ -79,7 +79,7 @@ impl Machine<'_> {
     pub(in crate::pickle) fn named(&self, module: NodeId, name: NodeId) -> Result<Global> {
         let is_name = |id| self.node(id).text().is_some_and(|span| span.len <= MAX_NAME);
         if is_name(module) && is_name(name) {
-            Ok(Global { module, name })
+            Ok(Global { module, name, own: false })
         } else {
             Err(self.input.corrupt("a name whose parts are no short texts"))
         }
@@ -144,6 +144,9 @@ impl Machine<'_> {
                 return Err(self.input.corrupt("an object is given a second state"));
             }
             object.state = Some(state);
+        } else if node.global().is_some_and(|global| global.own) {
+            // The attributes of a function.
+            return Ok(());
         } else if !matches!(node, Node::Dtype(_)) {
             let name = node.type_name();
             return Err(self.input.corrupt(format!("a state is given to a value of type {name}")));

@@ -5,7 +5,7 @@ mod estimator;
 mod head;
 mod step;
 
-use foretell_frame::{Cell, Labels, Shape};
+use foretell_frame::{Cell, Feature, Labels, Shape};
 
 use super::code::{Code, choice, item, name, read_fields, take_field, write_field};
 use super::read::{Decoded, Decoder};
@@ -20,7 +20,14 @@ pub(super) fn encode_model(model: &Model, out: &mut Encoder) {
     out.begin("Model");
     out.field("pipeline", model.pipeline());
     out.field("features", &schema.len());
-    out.field("names", &schema.named().then(|| names.collect::<Vec<_>>()));
+    let names: Vec<_> = names.collect();
+    let made_up = names.iter().enumerate().all(|(at, name)| *name == Feature::made_up_name(at));
+    let (names, hints) =
+        if schema.named() { (Some(names), None) } else { (None, (!made_up).then_some(names)) };
+    out.field("names", &names);
+    if hints.is_some() {
+        out.field("hints", &hints);
+    }
     out.field("task", &model.task());
     out.field("output_names", &model.output_names().map(<[String]>::to_vec));
     out.field("description", model.description());
@@ -32,7 +39,7 @@ choice!(Task { Classification, Regression, Ranking, Clustering, Outlier, Transfo
 item!(Part { name, class, parts });
 item!(Description { estimator, steps });
 item!(Provenance { format, library, library_version });
-item!(ModelParts as "Model" { pipeline, features, names, task, output_names, description, provenance });
+item!(ModelParts as "Model" { pipeline, features, names, hints = None, task, output_names, description, provenance });
 item!(Pipeline { steps, scoring, estimator, transform, flat });
 item!(Fitted { estimator, head });
 choice!(Labels {
