@@ -37,6 +37,24 @@ fn write_table(path: &Path, target: &str) {
     fs::write(path, table).expect("a table");
 }
 
+/// 200 rows of a text, of which some are missing, and a number, with a class to learn.
+fn write_notes(path: &Path) {
+    const WORDS: [&str; 16] = [
+        "the", "a", "Red", "dog", "and", "Éclair", "café", "runs", "far", "from", "home", "to", "see", "old",
+        "friends", "x",
+    ];
+    let mut table = "note,a,class\n".to_owned();
+    for row in 0..200 {
+        // Words further back are rarer.
+        let word = |at: u64| WORDS[(noise(row * 31 + at).powi(2) * 16.0) as usize];
+        let count = (noise(row * 31 + 29) * 9.0) as u64;
+        let note = (0..count).map(word).collect::<Vec<_>>().join([" ", ", "][(row % 2) as usize]);
+        let class = ["no", "yes"][usize::from(note.contains("dog") != note.contains("far"))];
+        writeln!(table, "\"{note}\",{},{class}", noise(row * 31 + 30)).expect("memory");
+    }
+    fs::write(path, table).expect("a table");
+}
+
 fn train(table: &Path, target: &str, out: &Path, more: &[&str]) {
     let mut command = Command::new(binary());
     command.arg("train").arg(table).args(["--target", target, "-o"]).arg(out).args(more);
@@ -82,29 +100,44 @@ fn pipelines_agree_with_scikit_learn() {
 fn specifications_agree_with_scikit_learn() {
     let Some(python) = venv("python") else { return };
     let folder = tempfile::tempdir().expect("a scratch folder");
-    let table = folder.path().join("value.csv");
-    write_table(&table, "value");
-    let script = root().join("tests/python/steps.py");
-    let said = run(Command::new(&python).arg(script).arg(&table).arg("value"));
-    let said: Vec<Value> = serde_json::from_str(&said).expect("JSON");
-    assert_eq!(said.len(), 4);
-    for case in said {
-        let end = case["spec"].as_str().expect("a text");
-        let spec = format!(
-            "[data]\npath = 'value.csv'\ntarget = 'value'\n[evaluation]\ntest_size = 0\n\
-             [output]\npath = 'model.foretell'\n{end}"
-        );
-        let path = folder.path().join("train.toml");
-        fs::write(&path, spec).expect("a specification");
-        run(Command::new(binary()).arg("train").arg(&path));
-        let model = folder.path().join("model.foretell");
-        let answers = run(Command::new(binary()).arg("predict").args([&model, &table]));
-        let answers: Value = serde_json::from_str(&answers).expect("JSON");
-        let (got, said) = (numbers(&answers["predict"]), numbers(&case["answer"]));
-        assert_eq!(got.len(), said.len(), "{end}");
-        let worst = got.iter().zip(&said).map(|(got, said)| (got - said).abs()).fold(0.0, f64::max);
-        assert!(worst < 1e-6, "{worst}: {end}");
+    // Numbers, two classes, three, and texts.
+    let kinds = [("value", "value", 6), ("value", "grade", 3), ("class", "class", 3), ("notes", "class", 4)];
+    for (table, target, cases) in kinds {
+        let path = folder.path().join(format!("{table}.csv"));
+        if table == "notes" {
+            write_notes(&path)
+        } else {
+            write_table(&path, table)
+        }
+        let script = root().join("tests/python/steps.py");
+        let said = run(Command::new(&python).arg(script).arg(&path).arg(target));
+        let said: Vec<Value> = serde_json::from_str(&said).expect("JSON");
+        assert_eq!(said.len(), cases);
+        for case in said {
+            specification_agrees(&path, target, &case);
+        }
     }
+}
+
+fn specification_agrees(table: &Path, target: &str, case: &Value) {
+    let folder = table.parent().expect("a folder");
+    let [end, method] = ["spec", "method"].map(|key| case[key].as_str().expect("a text"));
+    let name = table.file_name().and_then(|name| name.to_str()).expect("UTF-8");
+    let spec = format!(
+        "[data]\npath = '{name}'\ntarget = '{target}'\n[evaluation]\ntest_size = 0\n\
+         [output]\npath = 'model.foretell'\n{end}"
+    );
+    let path = folder.join("train.toml");
+    fs::write(&path, spec).expect("a specification");
+    run(Command::new(binary()).arg("train").arg(&path));
+    let model = folder.join("model.foretell");
+    let answers =
+        run(Command::new(binary()).arg("predict").args([&model, table]).args(["--outputs", method]));
+    let answers: Value = serde_json::from_str(&answers).expect("JSON");
+    let (got, said) = (numbers(&answers[method]), numbers(&case["answer"]));
+    assert_eq!(got.len(), said.len(), "{end}");
+    let worst = got.iter().zip(&said).map(|(got, said)| (got - said).abs()).fold(0.0, f64::max);
+    assert!(worst < 1e-6, "{worst}: {target} {end}");
 }
 
 #[test]

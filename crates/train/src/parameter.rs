@@ -169,6 +169,20 @@ impl Parameter for bool {
     }
 }
 
+impl Parameter for String {
+    fn read(value: &Value, _: Range) -> Option<Self> {
+        if let Value::Text(text) = value { Some(text.clone()) } else { None }
+    }
+
+    fn write(&self) -> Value {
+        Value::Text(self.clone())
+    }
+
+    fn expected(_: Range) -> String {
+        "a text".to_owned()
+    }
+}
+
 impl<T: Parameter> Parameter for Option<T> {
     fn read(value: &Value, range: Range) -> Option<Self> {
         match value {

@@ -40,7 +40,7 @@ pub(crate) struct TrainArguments {
     /// What becomes of numbers [default: standard for mlp and sgd, else none]
     #[arg(long, value_enum)]
     scale: Option<ScaleWord>,
-    /// Columns of numbers that are categories; texts always are
+    /// Columns of numbers that are categories; other texts always are
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     categorical: Vec<String>,
     /// What a column holds where that is not to be inferred: number or text, such as zip=text; may be repeated
@@ -49,6 +49,9 @@ pub(crate) struct TrainArguments {
     /// Texts that stand for a missing value, as an empty cell always does, such as NA
     #[arg(long, value_name = "TEXTS", value_delimiter = ',')]
     missing: Vec<String>,
+    /// Columns of texts that are read: their words are learnt from [default: those of several words, mostly different]
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    text: Vec<String>,
     /// Columns that are not learnt from
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     drop: Vec<String>,
@@ -210,6 +213,7 @@ fn from_file(path: &Path, arguments: &TrainArguments) -> Result<Spec, Failure> {
             && arguments.categorical.is_empty()
             && arguments.types.is_empty()
             && arguments.missing.is_empty()
+            && arguments.text.is_empty()
             && arguments.drop.is_empty());
     if told {
         return Err(Failure::usage(format!("`{}` says what is trained", path.display())).hint(
@@ -263,6 +267,7 @@ fn from_flags(arguments: &TrainArguments) -> Result<Spec, Failure> {
             categorical: arguments.categorical.clone(),
             types: arguments.types.clone(),
             missing: arguments.missing.clone(),
+            text: arguments.text.clone(),
             weights: arguments.weights.clone(),
             groups: arguments.groups.clone(),
             order: arguments.order.clone(),

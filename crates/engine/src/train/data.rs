@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use foretell_evaluate::{ClassAnswers, Observed, ValueAnswers};
 use foretell_frame::{Feature, Frame, Kind as ValueKind, Labels, Schema, Slot, TextColumn};
-use foretell_train::Target as Lesson;
 use foretell_train::estimator::Kind;
+use foretell_train::{Holds, Target as Lesson};
 
 use super::error::TrainError;
 use crate::score::class_of;
@@ -16,8 +16,11 @@ use crate::table::{Header, nearest};
 
 /// Whole numbers with at most so many different values are taken for classes, where nobody says what they are.
 const MOST_CLASSES: usize = 20;
-/// A column with this share of numbers is most likely meant to be one of numbers.
+/// A column with this share of numbers is most likely meant to be one of numbers; texts are mostly different with this share
+/// of different ones.
 const MOSTLY: f64 = 0.5;
+/// Texts of so many words are read.
+const SEVERAL: f64 = 3.0;
 
 /// What is what in a table.
 #[derive(Debug, Clone)]
@@ -34,6 +37,8 @@ pub struct DataOptions {
     pub unused: Vec<String>,
     /// Columns of numbers that are categories.
     pub categorical: Vec<String>,
+    /// Columns of texts that are read, and no categories, also where they do not look like it.
+    pub text: Vec<String>,
     /// Types of columns that are not to be inferred.
     pub types: Vec<(String, ColumnType)>,
     /// Texts that stand for a missing value, beside the empty cell.
@@ -60,7 +65,8 @@ pub enum ColumnType {
 #[derive(Debug)]
 pub struct Data {
     pub(super) schema: Schema,
-    pub(super) categorical: Vec<bool>,
+    /// What each feature holds.
+    pub(super) holds: Vec<Holds>,
     frame: Frame,
     /// The known answers.
     target: TextColumn,
@@ -94,8 +100,7 @@ impl Data {
         if frame.rows() == 0 && asides.first().is_none_or(TextColumn::is_empty) {
             return Err(TrainError::Nothing { what: "rows" });
         }
-        let Features { features, categorical, empty, kept } =
-            Features::sort(&columns, named, &roles, options)?;
+        let Features { features, holds, empty, kept } = Features::sort(&columns, named, &roles, options)?;
         if let Some((numbers, texts)) = kept {
             frame = frame.select_columns(&numbers, &texts);
         }
@@ -119,7 +124,11 @@ impl Data {
             rows
         });
         let target = target.unwrap_or_default();
-        Ok(Self { schema, categorical, frame, target, places, digest, empty, weights, groups, order })
+        let texts = |slot: &Slot| matches!(slot, Slot::Text(slot) if is_read(&frame.texts()[*slot]));
+        let seen = |slot: &Slot| if texts(slot) { Holds::Texts } else { Holds::Categories };
+        let holds = holds.into_iter().zip(schema.slots());
+        let holds = holds.map(|(told, slot)| told.unwrap_or_else(|| seen(slot))).collect();
+        Ok(Self { schema, holds, frame, target, places, digest, empty, weights, groups, order })
     }
 
     /// What some rows weigh, where that is told.
@@ -283,6 +292,7 @@ struct Roles {
     dropped: Vec<usize>,
     unused: Vec<usize>,
     categorical: Vec<usize>,
+    text: Vec<usize>,
     types: Vec<Option<ColumnType>>,
 }
 
@@ -313,8 +323,11 @@ impl Roles {
         for (name, kind) in &options.types {
             types[find(name)?] = Some(*kind);
         }
-        let categorical = all(&options.categorical)?;
-        Ok(Self { target, weights, groups, order, dropped, unused, categorical, types })
+        let (categorical, text) = (all(&options.categorical)?, all(&options.text)?);
+        if let Some(both) = categorical.iter().find(|position| text.contains(position)) {
+            return Err(TrainError::TextAndCategory { name: names[*both].clone() });
+        }
+        Ok(Self { target, weights, groups, order, dropped, unused, categorical, text, types })
     }
 
     fn aside(&self) -> [Option<usize>; 4] {
@@ -329,6 +342,7 @@ impl Roles {
         let take = |(column, kind): (usize, &Option<ColumnType>)| match kind {
             _ if self.is_aside(column) => Take::Aside,
             _ if self.dropped.contains(&column) || self.unused.contains(&column) => Take::Skip,
+            None if self.text.contains(&column) => Take::Text,
             None => Take::Guess,
             Some(ColumnType::Number) => Take::Number,
             Some(ColumnType::Text) => Take::Text,
@@ -346,8 +360,8 @@ impl Roles {
 /// The features that the columns of a table make.
 struct Features {
     features: Vec<Feature>,
-    /// For each feature whether it is a category.
-    categorical: Vec<bool>,
+    /// What each feature holds; none where that shows in its texts.
+    holds: Vec<Option<Holds>>,
     /// The names of columns without a value.
     empty: Vec<String>,
     /// The columns of the frame that are features, where some are none.
@@ -361,16 +375,16 @@ impl Features {
         roles: &Roles,
         options: &DataOptions,
     ) -> Result<Self, TrainError> {
-        let (mut features, mut categorical, mut empty) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut features, mut holds, mut empty) = (Vec::new(), Vec::new(), Vec::new());
         let (mut numbers, mut texts) = (Slots::default(), Slots::default());
         for (position, column) in columns.iter().enumerate() {
             let name = column.name.as_str();
-            let told = roles.categorical.contains(&position);
+            let (told, read) = (roles.categorical.contains(&position), roles.text.contains(&position));
             let nothing = column.numbers + column.texts == 0;
             match column.taken {
                 Take::Skip if roles.unused.contains(&position) && !roles.is_aside(position) => {
                     features.push(Feature { kind: ValueKind::Unused, ..Feature::number(name) });
-                    categorical.push(false);
+                    holds.push(Some(Holds::Numbers));
                 }
                 Take::Skip | Take::Aside | Take::Guess => {}
                 Take::Number | Take::Text if nothing => {
@@ -379,13 +393,13 @@ impl Features {
                 }
                 Take::Number => {
                     features.push(Feature::number(name));
-                    categorical.push(told);
+                    holds.push(Some(if told { Holds::Categories } else { Holds::Numbers }));
                     numbers.keep();
                 }
                 Take::Text => {
                     let share = column.numbers as f64 / (column.numbers + column.texts) as f64;
                     if let (Some((place, got)), false, None) =
-                        (&column.first_text, told, roles.types[position])
+                        (&column.first_text, told || read, roles.types[position])
                         && share > MOSTLY
                     {
                         return Err(TrainError::OddText {
@@ -396,7 +410,8 @@ impl Features {
                         });
                     }
                     features.push(Feature::text(name));
-                    categorical.push(true);
+                    let category = told.then_some(Holds::Categories);
+                    holds.push(if read { Some(Holds::Texts) } else { category });
                     texts.keep();
                 }
             }
@@ -412,7 +427,7 @@ impl Features {
             });
         }
         let kept = (!empty.is_empty()).then_some((numbers.kept, texts.kept));
-        Ok(Self { features, categorical, empty, kept })
+        Ok(Self { features, holds, empty, kept })
     }
 }
 
@@ -432,6 +447,18 @@ impl Slots {
     fn leave(&mut self) {
         self.next += 1;
     }
+}
+
+/// Whether texts are to be read, and not compared as a whole: most are different, and they have several words.
+fn is_read(texts: &TextColumn) -> bool {
+    let known = || texts.iter().flatten();
+    let count = known().count();
+    let words: usize = known().map(|text| text.split_whitespace().count()).sum();
+    if count == 0 || (words as f64) < SEVERAL * count as f64 {
+        return false;
+    }
+    let distinct: HashSet<&str> = known().collect();
+    distinct.len() as f64 > MOSTLY * count as f64
 }
 
 /// The different answers, ascending, in the narrowest type that all of them have.
@@ -503,5 +530,26 @@ impl Answered {
                 ..ClassAnswers::default()
             }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn column(texts: impl IntoIterator<Item = String>) -> TextColumn {
+        let mut column = TextColumn::default();
+        texts.into_iter().for_each(|text| column.push((!text.is_empty()).then_some(&text)));
+        column
+    }
+
+    #[test]
+    fn texts_are_read_that_are_different_and_have_several_words() {
+        let notes = (0..40).map(|row| format!("note {row} of many"));
+        assert!(is_read(&column(notes.clone())));
+        assert!(is_read(&column(notes.chain((0..40).map(|_| String::new())))));
+        assert!(!is_read(&column((0..40).map(|row| format!("class {} of many", row % 20)))));
+        assert!(!is_read(&column((0..40).map(|row| format!("2024-05-{row} 10:11:12")))));
+        assert!(!is_read(&column((0..4).map(|_| String::new()))));
     }
 }

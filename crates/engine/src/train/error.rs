@@ -53,6 +53,12 @@ pub enum TrainError {
     /// A column is to be two of weights, groups and order.
     #[error("weights, groups and order need columns of their own")]
     Aside,
+    /// A column is told to be two things.
+    #[error("column `{name}` cannot be text and categories; say one of both")]
+    TextAndCategory {
+        /// The column.
+        name: String,
+    },
     /// Nothing is left to learn from.
     #[error("the table has no {what}")]
     Nothing {
@@ -137,6 +143,7 @@ impl TrainError {
             Self::Row { .. }
             | Self::Schema(_)
             | Self::Aside
+            | Self::TextAndCategory { .. }
             | Self::NoneFits { .. }
             | Self::Nothing { .. }
             | Self::MissingTarget { .. }

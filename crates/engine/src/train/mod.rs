@@ -13,7 +13,7 @@ pub use foretell_train::estimator::Kind;
 use foretell_train::estimator::Learner;
 pub use foretell_train::parameter::Value;
 use foretell_train::recipe::StandardScaler;
-use foretell_train::{Context, FitError, Group, Recipe, usual_groups};
+use foretell_train::{Context, FitError, Group, Holds, Recipe, usual_groups};
 pub use foretell_train::{Progress, Transformer};
 use serde_json::Map;
 
@@ -84,8 +84,10 @@ pub enum Columns {
     Named(Vec<String>),
     /// Those of numbers that are no categories.
     Numbers,
-    /// Those of texts, and of numbers that are categories.
+    /// Those of texts that are categories, and of numbers that are.
     Categories,
+    /// Those of texts that are read, and no categories.
+    Texts,
     /// All.
     All,
 }
@@ -303,6 +305,9 @@ fn groups(data: &Data, options: &TrainOptions, learner: &Learner) -> Result<Vec<
     let slots = data.schema.slots().iter().enumerate();
     let mut left: Vec<usize> =
         slots.filter(|(_, slot)| **slot != Slot::Unused).map(|(feature, _)| feature).collect();
+    let holding = |left: &[usize], held| -> Vec<usize> {
+        left.iter().copied().filter(|feature| data.holds[*feature] == held).collect()
+    };
     let mut groups = Vec::new();
     for told in &options.groups {
         let features: Vec<usize> = match &told.columns {
@@ -311,14 +316,16 @@ fn groups(data: &Data, options: &TrainOptions, learner: &Learner) -> Result<Vec<
                 names.iter().map(find).collect::<Result<_, _>>()?
             }
             Columns::All => left.clone(),
-            Columns::Numbers => left.iter().copied().filter(|feature| !data.categorical[*feature]).collect(),
-            Columns::Categories => {
-                left.iter().copied().filter(|feature| data.categorical[*feature]).collect()
-            }
+            Columns::Numbers => holding(&left, Holds::Numbers),
+            Columns::Categories => holding(&left, Holds::Categories),
+            Columns::Texts => holding(&left, Holds::Texts),
         };
         let features: Vec<usize> = features.into_iter().filter(|feature| left.contains(feature)).collect();
         left.retain(|feature| !features.contains(feature));
-        if !features.is_empty() {
+        if told.steps.iter().any(Transformer::takes_one) {
+            let alone = |feature| Group { features: vec![feature], steps: told.steps.clone() };
+            groups.extend(features.into_iter().map(alone));
+        } else if !features.is_empty() {
             groups.push(Group { features, steps: told.steps.clone() });
         }
     }
@@ -328,7 +335,7 @@ fn groups(data: &Data, options: &TrainOptions, learner: &Learner) -> Result<Vec<
     let usual = || if linear || learner.needs().scaled { standard() } else { Vec::new() };
     let scaling = options.scaling.clone().unwrap_or_else(usual);
     let nullable = data.nullable();
-    groups.extend(usual_groups(&data.schema, &left, &data.categorical, &nullable, &scaling, learner.needs()));
+    groups.extend(usual_groups(&left, &data.holds, &nullable, &scaling, learner.needs()));
     Ok(groups)
 }
 

@@ -109,6 +109,7 @@ struct DataPart {
     types: BTreeMap<String, ColumnType>,
     #[serde(default)]
     missing: Vec<String>,
+    text: Vec<String>,
     task: Option<Task>,
     weights: Option<String>,
     groups: Option<String>,
@@ -152,6 +153,7 @@ struct ColumnsPart {
 enum ColumnKind {
     Number,
     Category,
+    Text,
     All,
 }
 
@@ -253,6 +255,7 @@ impl Spec {
                 categorical: data.categorical,
                 types: data.types.into_iter().collect(),
                 missing: data.missing,
+                text: data.text,
                 weights: data.weights,
                 groups: data.groups,
                 order: data.order,
@@ -373,6 +376,7 @@ fn group(part: ColumnsPart) -> Result<ColumnSteps, SpecError> {
         (Some(names), None) => Columns::Named(names),
         (None, Some(ColumnKind::Number)) => Columns::Numbers,
         (None, Some(ColumnKind::Category)) => Columns::Categories,
+        (None, Some(ColumnKind::Text)) => Columns::Texts,
         (None, Some(ColumnKind::All)) => Columns::All,
         (names, _) => {
             let got = if names.is_some() { "both" } else { "none" };
@@ -414,6 +418,7 @@ mod tests {
         path = "houses.csv"
         target = "price"
         categorical = ["zone"]
+        text = ["notes"]
 
         [[columns]]
         names = ["age"]
@@ -422,6 +427,10 @@ mod tests {
         [[columns]]
         type = "category"
         steps = [{ step = "one-hot", min_frequency = 5 }]
+
+        [[columns]]
+        type = "text"
+        steps = [{ step = "tf-idf", ngram_range = [1, 2], max_df = 0.5, min_df = 2, norm = "none" }]
 
         [model]
         kind = "ridge"
@@ -445,6 +454,7 @@ mod tests {
         assert_eq!(spec.training.parameters, [("alpha".to_owned(), Value::Float(0.5))]);
         assert_eq!(spec.training.groups[0].columns, Columns::Named(vec!["age".to_owned()]));
         assert_eq!(spec.training.groups[1].columns, Columns::Categories);
+        assert_eq!(spec.training.groups[2].columns, Columns::Texts);
         assert_eq!(spec.training.steps.len(), 1);
         assert_eq!((spec.training.evaluation, spec.require.len()), (Evaluation::Holdout(0.25), 1));
     }

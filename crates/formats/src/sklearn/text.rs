@@ -3,16 +3,13 @@
 use std::collections::BTreeSet;
 
 use foretell_model::step::{
-    Accents, Accepts, Analysis, Arithmetic, Function, Norm, Normalize, Scale, Step, TermIndex, Terms,
-    TokenPattern, Units,
+    Accents, Accepts, Analysis, Arithmetic, ENGLISH_STOP_WORDS, Function, Norm, Normalize, Scale, Step,
+    TermIndex, Terms, TokenPattern, Units,
 };
 
 use super::compose::is_word;
 use super::{Input, Lowered, Naming, Result, bounded, count, present};
 use crate::pickle::Value;
-
-/// The words that `stop_words="english"` leaves out, the same in all versions (`ENGLISH_STOP_WORDS`).
-const ENGLISH: &str = include_str!("stop_words.txt");
 
 /// `CountVectorizer`.
 pub(super) fn count_vectorizer(value: &Value<'_>, _: Input) -> Result<Lowered> {
@@ -199,7 +196,7 @@ fn stop_words(value: &Value<'_>) -> Result<Vec<String>> {
         return Ok(all.into_iter().collect());
     }
     match words.text()? {
-        "english" => Ok(ENGLISH.split_whitespace().map(str::to_owned).collect()),
+        "english" => Ok(ENGLISH_STOP_WORDS.split_whitespace().map(str::to_owned).collect()),
         other => Err(value.unsupported_option("stop_words", other, "`english`, a list of words or None")),
     }
 }

@@ -53,7 +53,9 @@ pub use rowwise::Rowwise;
 pub use scale::{Arithmetic, Scale};
 pub use spline::{Extrapolation, Spline, Splines};
 pub use statistics::{Part, Positions, Statistic, Table, TargetStatistics};
-pub use terms::{Accents, Analysis, PatternError, TermIndex, Terms, TokenPattern, Units};
+pub use terms::{
+    Accents, Analysis, Analyzer, ENGLISH_STOP_WORDS, PatternError, TermIndex, Terms, TokenPattern, Units,
+};
 pub use zip::{Operands, Pairing, Zip};
 
 pub(crate) use codes::CodesPlan;

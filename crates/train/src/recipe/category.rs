@@ -5,19 +5,18 @@ use foretell_model::Step;
 use foretell_model::step::{Categories, Impute, Ordinal, Unknown};
 
 use super::column::{Known, RawColumn};
+use super::lesson::Lesson;
 use super::parameters::{Fill, SimpleImputer, Strategy};
 use crate::FitError;
 use crate::parameter::Parameter;
 
-/// Most categories of a column.
-const MOST_CATEGORIES: usize = 1000;
+/// Most categories of a column that become indicators or codes.
+pub(super) const MOST_CATEGORIES: usize = 1000;
 
 /// Values in the place of missing ones.
-pub(super) fn impute<'n>(
-    parameters: &SimpleImputer,
-    columns: &[RawColumn],
-    named: &impl Fn(usize) -> &'n str,
-) -> Result<Step, FitError> {
+pub(super) fn impute(parameters: &SimpleImputer, lesson: &Lesson<'_>) -> Result<Step, FitError> {
+    let columns = lesson.columns;
+    let named = |at| lesson.name(at);
     let wrong = |at: usize, got: &str| {
         let name = named(at);
         Err(FitError::Parameter {
@@ -56,12 +55,8 @@ pub(super) fn impute<'n>(
 }
 
 /// Positions of categories; `unknown` for what is missing or not known.
-pub(super) fn encoded<'n>(
-    columns: &[RawColumn],
-    named: &impl Fn(usize) -> &'n str,
-    unknown: f64,
-) -> Result<Step, FitError> {
-    let mut columns = categories(columns, named, None)?;
+pub(super) fn encoded(lesson: &Lesson<'_>, unknown: f64) -> Result<Step, FitError> {
+    let mut columns = categories(lesson, None, MOST_CATEGORIES)?;
     for column in &mut columns {
         for (value, code) in column.values.iter().zip(&mut column.codes) {
             code.take_if(|_| *value == Cell::Missing);
@@ -71,16 +66,16 @@ pub(super) fn encoded<'n>(
 }
 
 /// The categories of columns, ascending, a missing one last; those of fewer rows than told share the last code.
-pub(super) fn categories<'n>(
-    columns: &[RawColumn],
-    named: &impl Fn(usize) -> &'n str,
+pub(super) fn categories(
+    lesson: &Lesson<'_>,
     min_frequency: Option<usize>,
+    most: usize,
 ) -> Result<Vec<Categories>, FitError> {
     let each = |(at, column): (usize, &RawColumn)| {
         let counted = column.categories();
-        if counted.len() > MOST_CATEGORIES {
+        if counted.len() > most {
             let got = format!("{} in {} rows; leave the column out", counted.len(), column.len());
-            let expected = format!("at most {MOST_CATEGORIES} categories in `{}`", named(at));
+            let expected = format!("at most {most} categories in `{}`", lesson.name(at));
             return Err(FitError::data(expected, got));
         }
         let rare = |count: usize| min_frequency.is_some_and(|least| count < least);
@@ -93,5 +88,5 @@ pub(super) fn categories<'n>(
         let values = counted.into_iter().map(|(value, _)| value).collect();
         Ok(Categories { values, codes, infrequent, width })
     };
-    columns.iter().enumerate().map(each).collect()
+    lesson.columns.iter().enumerate().map(each).collect()
 }

@@ -151,6 +151,10 @@ impl Known {
         Ok(Self { values, mean })
     }
 
+    pub(super) fn values(&self) -> &[f64] {
+        &self.values
+    }
+
     pub(super) fn mean(&self) -> f64 {
         self.mean
     }
@@ -193,6 +197,11 @@ impl Known {
 fn place(share: f64, count: usize) -> (usize, f64) {
     let at = share * (count - 1) as f64;
     (at.floor() as usize, at.fract())
+}
+
+/// scikit-learn's rule for columns that are all the same.
+pub(super) fn one_for_none(scale: f64) -> f64 {
+    if scale.abs() < 10.0 * f64::EPSILON { 1.0 } else { scale }
 }
 
 #[cfg(test)]

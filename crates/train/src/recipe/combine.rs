@@ -4,7 +4,7 @@ use foretell_model::Step;
 use foretell_model::estimator::Linear;
 use foretell_model::step::Products;
 
-use super::column::RawColumn;
+use super::lesson::Lesson;
 use super::parameters::{Pca, PolynomialFeatures};
 use crate::FitError;
 use crate::linalg::{eigen_symmetric, products};
@@ -36,27 +36,14 @@ pub(super) fn polynomial(parameters: &PolynomialFeatures, width: usize) -> Resul
 }
 
 /// Components with the largest coefficient of each positive, as scikit-learn's are.
-pub(super) fn components<'n>(
-    parameters: &Pca,
-    columns: &[RawColumn],
-    named: &impl Fn(usize) -> &'n str,
-) -> Result<Step, FitError> {
-    let (width, rows) = (columns.len(), columns.first().map_or(0, RawColumn::len));
+pub(super) fn components(parameters: &Pca, lesson: &Lesson<'_>) -> Result<Step, FitError> {
+    let numbers = lesson.complete("PCA")?;
+    let (width, rows) = (numbers.len(), lesson.rows());
     let most = width.min(rows.saturating_sub(1)).max(1);
     let count = parameters.n_components.unwrap_or(most);
     if count > most {
         let expected = format!("at most {most}, for {width} columns and {rows} rows");
         return Err(FitError::Parameter { name: "n_components", expected, got: count.to_string() });
-    }
-    let mut numbers = Vec::with_capacity(width);
-    for (at, column) in columns.iter().enumerate() {
-        let values = column.numbers().filter(|values| !values.iter().any(|value| value.is_nan()));
-        numbers.push(values.ok_or_else(|| {
-            FitError::data(
-                format!("numbers in `{}` for `PCA`", named(at)),
-                "missing values; impute them first",
-            )
-        })?);
     }
     let means: Vec<f64> = numbers.iter().map(|values| values.iter().sum::<f64>() / rows as f64).collect();
     let mut covariance = products(rows, width, width, |row, left, right| {

@@ -1,29 +1,38 @@
 //! From a table of numbers and texts to a model: transformers for groups of columns, then an estimator.
 //!
 //! Everything learns from what the steps before it make of the rows by the code that serves them, so that nothing can
-//! differ.
+//! differ. The one exception is a step that has learnt of the target: rows that are learnt from get from it what it would
+//! have learnt without them, as served rows do.
 
 mod category;
 mod column;
 mod combine;
+mod kitchen;
+mod lesson;
 mod parameters;
+mod power;
+mod score;
+mod target;
+mod text;
 mod transformer;
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
-use foretell_frame::{Cell, Frame, Method, MethodSet, Predictions, Schema, Slot};
+use foretell_frame::{Cell, Frame, Schema};
 use foretell_model::step::{Branch, Impute, Scale};
-use foretell_model::{
-    Description, Model, ModelParts, Part, Pipeline, Predictor, Provenance, Scratch, Step, Task,
-};
+use foretell_model::{Description, Model, Part, Pipeline, Step, Task};
 use rayon::prelude::*;
 
 use self::column::{Known, RawColumn};
+use self::kitchen::{Course, Kitchen, internal};
+use self::lesson::Lesson;
 pub use self::parameters::{
-    Distribution, Fill, MinMaxScaler, Normalizer, OneHotEncoder, OrdinalEncoder, Pca, PolynomialFeatures,
-    QuantileTransformer, RobustScaler, SimpleImputer, StandardScaler, Strategy, VarianceThreshold,
+    CountVectorizer, Distribution, Documents, Fill, MinMaxScaler, Normalizer, OneHotEncoder, OrdinalEncoder,
+    Pca, PolynomialFeatures, Power, PowerTransformer, QuantileTransformer, RobustScaler, ScoreFunction,
+    SelectBest, SimpleImputer, Smooth, StandardScaler, StopWords, Strategy, TargetEncoder, TermUnit,
+    TfidfVectorizer, VarianceThreshold,
 };
+use self::transformer::Gaps;
 pub use self::transformer::{TRANSFORMERS, Transformer};
 use crate::estimator::{Kind, Learner, Learnt, Needs};
 use crate::{Column, Context, FitError, Sample, Target};
@@ -52,112 +61,54 @@ pub struct Recipe {
     pub nullable: Vec<bool>,
 }
 
-/// Groups for features that nobody has said anything of: texts and categories become what the estimator needs,
-/// numbers go through `scaling`, after the mean has taken the place of missing ones where the estimator takes none.
+/// What a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holds {
+    /// Numbers.
+    Numbers,
+    /// Categories: texts, or numbers that are names.
+    Categories,
+    /// Texts that are read, and not compared as a whole.
+    Texts,
+}
+
+/// Most terms that count in a text where nobody says what becomes of it.
+const USUAL_TERMS: usize = 1000;
+
+/// Groups for features that nobody has said anything of, told what each feature of the table holds: categories become what
+/// the estimator needs, texts weighted counts of terms, numbers go through `scaling`, after the mean has taken the place of
+/// missing ones where the estimator takes none.
 pub fn usual_groups(
-    schema: &Schema,
     features: &[usize],
-    categorical: &[bool],
+    holds: &[Holds],
     nullable: &[bool],
     scaling: &[Transformer],
     needs: Needs,
 ) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for feature in features {
-        let is = |flags: &[bool]| flags.get(*feature).is_some_and(|flag| *flag);
-        let steps = if is(categorical) || matches!(schema.slots()[*feature], Slot::Text(_)) {
-            vec![if needs.indicators {
-                Transformer::OneHot(OneHotEncoder::default())
-            } else {
-                Transformer::Codes
-            }]
-        } else {
-            let impute =
-                (needs.no_missing && is(nullable)).then(|| Transformer::Impute(SimpleImputer::default()));
-            impute.into_iter().chain(scaling.iter().cloned()).collect()
+        let steps = match holds[*feature] {
+            Holds::Categories if needs.indicators => vec![Transformer::OneHot(OneHotEncoder::default())],
+            Holds::Categories => vec![Transformer::Codes],
+            Holds::Texts => {
+                let max_features = Some(USUAL_TERMS);
+                let weighed = TfidfVectorizer { max_features, ..TfidfVectorizer::default() };
+                vec![Transformer::WeighedTerms(weighed)]
+            }
+            Holds::Numbers => {
+                let impute = (needs.no_missing && nullable.get(*feature).is_some_and(|nullable| *nullable))
+                    .then(|| Transformer::Impute(SimpleImputer::default()));
+                impute.into_iter().chain(scaling.iter().cloned()).collect()
+            }
         };
         match groups.last_mut() {
-            Some(group) if group.steps == steps => group.features.push(*feature),
+            Some(group) if group.steps == steps && !group.steps.iter().any(Transformer::takes_one) => {
+                group.features.push(*feature);
+            }
             Some(_) | None => groups.push(Group { features: vec![*feature], steps }),
         }
     }
     groups
-}
-
-/// Rows that are transformed together.
-const BLOCK: usize = 8192;
-
-/// The frame that is learnt from, and what makes models of it.
-struct Kitchen<'a> {
-    schema: Cow<'a, Schema>,
-    frame: Cow<'a, Frame>,
-    names: Vec<String>,
-}
-
-impl<'a> Kitchen<'a> {
-    fn new(schema: Cow<'a, Schema>, frame: Cow<'a, Frame>) -> Self {
-        let names = schema.features().iter().map(|feature| feature.name.clone()).collect();
-        Self { schema, frame, names }
-    }
-
-    /// The same with some of the features only.
-    fn with(&self, features: &[usize]) -> Result<Kitchen<'static>, FitError> {
-        let (mut numbers, mut texts) = (Vec::new(), Vec::new());
-        for feature in features {
-            match self.schema.slots()[*feature] {
-                Slot::Number(slot) => numbers.push(slot),
-                Slot::Text(slot) => texts.push(slot),
-                Slot::Unused => {}
-            }
-        }
-        let kept = features.iter().map(|feature| self.schema.features()[*feature].clone()).collect();
-        let schema = Schema::new(kept, self.schema.named()).map_err(internal)?;
-        Ok(Kitchen::new(Cow::Owned(schema), Cow::Owned(self.frame.select_columns(&numbers, &texts))))
-    }
-
-    fn parts(&self, pipeline: Pipeline, task: Task, description: Description) -> ModelParts {
-        ModelParts {
-            pipeline,
-            features: self.schema.len(),
-            names: self.schema.named().then(|| self.names.clone()),
-            hints: None,
-            task,
-            output_names: None,
-            description,
-            provenance: Provenance {
-                format: "a table".to_owned(),
-                library: "foretell".to_owned(),
-                library_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
-            },
-        }
-    }
-
-    /// What steps make of all rows: the numbers and how many columns they have.
-    fn transform(&self, steps: Vec<Step>) -> Result<(Vec<f64>, usize), FitError> {
-        let pipeline = Pipeline { steps, ..Pipeline::default() };
-        let transformer =
-            Model::new(self.parts(pipeline, Task::Transform, Description::default())).map_err(internal)?;
-        let width = transformer.shape(Method::Transform).map_or(0, |shape| shape.width());
-        let predictor = Predictor::new(Arc::new(transformer));
-        let transform = MethodSet::EMPTY.with(Method::Transform);
-        let rows = self.frame.rows();
-        let mut values = vec![0.0; rows * width];
-        let of_block = |(block, into): (usize, &mut [f64])| {
-            let mut frame = Frame::default();
-            frame.copy_rows(&self.frame, block * BLOCK, rows.min((block + 1) * BLOCK));
-            let (mut scratch, mut made) = (Scratch::default(), Predictions::default());
-            predictor.predict_into(&frame, transform, &mut scratch, &mut made).map_err(internal)?;
-            into.copy_from_slice(made.output_mut(Method::Transform).values());
-            Ok(())
-        };
-        values.par_chunks_mut(BLOCK * width.max(1)).enumerate().try_for_each(of_block)?;
-        Ok((values, width))
-    }
-
-    fn raw(&self, features: &[usize]) -> Vec<RawColumn> {
-        let slots: Vec<Slot> = features.iter().map(|feature| self.schema.slots()[*feature]).collect();
-        RawColumn::of(&self.frame, &slots)
-    }
 }
 
 impl Recipe {
@@ -175,18 +126,23 @@ impl Recipe {
         context: &Context<'_>,
     ) -> Result<Model, FitError> {
         let kitchen = Kitchen::new(Cow::Borrowed(schema), Cow::Borrowed(frame));
-        let (mut branches, mut columns) = (Vec::new(), Vec::new());
+        let mut branches = Vec::new();
         for group in &self.groups {
-            let (branch, made) = self.branch(&kitchen, group)?;
-            branches.push(branch);
-            columns.extend(made);
+            branches.push(self.branch(&kitchen, group, &target, context)?);
         }
-        let mut steps = vec![Step::Parallel(branches)];
+        let mut columns: Vec<Column> =
+            branches.iter().flat_map(|made| made.columns.iter().copied()).collect();
+        let mut course = course(&kitchen, &branches)?;
+        let mut steps = vec![Step::Parallel(branches.into_iter().map(|made| made.branch).collect())];
         for transformer in &self.steps {
-            let (values, width) = kitchen.transform(steps.clone())?;
-            steps.push(transformer.fit(&RawColumn::of_block(&values, width), &[])?);
+            let (values, width) = course.values()?;
+            let raw = RawColumn::of_block(&values, width);
+            let lesson = Lesson { columns: &raw, names: &[], target: &target, seed: context.seed };
+            let learnt = transformer.fit(&lesson)?;
+            course.follow(&learnt)?;
+            steps.extend(learnt.steps);
         }
-        let (values, width) = kitchen.transform(steps.clone())?;
+        let (values, width) = course.values()?;
         if !self.steps.is_empty() {
             columns = vec![Column::Number; width];
         }
@@ -200,56 +156,67 @@ impl Recipe {
         Model::new(kitchen.parts(pipeline, task, self.description(&target))).map_err(internal)
     }
 
-    /// The fitted steps of a group, and what the columns are that they make.
-    fn branch(&self, kitchen: &Kitchen<'_>, group: &Group) -> Result<(Branch, Vec<Column>), FitError> {
+    /// Fits the steps of a group.
+    fn branch(
+        &self,
+        kitchen: &Kitchen<'_>,
+        group: &Group,
+        target: &Target<'_>,
+        context: &Context<'_>,
+    ) -> Result<Made, FitError> {
         let names: Vec<&str> =
             group.features.iter().map(|feature| kitchen.names[*feature].as_str()).collect();
         let mut raw = kitchen.raw(&group.features);
-        let mut corner = None;
+        let no_missing = self.learner.needs().no_missing;
         let mut steps = self.given(group, &raw, &names)?;
         // As long as there are texts, the values themselves are followed; from then on what the steps make of the rows.
-        let mut followed = true;
+        let mut course: Option<Course<'static>> = None;
         for (at, transformer) in group.steps.iter().enumerate() {
-            if transformer.encodes() && !followed {
+            if transformer.encodes() && course.is_some() {
                 let expected = format!("`{}` before other steps than `impute`", transformer.class());
                 return Err(FitError::data(expected, "it behind them"));
             }
-            let step = transformer.fit(&raw, if followed { &names } else { &[] })?;
-            if let Step::Impute(Impute { fill, indicators, .. }) = &step
-                && followed
+            let named: &[&str] = if course.is_some() { &[] } else { &names };
+            let lesson = Lesson { columns: &raw, names: named, target, seed: context.seed };
+            let learnt = transformer.fit(&lesson)?;
+            if let ([Step::Impute(Impute { fill, indicators, .. })], None) = (&*learnt.steps, &course)
                 && indicators.is_empty()
             {
                 let fills = raw.iter_mut().zip(fill.iter().flatten());
                 fills.for_each(|(column, fill)| column.replace(fill));
-                steps.push(step);
+                steps.extend(learnt.steps);
                 continue;
             }
-            followed = false;
-            let last = at + 1 == group.steps.len();
-            if last && matches!(step, Step::Scale(_)) {
-                // As many columns, and what is missing stays so: nobody looks at the numbers any more.
-                steps.push(step);
-                continue;
-            }
-            steps.push(step);
-            let corner = match &mut corner {
-                Some(corner) => corner,
-                none => none.insert(kitchen.with(&group.features)?),
+            let course = match &mut course {
+                Some(course) => course,
+                none => none.insert(Course::new(kitchen.with(&group.features, &[])?, steps.clone())),
             };
-            let (values, width) = corner.transform(steps.clone())?;
-            raw = RawColumn::of_block(&values, width);
+            course.follow(&learnt)?;
+            steps.extend(learnt.steps);
+            if at + 1 < group.steps.len() {
+                let (values, width) = course.values()?;
+                raw = RawColumn::of_block(&values, width);
+            }
         }
-        if let Some(column) = raw.iter().position(|column| column.numbers().is_none()) {
+        if let (Some(column), None) = (raw.iter().position(|column| column.numbers().is_none()), &course) {
             let name = names.get(column).copied().unwrap_or_default();
             return Err(FitError::data(format!("numbers in `{name}`"), "texts; give it the step `one-hot`"));
         }
-        if self.learner.needs().no_missing && raw.iter().any(RawColumn::has_missing) {
+        let missing = no_missing
+            && match (&course, group.steps.last().map(Transformer::gaps)) {
+                (Some(_), Some(Gaps::None)) => false,
+                (Some(course), Some(Gaps::Unknown)) => course.values()?.0.iter().any(|x| x.is_nan()),
+                (None, _) | (_, Some(Gaps::Same) | None) => raw.iter().any(RawColumn::has_missing),
+            };
+        if missing {
             let got = format!("missing values in {}; give them the step `impute`", listed(&names));
             return Err(FitError::data("values everywhere", got));
         }
+        let width = course.as_ref().map_or(Ok(raw.len()), Course::width)?;
         let codes = group.steps.last() == Some(&Transformer::Codes);
-        let columns = vec![if codes { Column::Category } else { Column::Number }; raw.len()];
-        Ok((Branch { columns: group.features.clone(), steps, weight: None }, columns))
+        let columns = vec![if codes { Column::Category } else { Column::Number }; width];
+        let branch = Branch { columns: group.features.clone(), steps, weight: None };
+        Ok(Made { branch, crossed: course.filter(|course| course.crossed), columns })
     }
 
     /// What is known of the columns of a group before its steps: what they held, and which are never missing.
@@ -304,10 +271,39 @@ impl Recipe {
     }
 }
 
-fn listed(names: &[&str]) -> String {
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+/// What has become of a group.
+struct Made {
+    /// The fitted steps.
+    branch: Branch,
+    /// What has become of the rows that are learnt from, where that is something else.
+    crossed: Option<Course<'static>>,
+    /// What the columns are.
+    columns: Vec<Column>,
 }
 
-fn internal(error: impl std::fmt::Display) -> FitError {
-    FitError::data("columns that its steps take", error)
+/// What has become of the rows that are learnt from in all groups, side by side.
+fn course<'a>(kitchen: &Kitchen<'a>, groups: &[Made]) -> Result<Course<'a>, FitError> {
+    let blocks: Vec<_> = groups.iter().filter_map(|made| made.crossed.as_ref()).map(Course::block).collect();
+    if blocks.is_empty() {
+        let branches = groups.iter().map(|made| made.branch.clone()).collect();
+        return Ok(Course::new(kitchen.clone(), vec![Step::Parallel(branches)]));
+    }
+    let straight = groups.iter().filter(|made| made.crossed.is_none());
+    let features: Vec<usize> = straight.flat_map(|made| made.branch.columns.iter().copied()).collect();
+    let (mut next, mut next_crossed) = (0, features.len());
+    let branch = |made: &Made| {
+        let (next, steps, width) = match &made.crossed {
+            None => (&mut next, &made.branch.steps, made.branch.columns.len()),
+            Some(course) => (&mut next_crossed, &course.steps, course.block().1),
+        };
+        let columns = (*next..*next + width).collect();
+        *next += width;
+        Branch { columns, steps: steps.clone(), weight: None }
+    };
+    let branches = groups.iter().map(branch).collect();
+    Ok(Course::new(kitchen.with(&features, &blocks)?, vec![Step::Parallel(branches)]))
+}
+
+fn listed(names: &[&str]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }

@@ -1,6 +1,6 @@
 //! The parameters of transformers, with scikit-learn's names and defaults.
 
-use foretell_model::step::Norm;
+use foretell_model::step::{Accents, Norm};
 
 use crate::parameter::{Parameter, Range, Value, choices, parameters};
 
@@ -176,5 +176,278 @@ parameters! {
     pub struct VarianceThreshold {
         /// Than this.
         threshold: f64 = 0.0, Range::AtLeast(0.0);
+    }
+}
+
+/// A family of powers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Power {
+    /// Of any number.
+    YeoJohnson,
+    /// Of numbers above 0.
+    BoxCox,
+}
+
+choices!(Power {
+    "yeo-johnson" => Self::YeoJohnson,
+    "box-cox" => Self::BoxCox,
+});
+
+parameters! {
+    /// The power that makes each column look most like a normal distribution.
+    pub struct PowerTransformer {
+        /// Of which family.
+        method: Power = Power::YeoJohnson, Range::Any;
+        /// Whether mean 0 and standard deviation 1 are made of it.
+        standardize: bool = true, Range::Any;
+    }
+}
+
+/// How much a column tells of the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScoreFunction {
+    /// The F statistic of an analysis of variance: how far the means of classes are apart.
+    Variance,
+    /// The F statistic of a correlation with numbers.
+    Correlation,
+    /// The chi-squared statistic of counts by class.
+    ChiSquared,
+}
+
+choices!(ScoreFunction {
+    "f_classif" => Self::Variance,
+    "f_regression" => Self::Correlation,
+    "chi2" => Self::ChiSquared,
+});
+
+parameters! {
+    /// Only the columns that tell the most of the target.
+    pub struct SelectBest {
+        /// By what: `f_classif` for classes and `f_regression` for numbers where it is not given.
+        score_func: Option<ScoreFunction> = None, Range::Any;
+        /// How many; 10 where neither this nor `percentile` is given.
+        k: Option<usize> = None, Range::AtLeast(1.0);
+        /// How many, in hundredths of all.
+        percentile: Option<f64> = None, Range::AboveUpTo(0.0, 100.0);
+    }
+}
+
+/// How much the mean of all rows counts in that of a category.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Smooth {
+    /// As much as the variances within the category and of all rows say.
+    Auto,
+    /// As much as so many rows.
+    Rows(f64),
+}
+
+impl Parameter for Smooth {
+    fn read(value: &Value, range: Range) -> Option<Self> {
+        if *value == Value::Text("auto".to_owned()) {
+            return Some(Self::Auto);
+        }
+        f64::read(value, range).map(Self::Rows)
+    }
+
+    fn write(&self) -> Value {
+        match self {
+            Self::Auto => Value::Text("auto".to_owned()),
+            Self::Rows(rows) => rows.write(),
+        }
+    }
+
+    fn expected(range: Range) -> String {
+        format!("`auto` or {}", f64::expected(range))
+    }
+}
+
+parameters! {
+    /// What the target is among the rows of the category.
+    pub struct TargetEncoder {
+        /// How much the mean of all rows counts.
+        smooth: Smooth = Smooth::Auto, Range::AtLeast(0.0);
+        /// In how many parts the rows that are learnt from are divided: each learns the categories of the others.
+        cv: usize = 5, Range::Within(2.0, 100.0);
+        /// Whether rows are mixed before.
+        shuffle: bool = true, Range::Any;
+    }
+}
+
+/// What terms are made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TermUnit {
+    /// Words.
+    Word,
+    /// Characters.
+    Character,
+    /// Characters of one word, with a space before and after it.
+    CharacterInWord,
+}
+
+choices!(TermUnit {
+    "word" => Self::Word,
+    "char" => Self::Character,
+    "char_wb" => Self::CharacterInWord,
+});
+
+choices!(Accents {
+    "none" => Self::Keep,
+    "ascii" => Self::Ascii,
+    "unicode" => Self::Unicode,
+});
+
+/// A number of texts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Documents {
+    /// So many.
+    Count(usize),
+    /// This share of all.
+    Share(f64),
+}
+
+impl Parameter for Documents {
+    fn read(value: &Value, _: Range) -> Option<Self> {
+        // 1 is one text, and 1.0 all of them.
+        if let Value::Int(count) = value {
+            return usize::try_from(*count).ok().map(Self::Count);
+        }
+        f64::read(value, Range::Within(0.0, 1.0)).map(Self::Share)
+    }
+
+    fn write(&self) -> Value {
+        match self {
+            Self::Count(count) => count.write(),
+            Self::Share(share) => share.write(),
+        }
+    }
+
+    fn expected(_: Range) -> String {
+        "a whole number of texts, or a share of all from 0.0 to 1.0".to_owned()
+    }
+}
+
+/// Words that are no terms.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StopWords {
+    /// Common words of English, those of scikit-learn.
+    English,
+    /// These.
+    Listed(Vec<String>),
+}
+
+impl Parameter for StopWords {
+    fn read(value: &Value, range: Range) -> Option<Self> {
+        match value {
+            Value::Text(text) if text == "english" => Some(Self::English),
+            Value::List(_) => Vec::read(value, range).map(Self::Listed),
+            Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Text(_) | Value::None => None,
+        }
+    }
+
+    fn write(&self) -> Value {
+        match self {
+            Self::English => Value::Text("english".to_owned()),
+            Self::Listed(words) => words.write(),
+        }
+    }
+
+    fn expected(_: Range) -> String {
+        "`english` or a list of words".to_owned()
+    }
+}
+
+/// What a word is unless told otherwise: two characters or more.
+const WORD: &str = r"(?u)\b\w\w+\b";
+
+parameters! {
+    /// How often each term is in a text.
+    pub struct CountVectorizer {
+        /// Whether letters are made small.
+        lowercase: bool = true, Range::Any;
+        /// What becomes of accents.
+        strip_accents: Accents = Accents::Keep, Range::Any;
+        /// Words that are no terms.
+        stop_words: Option<StopWords> = None, Range::Any;
+        /// What a word is.
+        token_pattern: String = WORD.to_owned(), Range::Any;
+        /// Least and most units in a term.
+        ngram_range: Vec<usize> = vec![1, 1], Range::AtLeast(1.0);
+        /// What the units are.
+        analyzer: TermUnit = TermUnit::Word, Range::Any;
+        /// Terms of more texts are left out.
+        max_df: Documents = Documents::Share(1.0), Range::Any;
+        /// Terms of fewer texts are left out.
+        min_df: Documents = Documents::Count(1), Range::Any;
+        /// At most so many terms, those that are used most.
+        max_features: Option<usize> = None, Range::AtLeast(1.0);
+        /// Whether every term counts once.
+        binary: bool = false, Range::Any;
+    }
+}
+
+parameters! {
+    /// How often each term is in a text, weighed by how few texts have it.
+    pub struct TfidfVectorizer {
+        /// Whether letters are made small.
+        lowercase: bool = true, Range::Any;
+        /// What becomes of accents.
+        strip_accents: Accents = Accents::Keep, Range::Any;
+        /// Words that are no terms.
+        stop_words: Option<StopWords> = None, Range::Any;
+        /// What a word is.
+        token_pattern: String = WORD.to_owned(), Range::Any;
+        /// Least and most units in a term.
+        ngram_range: Vec<usize> = vec![1, 1], Range::AtLeast(1.0);
+        /// What the units are.
+        analyzer: TermUnit = TermUnit::Word, Range::Any;
+        /// Terms of more texts are left out.
+        max_df: Documents = Documents::Share(1.0), Range::Any;
+        /// Terms of fewer texts are left out.
+        min_df: Documents = Documents::Count(1), Range::Any;
+        /// At most so many terms, those that are used most.
+        max_features: Option<usize> = None, Range::AtLeast(1.0);
+        /// Whether every term counts once.
+        binary: bool = false, Range::Any;
+        /// The length that a row is given.
+        norm: Option<Norm> = Some(Norm::L2), Range::Any;
+        /// Whether terms that few texts have weigh more.
+        use_idf: bool = true, Range::Any;
+        /// Whether these weights are those of one text more that has every term.
+        smooth_idf: bool = true, Range::Any;
+        /// Whether 1 and the logarithm of a count takes its place.
+        sublinear_tf: bool = false, Range::Any;
+    }
+}
+
+impl From<&TfidfVectorizer> for CountVectorizer {
+    fn from(weighed: &TfidfVectorizer) -> Self {
+        let TfidfVectorizer {
+            lowercase,
+            strip_accents,
+            stop_words,
+            token_pattern,
+            ngram_range,
+            analyzer,
+            max_df,
+            min_df,
+            max_features,
+            binary,
+            norm: _,
+            use_idf: _,
+            smooth_idf: _,
+            sublinear_tf: _,
+        } = weighed.clone();
+        Self {
+            lowercase,
+            strip_accents,
+            stop_words,
+            token_pattern,
+            ngram_range,
+            analyzer,
+            max_df,
+            min_df,
+            max_features,
+            binary,
+        }
     }
 }

@@ -8,13 +8,17 @@ use foretell_model::step::{
     Accepts, Arithmetic, Curve, Curves, Function, Normalize, OneHot, Quantile, Scale, Unknown,
 };
 
-use super::category::{categories, encoded, impute};
-use super::column::{Known, RawColumn};
+use super::category::{MOST_CATEGORIES, categories, encoded, impute};
+use super::column::{Known, one_for_none};
 use super::combine::{components, polynomial};
+use super::kitchen::Learnt;
+use super::lesson::Lesson;
 use super::parameters::{
-    Distribution, MinMaxScaler, Normalizer, OneHotEncoder, OrdinalEncoder, Pca, PolynomialFeatures,
-    QuantileTransformer, RobustScaler, SimpleImputer, StandardScaler, VarianceThreshold,
+    CountVectorizer, Distribution, MinMaxScaler, Normalizer, OneHotEncoder, OrdinalEncoder, Pca,
+    PolynomialFeatures, PowerTransformer, QuantileTransformer, RobustScaler, SelectBest, SimpleImputer,
+    StandardScaler, TargetEncoder, TfidfVectorizer, VarianceThreshold,
 };
+use super::{power, score, target, text};
 use crate::FitError;
 use crate::parameter::{Parameters, Value};
 
@@ -33,6 +37,8 @@ pub enum Transformer {
     Robust(RobustScaler),
     /// Quantiles.
     Quantile(QuantileTransformer),
+    /// Powers that make columns look normal.
+    Power(PowerTransformer),
     /// The same function of every number.
     Function(Function),
     /// Products of columns.
@@ -43,8 +49,16 @@ pub enum Transformer {
     Ordinal(OrdinalEncoder),
     /// Positions of categories for an estimator that knows them to be such; missing where they are not known.
     Codes,
+    /// What the target is among the rows of a category.
+    Target(TargetEncoder),
+    /// Counts of terms.
+    Terms(CountVectorizer),
+    /// Weighted counts of terms.
+    WeighedTerms(TfidfVectorizer),
     /// Without columns that hardly vary.
     Variance(VarianceThreshold),
+    /// The columns that tell the most of the target.
+    Best(SelectBest),
     /// Directions.
     Pca(Pca),
     /// Rows of length 1.
@@ -62,13 +76,14 @@ const FUNCTIONS: [(&str, Function); 6] = [
 ];
 
 /// The names of all transformers.
-pub const TRANSFORMERS: [&str; 18] = [
+pub const TRANSFORMERS: [&str; 23] = [
     "impute",
     "standard",
     "min-max",
     "max-abs",
     "robust",
     "quantile",
+    "power",
     "log1p",
     "log",
     "sqrt",
@@ -78,7 +93,11 @@ pub const TRANSFORMERS: [&str; 18] = [
     "polynomial",
     "one-hot",
     "ordinal",
+    "target-encode",
+    "bag-of-words",
+    "tf-idf",
     "variance",
+    "select-best",
     "pca",
     "normalize",
 ];
@@ -96,10 +115,15 @@ impl Transformer {
             "max-abs" => Self::MaxAbs,
             "robust" => Self::Robust(RobustScaler::default()),
             "quantile" => Self::Quantile(QuantileTransformer::default()),
+            "power" => Self::Power(PowerTransformer::default()),
             "polynomial" => Self::Polynomial(PolynomialFeatures::default()),
             "one-hot" => Self::OneHot(OneHotEncoder::default()),
             "ordinal" => Self::Ordinal(OrdinalEncoder::default()),
+            "target-encode" => Self::Target(TargetEncoder::default()),
+            "bag-of-words" => Self::Terms(CountVectorizer::default()),
+            "tf-idf" => Self::WeighedTerms(TfidfVectorizer::default()),
             "variance" => Self::Variance(VarianceThreshold::default()),
+            "select-best" => Self::Best(SelectBest::default()),
             "pca" => Self::Pca(Pca::default()),
             "normalize" => Self::Normalize(Normalizer::default()),
             _ => return None,
@@ -117,10 +141,15 @@ impl Transformer {
             Self::MinMax(parameters) => parameters.set(name, value),
             Self::Robust(parameters) => parameters.set(name, value),
             Self::Quantile(parameters) => parameters.set(name, value),
+            Self::Power(parameters) => parameters.set(name, value),
             Self::Polynomial(parameters) => parameters.set(name, value),
             Self::OneHot(parameters) => parameters.set(name, value),
             Self::Ordinal(parameters) => parameters.set(name, value),
+            Self::Target(parameters) => parameters.set(name, value),
+            Self::Terms(parameters) => parameters.set(name, value),
+            Self::WeighedTerms(parameters) => parameters.set(name, value),
             Self::Variance(parameters) => parameters.set(name, value),
+            Self::Best(parameters) => parameters.set(name, value),
             Self::Pca(parameters) => parameters.set(name, value),
             Self::Normalize(parameters) => parameters.set(name, value),
             Self::MaxAbs | Self::Function(_) | Self::Codes => {
@@ -138,64 +167,109 @@ impl Transformer {
             Self::MaxAbs => "MaxAbsScaler",
             Self::Robust(_) => "RobustScaler",
             Self::Quantile(_) => "QuantileTransformer",
+            Self::Power(_) => "PowerTransformer",
             Self::Function(_) => "FunctionTransformer",
             Self::Polynomial(_) => "PolynomialFeatures",
             Self::OneHot(_) => "OneHotEncoder",
             Self::Ordinal(_) | Self::Codes => "OrdinalEncoder",
+            Self::Target(_) => "TargetEncoder",
+            Self::Terms(_) => "CountVectorizer",
+            Self::WeighedTerms(_) => "TfidfVectorizer",
             Self::Variance(_) => "VarianceThreshold",
+            Self::Best(SelectBest { percentile: Some(_), .. }) => "SelectPercentile",
+            Self::Best(_) => "SelectKBest",
             Self::Pca(_) => "PCA",
             Self::Normalize(_) => "Normalizer",
         }
     }
 
-    /// Whether it takes categories.
+    /// Whether it takes categories or texts.
     pub fn encodes(&self) -> bool {
-        matches!(self, Self::OneHot(_) | Self::Ordinal(_) | Self::Codes)
+        matches!(
+            self,
+            Self::OneHot(_)
+                | Self::Ordinal(_)
+                | Self::Target(_)
+                | Self::Codes
+                | Self::Terms(_)
+                | Self::WeighedTerms(_)
+        )
     }
 
-    /// Learns from columns; `names` are theirs, for messages.
-    pub(super) fn fit(&self, columns: &[RawColumn], names: &[&str]) -> Result<Step, FitError> {
-        let named = |at: usize| names.get(at).copied().unwrap_or("a computed column");
-        let encoded = |unknown| encoded(columns, &named, unknown);
+    /// Whether it takes one column only, so that each has to be a group of its own.
+    pub fn takes_one(&self) -> bool {
+        matches!(self, Self::Terms(_) | Self::WeighedTerms(_))
+    }
+
+    /// Where values are missing in what it makes.
+    pub(super) fn gaps(&self) -> Gaps {
         match self {
-            Self::Impute(parameters) => impute(parameters, columns, &named),
+            Self::Standard(_)
+            | Self::MinMax(_)
+            | Self::MaxAbs
+            | Self::Robust(_)
+            | Self::Quantile(_)
+            | Self::Power(_) => Gaps::Same,
+            Self::Impute(_)
+            | Self::OneHot(_)
+            | Self::Target(_)
+            | Self::Terms(_)
+            | Self::WeighedTerms(_)
+            | Self::Best(_)
+            | Self::Pca(_) => Gaps::None,
+            Self::Function(_)
+            | Self::Polynomial(_)
+            | Self::Ordinal(_)
+            | Self::Codes
+            | Self::Variance(_)
+            | Self::Normalize(_) => Gaps::Unknown,
+        }
+    }
+
+    /// Learns from columns.
+    pub(super) fn fit(&self, lesson: &Lesson<'_>) -> Result<Learnt, FitError> {
+        let known = || lesson.known(self.class());
+        let step = match self {
+            Self::Impute(parameters) => impute(parameters, lesson)?,
             Self::OneHot(parameters) => {
                 let unknown =
                     if parameters.min_frequency.is_some() { Unknown::Infrequent } else { Unknown::Ignore };
-                let columns = categories(columns, &named, parameters.min_frequency)?;
-                Ok(Step::OneHot(OneHot { columns, unknown }))
+                let columns = categories(lesson, parameters.min_frequency, MOST_CATEGORIES)?;
+                Step::OneHot(OneHot { columns, unknown })
             }
-            Self::Ordinal(parameters) => encoded(parameters.unknown_value),
-            Self::Codes => encoded(f64::NAN),
+            Self::Ordinal(parameters) => encoded(lesson, parameters.unknown_value)?,
+            Self::Codes => encoded(lesson, f64::NAN)?,
+            Self::Target(parameters) => return target::encode(parameters, lesson),
+            Self::Terms(parameters) => return text::counts(parameters, lesson).map(Learnt::from),
+            Self::WeighedTerms(parameters) => return text::weights(parameters, lesson).map(Learnt::from),
             Self::Function(function) => {
-                known(columns, self, &named)?;
-                Ok(Step::Elementwise(vec![*function]))
+                known()?;
+                Step::Elementwise(vec![*function])
             }
             Self::Normalize(parameters) => {
-                known(columns, self, &named)?;
-                Ok(Step::Normalize(Normalize { norm: parameters.norm, smallest: 10.0 * f64::EPSILON }))
+                known()?;
+                Step::Normalize(Normalize { norm: parameters.norm, smallest: 10.0 * f64::EPSILON })
             }
             Self::Standard(_) | Self::MinMax(_) | Self::MaxAbs | Self::Robust(_) => {
-                let known = known(columns, self, &named)?;
-                let operations = self.scaling(&known)?;
-                Ok(Step::Scale(Scale { operations, range: None, centre: None }))
+                let operations = self.scaling(&known()?)?;
+                Step::Scale(Scale { operations, range: None, centre: None })
             }
+            Self::Power(parameters) => return power::power(parameters, lesson).map(Learnt::from),
             Self::Quantile(parameters) => {
-                let known = known(columns, self, &named)?;
                 let curve = |column: &Known| {
                     let (values, shares) = column.quantiles(parameters.n_quantiles);
                     let normal = parameters.output_distribution == Distribution::Normal;
                     Curve::Quantile(Quantile { values, shares, normal })
                 };
-                let columns = known.iter().map(curve).collect();
-                Ok(Step::Curves(Curves { columns, accepts: Accepts { missing: true, infinite: false } }))
+                let columns = known()?.iter().map(curve).collect();
+                Step::Curves(Curves { columns, accepts: Accepts { missing: true, infinite: false } })
             }
             Self::Polynomial(parameters) => {
-                known(columns, self, &named)?;
-                polynomial(parameters, columns.len())
+                let width = known()?.len();
+                polynomial(parameters, width)?
             }
             Self::Variance(parameters) => {
-                let known = known(columns, self, &named)?;
+                let known = known()?;
                 // Rounding makes a little variance where there is none.
                 let varies = |column: &Known| match parameters.threshold {
                     0.0 => column.range().0 < column.range().1,
@@ -205,13 +279,12 @@ impl Transformer {
                 if kept.is_empty() {
                     return Err(FitError::data("a column that varies enough", "none"));
                 }
-                Ok(Step::Select(kept))
+                Step::Select(kept)
             }
-            Self::Pca(parameters) => {
-                known(columns, self, &named)?;
-                components(parameters, columns, &named)
-            }
-        }
+            Self::Best(parameters) => Step::Select(score::best(parameters, lesson)?),
+            Self::Pca(parameters) => components(parameters, lesson)?,
+        };
+        Ok(step.into())
     }
 
     /// The arithmetic of a scaler.
@@ -257,12 +330,17 @@ impl Transformer {
             }
             Self::Impute(_)
             | Self::Quantile(_)
+            | Self::Power(_)
             | Self::Function(_)
             | Self::Polynomial(_)
             | Self::OneHot(_)
             | Self::Ordinal(_)
+            | Self::Target(_)
+            | Self::Terms(_)
+            | Self::WeighedTerms(_)
             | Self::Codes
             | Self::Variance(_)
+            | Self::Best(_)
             | Self::Pca(_)
             | Self::Normalize(_) => {}
         }
@@ -270,23 +348,13 @@ impl Transformer {
     }
 }
 
-/// scikit-learn's rule for columns that are all the same.
-fn one_for_none(scale: f64) -> f64 {
-    if scale.abs() < 10.0 * f64::EPSILON { 1.0 } else { scale }
-}
-
-/// The numbers of columns; fails on texts, infinities, and columns without a number.
-fn known<'n>(
-    columns: &[RawColumn],
-    transformer: &Transformer,
-    named: &impl Fn(usize) -> &'n str,
-) -> Result<Vec<Known>, FitError> {
-    let each = |(at, column): (usize, &RawColumn)| match column {
-        RawColumn::Numbers(values) => Known::new(values, named(at)),
-        RawColumn::Texts(_) => {
-            let expected = format!("numbers in `{}` for `{}`", named(at), transformer.class());
-            Err(FitError::data(expected, "texts; encode them first"))
-        }
-    };
-    columns.iter().enumerate().map(each).collect()
+/// Where values are missing in what a transformer makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Gaps {
+    /// Where they were before.
+    Same,
+    /// Nowhere.
+    None,
+    /// That shows in the rows.
+    Unknown,
 }

@@ -63,6 +63,25 @@ pub(crate) struct TextBuffers {
     search: Search,
 }
 
+/// Finds the terms of texts, for those who have yet to choose which are indexed.
+#[derive(Debug)]
+pub struct Analyzer {
+    plan: AnalysisPlan,
+    buffers: TextBuffers,
+}
+
+impl Analyzer {
+    /// Does what an analysis says.
+    pub fn new(analysis: &Analysis) -> Self {
+        Self { plan: AnalysisPlan::new(analysis), buffers: TextBuffers::default() }
+    }
+
+    /// Gives every term of a text to `emit`, repeated ones again.
+    pub fn terms(&mut self, text: &str, emit: impl FnMut(&str)) {
+        self.plan.terms(text, &mut self.buffers, emit);
+    }
+}
+
 /// A compiled [`Analysis`].
 #[derive(Debug)]
 pub(super) struct AnalysisPlan {

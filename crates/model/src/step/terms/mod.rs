@@ -12,7 +12,7 @@ use std::collections::HashMap;
 
 use foretell_frame::Kind;
 
-pub use analysis::{Accents, Analysis, Units};
+pub use analysis::{Accents, Analysis, Analyzer, Units};
 pub use pattern::{PatternError, TokenPattern};
 
 pub(crate) use analysis::TextBuffers;
@@ -21,6 +21,10 @@ use crate::error::{ModelError, Problem, Refusal, expect_count};
 use crate::infer::{Column, Facts, MOST_COLUMNS};
 use crate::plan::{Block, Layout, Op, Place, Rows, TextSource};
 use crate::predictor::Scratch;
+
+/// Common words of English, which scikit-learn leaves out for `stop_words="english"`, the same in all its versions
+/// (`ENGLISH_STOP_WORDS`); white space stands between them.
+pub const ENGLISH_STOP_WORDS: &str = include_str!("stop_words.txt");
 
 /// Counts the terms of the text in one column. Terms that are not indexed are left out.
 #[derive(Debug, Clone, PartialEq)]
