@@ -223,7 +223,7 @@ of_notes = {
     [model]
     kind = "multinomial-nb"
     """: make_pipeline(
-        make_column_transformer((TfidfVectorizer(), "note"), remainder="passthrough"), MultinomialNB()
+        make_column_transformer((TfidfVectorizer(), "note"), remainder="passthrough", sparse_threshold=0), MultinomialNB()
     ),
     """
     [[columns]]
@@ -243,7 +243,7 @@ of_notes = {
                 ),
                 "note",
             ),
-            remainder="passthrough",
+            remainder="passthrough", sparse_threshold=0,
         ),
         LinearDiscriminantAnalysis(),
     ),
@@ -262,7 +262,7 @@ of_notes = {
                 ),
                 "note",
             ),
-            remainder="passthrough",
+            remainder="passthrough", sparse_threshold=0,
         ),
         GaussianNB(),
     ),
@@ -287,7 +287,7 @@ of_notes = {
                 ),
                 "note",
             ),
-            remainder="passthrough",
+            remainder="passthrough", sparse_threshold=0,
         ),
         MultinomialNB(),
     ),
