@@ -109,6 +109,7 @@ struct DataPart {
     types: BTreeMap<String, ColumnType>,
     #[serde(default)]
     missing: Vec<String>,
+    #[serde(default)]
     text: Vec<String>,
     task: Option<Task>,
     weights: Option<String>,
