@@ -194,3 +194,30 @@ fn a_model_is_trained_registered_and_served() {
     let row = json!({"a": 0.9, "b": 0.5, "city": "Bodø", "c": 0.1, "grade": "low"});
     service.post("/predict", &row).ok();
 }
+
+#[test]
+fn ctrl_c_stops_and_leaves_nothing() {
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    write_table(&folder.path().join("table.csv"), "value");
+    let model = folder.path().join("model.foretell");
+    let mut training = Command::new(binary())
+        .args([
+            "train",
+            "table.csv",
+            "--target",
+            "value",
+            "--model",
+            "gradient-boosting",
+            "-o",
+            "model.foretell",
+        ])
+        .args(["--param", "n_estimators=100000000"])
+        .current_dir(folder.path())
+        .spawn()
+        .expect("foretell starts");
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    run(Command::new("kill").args(["-INT", &training.id().to_string()]));
+    assert_eq!(training.wait().expect("it ends").code(), Some(130));
+    assert!(!model.exists());
+    assert_eq!(fs::read_dir(folder.path()).expect("the folder").count(), 1, "only the table");
+}

@@ -20,6 +20,7 @@ enum Exit {
     BrokenPipe,
     Failed,
     Usage,
+    Stopped,
 }
 
 impl Failure {
@@ -31,6 +32,14 @@ impl Failure {
     /// The command was called wrongly: exit status 2.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self { exit: Exit::Usage, ..Self::new(message) }
+    }
+
+    /// The exit status after Ctrl-C, as shells have it.
+    pub(crate) const STOPPED: u8 = 130;
+
+    /// The user has stopped it.
+    pub(crate) fn stopped() -> Self {
+        Self { exit: Exit::Stopped, ..Self::new("stopped; nothing was written") }
     }
 
     /// The same failure with an error and all that caused it below the message.
@@ -89,6 +98,7 @@ impl Failure {
         match self.exit {
             Exit::BrokenPipe => ExitCode::SUCCESS,
             Exit::Failed => ExitCode::from(1),
+            Exit::Stopped => ExitCode::from(Self::STOPPED),
             Exit::Usage => ExitCode::from(2),
         }
     }

@@ -4,13 +4,13 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use foretell_engine::evaluate::Requirement;
+use foretell_engine::evaluate::{Metric, Requirement};
 use foretell_engine::store::{DatabaseUrl, StoreError, is_name};
 use foretell_engine::table::load::Input;
 use foretell_engine::table::{Header, Source};
 use foretell_engine::train::{
-    ColumnType, DataOptions, Evaluation, Kind, Spec, TablePlace, TrainOptions, Transformer, Value,
-    parse_evaluation, parse_kind, parse_parameter,
+    COMPARED_BY, Choice, ColumnType, DataOptions, Evaluation, Kind, Search, Spec, TablePlace, TrainOptions,
+    Transformer, Value, parse_choice, parse_evaluation, parse_kind, parse_metric, parse_parameter,
 };
 
 use crate::args::{HeaderRow, TableArguments};
@@ -37,6 +37,19 @@ pub(crate) struct TrainArguments {
     /// A parameter by scikit-learn's name (of boosting: XGBoost's), such as max_depth=4 or criterion=entropy; may be repeated
     #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parse_parameter)]
     parameters: Vec<(String, Value)>,
+    /// A parameter to be found by cross-validation: values such as max_depth=[3,6,9], or with `--candidates` also a range such as
+    /// 'alpha={low=0.01,high=10,log=true}'; may be repeated
+    #[arg(long, value_name = "NAME=CHOICES", value_parser = parse_choice)]
+    search: Vec<(String, Choice)>,
+    /// How many sets of such parameters are drawn [default: all are tried]
+    #[arg(long, value_name = "N", requires = "search")]
+    candidates: Option<usize>,
+    /// Compare on few rows first; of what remains one in N goes on to N times the rows
+    #[arg(long, value_name = "N", requires = "search", value_parser = clap::value_parser!(u64).range(2..))]
+    halving: Option<u64>,
+    /// What they are compared by, such as roc_auc [default: log loss or RMSE]
+    #[arg(long, value_name = "METRIC", requires = "search", value_parser = parse_metric)]
+    metric: Option<Metric>,
     /// What becomes of numbers [default: standard for mlp and sgd, else none]
     #[arg(long, value_enum)]
     scale: Option<ScaleWord>,
@@ -210,6 +223,7 @@ fn from_file(path: &Path, arguments: &TrainArguments) -> Result<Spec, Failure> {
         || arguments.folds.is_some()
         || [&arguments.weights, &arguments.groups, &arguments.order].into_iter().any(Option::is_some)
         || !(arguments.parameters.is_empty()
+            && arguments.search.is_empty()
             && arguments.categorical.is_empty()
             && arguments.types.is_empty()
             && arguments.missing.is_empty()
@@ -276,6 +290,13 @@ fn from_flags(arguments: &TrainArguments) -> Result<Spec, Failure> {
             kind,
             classes: told.or(of_class),
             parameters: arguments.parameters.clone(),
+            search: (!arguments.search.is_empty()).then(|| Search {
+                parameters: arguments.search.clone(),
+                candidates: arguments.candidates,
+                halving: arguments.halving.and_then(|factor| usize::try_from(factor).ok()),
+                folds: COMPARED_BY,
+                metric: arguments.metric,
+            }),
             scaling,
             groups: Vec::new(),
             steps: Vec::new(),

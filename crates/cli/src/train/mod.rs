@@ -1,17 +1,21 @@
 //! `foretell train`: from a table to a model that has been measured.
 
 mod args;
+mod interrupt;
 
 use std::io::{IsTerminal, Write as _};
 
 use foretell_engine::registry::Registration;
-use foretell_engine::train::{Data, Evaluation, Progress, Spec, TrainError, Trained, Tried, Value, train};
+use foretell_engine::train::{
+    Comparison, Data, Evaluation, Progress, Spec, TrainError, Trained, Tried, Value, train,
+};
 use foretell_engine::{Given, OpenLimits};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Map, json};
 
 use self::args::Job;
 pub(crate) use self::args::TrainArguments;
+use self::interrupt::Interrupt;
 use crate::failure::{Failure, note};
 use crate::models::{self, Pointed};
 use crate::output::Output;
@@ -32,7 +36,11 @@ fn as_json(value: &Value) -> serde_json::Value {
 
 pub(crate) fn run(arguments: &TrainArguments) -> Result<(), Failure> {
     let Job { spec, input, shown, name } = Job::new(arguments)?;
+    let interrupt = Interrupt::listen()?;
     let failed = |error: &TrainError| {
+        if error.is_stop() {
+            return Failure::stopped();
+        }
         Failure::new(format!("cannot train on {shown}")).because(error).hint(error.hint())
     };
     let data = Data::read(&input, &spec.data).map_err(|error| failed(&error))?;
@@ -40,9 +48,10 @@ pub(crate) fn run(arguments: &TrainArguments) -> Result<(), Failure> {
         let columns: Vec<_> = data.empty().iter().map(|name| format!("`{name}`")).collect();
         note(&format!("{shown}: columns without a value are left out: {}", columns.join(", ")));
     }
-    let bar = Bar::new();
+    interrupt.fit();
+    let bar = Bar::new(interrupt.clone());
     let mut trained = train(&data, &spec.training, &bar).map_err(|error| failed(&error))?;
-    bar.0.finish_and_clear();
+    bar.bar.finish_and_clear();
     let seed = spec.training.seed;
     let (observed, seen) = (trained.observed.take(), trained.seen.clone());
     let assess = |observed| Assessment::new(&seen, observed, &spec.require, seed);
@@ -53,6 +62,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> Result<(), Failure> {
         }
         unmet(&assessment.outcomes).map_err(|failure| failure.hint("nothing was written".to_owned()))?;
     }
+    interrupt.write()?;
     let metadata = metadata(&spec, &data, &trained, assessment.as_ref());
     let artifact = trained.seal(&metadata).map_err(|error| failed(&error))?;
     if let (Some(path), Some(assessment)) = (&spec.report, &assessment) {
@@ -98,18 +108,39 @@ fn summary(spec: &Spec, trained: &Trained, data: &Data, assessment: &Assessment<
     tried(trained) + &head + &assessment.text(model)
 }
 
+/// How many candidates are told.
+const SHOWN: usize = 10;
+
 /// What the estimator was chosen from, and why.
 fn tried(trained: &Trained) -> String {
-    let metric = if trained.model().classes().is_empty() { "RMSE" } else { "log loss" };
-    let line = |tried: &Tried| match &tried.outcome {
-        Ok(value) => format!("tried {}: {metric} {value:.6} by cross-validation\n", tried.kind.name),
-        Err(reason) => format!("tried {}: {reason}\n", tried.kind.name),
+    let Some(Comparison { metric, tried }) = &trained.comparison else { return String::new() };
+    let most = tried.first().map_or(0, |best| best.rows);
+    let line = |tried: &Tried| {
+        let parameters: Vec<_> =
+            tried.parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let candidate = match parameters.as_slice() {
+            [] => tried.kind.name.to_owned(),
+            parameters => parameters.join(", "),
+        };
+        let rows = if tried.rows < most { format!(" on {} rows", tried.rows) } else { String::new() };
+        match &tried.outcome {
+            Ok(value) => {
+                format!("tried {candidate}: {} {value:.6} by cross-validation{rows}\n", metric.title())
+            }
+            Err(reason) => format!("tried {candidate}: {reason}\n"),
+        }
     };
-    let mut text: String = trained.tried.iter().map(line).collect();
-    if let Some(best) = trained.tried.first() {
-        text += &format!("chose {}: its {metric} is the least\n", best.kind.name);
+    let mut text: String = tried.iter().take(SHOWN).map(line).collect();
+    if let Some(more) = tried.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        text += &format!("tried {more} more\n");
     }
-    text
+    let best = if metric.larger_is_better() { "the largest" } else { "the least" };
+    match tried.first() {
+        Some(first) if first.parameters.is_empty() => {
+            text + &format!("chose {}: its {} is {best}\n", first.kind.name, metric.title())
+        }
+        Some(_) | None => text + &format!("chose the first: its {} is {best}\n", metric.title()),
+    }
 }
 
 /// What the model says of how it came about: the same whenever it is trained in the same way.
@@ -121,6 +152,19 @@ fn metadata(
 ) -> Map<String, serde_json::Value> {
     let parameters: Map<_, _> =
         trained.parameters.iter().map(|(name, value)| ((*name).to_owned(), as_json(value))).collect();
+    let compared = trained.comparison.as_ref().map(|comparison| {
+        let candidate = |tried: &Tried| {
+            let parameters = tried.parameters.iter().map(|(name, value)| (name.clone(), as_json(value)));
+            json!({
+                "estimator": tried.kind.name,
+                "parameters": parameters.collect::<Map<_, _>>(),
+                "rows": tried.rows,
+                "value": tried.outcome.as_ref().ok(),
+            })
+        };
+        let tried = comparison.tried.iter().take(SHOWN).map(candidate).collect::<Vec<_>>();
+        json!({"metric": comparison.metric.name(), "candidates": comparison.tried.len(), "best": tried})
+    });
     let metrics = assessment.map(|assessment| {
         let metrics = assessment.metrics.iter();
         metrics.map(|known| (known.metric.name().to_owned(), json!(known.value))).collect::<Map<_, _>>()
@@ -129,6 +173,7 @@ fn metadata(
         "foretell_version": env!("CARGO_PKG_VERSION"),
         "estimator": trained.model().estimator(),
         "parameters": parameters,
+        "compared": compared,
         "steps": trained.model().steps().iter().map(|step| step.class.as_str()).collect::<Vec<_>>(),
         "target": spec.data.target,
         "data_digest": data.digest(),
@@ -175,26 +220,29 @@ fn register(
 }
 
 /// A bar with the time left, on a terminal.
-struct Bar(ProgressBar);
+struct Bar {
+    bar: ProgressBar,
+    interrupt: Interrupt,
+}
 
 impl Bar {
-    fn new() -> Self {
+    fn new(interrupt: Interrupt) -> Self {
         if !std::io::stderr().is_terminal() {
-            return Self(ProgressBar::hidden());
+            return Self { bar: ProgressBar::hidden(), interrupt };
         }
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
         let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} {msg} {eta}");
-        Self(bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())))
+        Self { bar: bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())), interrupt }
     }
 }
 
 impl Progress for Bar {
     fn step(&self, done: usize, total: usize, loss: Option<f64>) -> bool {
-        self.0.set_length(total as u64);
-        self.0.set_position(done as u64);
+        self.bar.set_length(total as u64);
+        self.bar.set_position(done as u64);
         if let Some(loss) = loss {
-            self.0.set_message(format!("loss {loss:.4}"));
+            self.bar.set_message(format!("loss {loss:.4}"));
         }
-        true
+        self.interrupt.goes_on()
     }
 }

@@ -32,7 +32,9 @@ fn train_measures_and_writes() {
         .run("train houses.csv --target kind --model gaussian-nb --drop price,built --folds 4 --seed 1")
         .run("train houses.csv --target price --model ridge --drop kind --groups district --weights size")
         .run("train houses.csv --target price --model ridge --drop kind,built --order size --test-size 0.25")
-        .run("train houses.csv --target price --model auto --drop kind");
+        .run("train houses.csv --target price --model auto --drop kind")
+        .run("train houses.csv --target price --model ridge --drop kind --search alpha=[0.01,1,100] --search fit_intercept=[true,false]")
+        .run("train houses.csv --target kind --model decision-tree --drop price --search max_depth={low=1,high=6} --candidates 4 --metric accuracy --halving 2");
     assert!(folder.path().join("ridge.foretell").exists() && folder.path().join("tree.foretell").exists());
     session.check("train");
     let mut inspect = Command::new(env!("CARGO_BIN_EXE_foretell"));
@@ -68,6 +70,11 @@ fn train_says_what_is_wrong_and_writes_nothing() {
         .run(&format!("{price} ridge --drop kind --order built"))
         .run(&format!("{price} ridge --weights district"))
         .run(&format!("{price} auto --param alpha=1"))
+        .run(&format!("{price} auto --drop kind --search alpha=[1]"))
+        .run(&format!("{price} ridge --drop kind --search alpha={{low=1,high=2}}"))
+        .run(&format!("{price} ridge --drop kind --search alhpa=[1]"))
+        .run(&format!("{price} ridge --drop kind --search alpha=1"))
+        .run(&format!("{price} ridge --drop kind --search alpha=[1] --metric r3"))
         .run("train houses.toml --target price")
         .run("train houses.csv --model ridge")
         .run("train houses.csv --target kind --model ridge -o model.foretell")

@@ -105,6 +105,12 @@ pub enum TrainError {
         /// Why it cannot.
         reason: String,
     },
+    /// Parameters cannot be looked for.
+    #[error("cannot look for parameters: {message}")]
+    Search {
+        /// Why.
+        message: String,
+    },
     /// The estimator refuses.
     #[error(transparent)]
     Fit(#[from] FitError),
@@ -120,6 +126,11 @@ pub enum TrainError {
 }
 
 impl TrainError {
+    /// Whether the progress ended it.
+    pub fn is_stop(&self) -> bool {
+        matches!(self, Self::Fit(FitError::Stopped))
+    }
+
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -149,6 +160,7 @@ impl TrainError {
             | Self::MissingTarget { .. }
             | Self::TargetNotANumber { .. }
             | Self::Split { .. }
+            | Self::Search { .. }
             | Self::Fit(_)
             | Self::Open(_)
             | Self::Load(_)

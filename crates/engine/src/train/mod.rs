@@ -2,25 +2,29 @@
 
 mod data;
 mod error;
+mod search;
 mod spec;
 
 use std::time::{Duration, Instant};
 
-use foretell_evaluate::{Evaluator, Fold, Method, Metric, Observed, Split, SplitError};
+use foretell_evaluate::{Fold, Method, Observed, Split, SplitError};
 use foretell_frame::{Frame, Labels, Slot, TextColumn};
 use foretell_model::artifact;
 pub use foretell_train::estimator::Kind;
 use foretell_train::estimator::Learner;
 pub use foretell_train::parameter::Value;
 use foretell_train::recipe::StandardScaler;
-use foretell_train::{Context, FitError, Group, Holds, Recipe, usual_groups};
+use foretell_train::{Context, Group, Holds, Recipe, usual_groups};
 pub use foretell_train::{Progress, Transformer};
 use serde_json::Map;
 
 use self::data::Answered;
 pub use self::data::{ColumnType, Data, DataOptions};
 pub use self::error::TrainError;
-pub use self::spec::{Spec, SpecError, TablePlace, parse_evaluation, parse_kind, parse_parameter};
+pub use self::search::{COMPARED_BY, Choice, Comparison, Search, Tried};
+pub use self::spec::{
+    Spec, SpecError, TablePlace, parse_choice, parse_evaluation, parse_kind, parse_metric, parse_parameter,
+};
 use crate::given::Given;
 use crate::live::{LiveModel, Naming};
 use crate::open::{OpenLimits, open_bytes};
@@ -35,6 +39,8 @@ pub struct TrainOptions {
     pub classes: Option<bool>,
     /// Parameters that are not as they are by default.
     pub parameters: Vec<(String, Value)>,
+    /// Parameters that are to be found.
+    pub search: Option<Search>,
     /// What becomes of numbers that `groups` do not name; by default they are standardised for estimators that learn
     /// little otherwise, and left as they are for others.
     pub scaling: Option<Vec<Transformer>>,
@@ -57,15 +63,6 @@ pub enum Evaluation {
     Holdout(f64),
     /// On all, in so many parts: each by a model that learns from the others. The model itself learns from all.
     Folds(usize),
-}
-
-/// An estimator that was tried, and how it did.
-#[derive(Debug, Clone)]
-pub struct Tried {
-    /// Which.
-    pub kind: Kind,
-    /// The log loss, or the root of the mean squared error, by cross-validation; or why it cannot be told.
-    pub outcome: Result<f64, String>,
 }
 
 /// Columns that are treated alike.
@@ -104,8 +101,8 @@ pub struct Trained {
     pub held_out: (Frame, TextColumn),
     /// Its parameters, all of them.
     pub parameters: Vec<(&'static str, Value)>,
-    /// What it was chosen from, the best first, where nobody told the estimator.
-    pub tried: Vec<Tried>,
+    /// What it was chosen from, where nobody told the estimator or all of its parameters.
+    pub comparison: Option<Comparison>,
     /// How long the model took to learn. It is no part of the artifact, which is the same every time.
     pub took: Duration,
 }
@@ -145,11 +142,7 @@ pub fn train(data: &Data, options: &TrainOptions, progress: &dyn Progress) -> Re
         }
         Evaluation::None | Evaluation::Folds(_) => (all, Vec::new()),
     };
-    let (kind, tried) = match options.kind {
-        Some(kind) => (kind, Vec::new()),
-        None => workshop.choose(&learns)?,
-    };
-    let learner = workshop.learner(kind)?;
+    let (kind, learner, comparison) = workshop.choose(&learns)?;
     let started = Instant::now();
     let live = workshop.fit(kind, &learner, &learns)?;
     let took = started.elapsed();
@@ -161,14 +154,8 @@ pub fn train(data: &Data, options: &TrainOptions, progress: &dyn Progress) -> Re
     let mut seen = workshop.answered.select(&learns).seen();
     seen.set_weights(data.weights_of(&learns).unwrap_or_default());
     let held_out = data.select(&held_out);
-    Ok(Trained { live, observed, seen, held_out, parameters: learner.parameters(), tried, took })
+    Ok(Trained { live, observed, seen, held_out, parameters: learner.parameters(), comparison, took })
 }
-
-/// Folds that estimators are compared by.
-const COMPARED_BY: usize = 3;
-
-/// What is tried where nobody tells the estimator: one that is simple, and two that usually are the best.
-const CANDIDATES: [&str; 4] = ["logistic", "ridge", "random-forest", "gradient-boosting"];
 
 /// Everything that models are made of.
 struct Workshop<'a> {
@@ -183,9 +170,10 @@ impl Workshop<'_> {
         matches!(self.answered, Answered::Classes { .. })
     }
 
-    fn learner(&self, kind: Kind) -> Result<Learner, TrainError> {
+    /// The estimator with the parameters that are told, and those that were found.
+    fn learner(&self, kind: Kind, found: &[(String, Value)]) -> Result<Learner, TrainError> {
         let mut learner = kind.learner(self.classes());
-        for (name, value) in &self.options.parameters {
+        for (name, value) in self.options.parameters.iter().chain(found) {
             learner.set(name, value)?;
         }
         Ok(learner)
@@ -234,34 +222,6 @@ impl Workshop<'_> {
             }
         }
         all.ok_or(TrainError::Nothing { what: "rows to measure on" })
-    }
-
-    /// The best estimator for some rows by cross-validation, and what was tried, the best first.
-    fn choose(&self, rows: &[usize]) -> Result<(Kind, Vec<Tried>), TrainError> {
-        let classes = self.classes();
-        let metric = if classes { Metric::LogLoss } else { Metric::Rmse };
-        let kinds = CANDIDATES.into_iter().filter_map(Kind::find).map(|(kind, _)| kind);
-        let mut tried = Vec::new();
-        for kind in kinds.filter(|kind| kind.only().is_none_or(|only| only == classes)) {
-            let learner = self.learner(kind)?;
-            let outcome = match self.cross_validate(kind, &learner, rows, COMPARED_BY) {
-                Ok(observed) => Evaluator::new(&observed).value(metric).ok_or("no value".to_owned()),
-                Err(error @ (TrainError::Split { .. } | TrainError::Fit(FitError::Stopped))) => {
-                    return Err(error);
-                }
-                Err(error) => Err(error.to_string()),
-            };
-            tried.push(Tried { kind, outcome });
-        }
-        let loss = |tried: &Tried| tried.outcome.clone().unwrap_or(f64::INFINITY);
-        tried.sort_by(|a, b| loss(a).total_cmp(&loss(b)));
-        match tried.first() {
-            Some(Tried { kind, outcome: Ok(_) }) => Ok((*kind, tried)),
-            Some(Tried { outcome: Err(reason), kind }) => {
-                Err(TrainError::NoneFits { name: kind.name, reason: reason.clone() })
-            }
-            None => Err(TrainError::Nothing { what: "estimator for it" }),
-        }
     }
 
     /// Divides some rows into those to learn from and those to measure on, once or several times.

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use foretell_evaluate::Requirement;
+use foretell_evaluate::{Metric, Requirement};
 use foretell_train::estimator::KINDS;
 use foretell_train::recipe::TRANSFORMERS;
 use serde::Deserialize;
 
+use super::search::COMPARED_BY;
 use super::{
-    ColumnSteps, ColumnType, Columns, DataOptions, Evaluation, Kind, TrainOptions, Transformer, Value,
+    Choice, ColumnSteps, ColumnType, Columns, DataOptions, Evaluation, Kind, Search, TrainOptions,
+    Transformer, Value,
 };
 use crate::table::{Header, nearest};
 
@@ -84,6 +86,7 @@ struct File {
     #[serde(default)]
     columns: Vec<ColumnsPart>,
     model: ModelPart,
+    search: Option<SearchPart>,
     #[serde(default)]
     evaluation: EvaluationPart,
     #[serde(default)]
@@ -180,6 +183,25 @@ struct ModelPart {
     parameters: BTreeMap<String, toml::Value>,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SearchPart {
+    parameters: BTreeMap<String, toml::Value>,
+    candidates: Option<usize>,
+    halving: Option<usize>,
+    folds: Option<usize>,
+    metric: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RangePart {
+    low: f64,
+    high: f64,
+    #[serde(default)]
+    log: bool,
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct EvaluationPart {
@@ -208,7 +230,7 @@ impl Spec {
     pub fn parse(text: &str, folder: &Path) -> Result<Self, SpecError> {
         let file: File =
             toml::from_str(text).map_err(|error| SpecError::Toml(error.to_string().trim_end().to_owned()))?;
-        let File { data, columns, model, evaluation, output } = file;
+        let File { data, columns, model, search, evaluation, output } = file;
         let (kind, of_class) = parse_kind(&model.kind).map_err(|expected| SpecError::Value {
             key: "model.kind",
             expected,
@@ -232,6 +254,7 @@ impl Spec {
                 .into_iter()
                 .map(|(name, value)| Ok((name, parameter("model.parameters", value)?)))
                 .collect::<Result<_, SpecError>>()?,
+            search: search.map(read_search).transpose()?,
             scaling: None,
             groups: columns.into_iter().map(group).collect::<Result<_, _>>()?,
             steps: model.steps.into_iter().map(step).collect::<Result<_, _>>()?,
@@ -330,6 +353,69 @@ pub fn parse_parameter(text: &str) -> Result<(String, Value), String> {
         None => Value::Text(value.to_owned()),
     };
     Ok((name.to_owned(), value))
+}
+
+fn read_search(part: SearchPart) -> Result<Search, SpecError> {
+    let wrong =
+        |key, expected: &str, got: String| SpecError::Value { key, expected: expected.to_owned(), got };
+    let read = |(name, value): (String, toml::Value)| {
+        let got = value.to_string();
+        let choice = choice(value).map_err(|expected| wrong("search.parameters", expected, got))?;
+        Ok((name, choice))
+    };
+    let parameters = part.parameters.into_iter().map(read).collect::<Result<_, SpecError>>()?;
+    let (halving, folds) = (part.halving, part.folds.unwrap_or(COMPARED_BY));
+    for (key, number) in [("search.halving", halving), ("search.folds", Some(folds))] {
+        if let Some(number) = number.filter(|number| *number < 2) {
+            return Err(wrong(key, "expected 2 or more", number.to_string()));
+        }
+    }
+    let metric = part
+        .metric
+        .map(|name| parse_metric(&name).map_err(|expected| wrong("search.metric", &expected, name)));
+    Ok(Search { parameters, candidates: part.candidates, halving, folds, metric: metric.transpose()? })
+}
+
+/// A metric that candidates are compared by.
+///
+/// # Errors
+/// What is expected instead.
+pub fn parse_metric(name: &str) -> Result<Metric, String> {
+    let near = Metric::nearest(name).map(|near| format!(" (did you mean `{near}`?)")).unwrap_or_default();
+    Metric::parse(name).ok_or_else(|| format!("expected the name of a metric{near}"))
+}
+
+/// What a parameter may be: a list of values, or a range.
+const CHOICE: &str = "expected a list of values, or a range such as `{ low = 0.01, high = 1, log = true }`";
+
+fn choice(value: toml::Value) -> Result<Choice, &'static str> {
+    match value {
+        toml::Value::Array(values) => {
+            values.into_iter().map(of_toml).collect::<Option<_>>().map(Choice::Values).ok_or(CHOICE)
+        }
+        toml::Value::Table(table) => {
+            let whole =
+                ["low", "high"].iter().all(|key| table.get(*key).is_some_and(toml::Value::is_integer));
+            let RangePart { low, high, log } = table.try_into().map_err(|_| CHOICE)?;
+            Ok(Choice::Range { low, high, log, whole })
+        }
+        toml::Value::String(_)
+        | toml::Value::Integer(_)
+        | toml::Value::Float(_)
+        | toml::Value::Boolean(_)
+        | toml::Value::Datetime(_) => Err(CHOICE),
+    }
+}
+
+/// A parameter that is to be found, as `NAME=CHOICES`, the choices in TOML.
+///
+/// # Errors
+/// What is expected instead.
+pub fn parse_choice(text: &str) -> Result<(String, Choice), String> {
+    let (name, choices) = text.split_once('=').ok_or("expected NAME=CHOICES")?;
+    let parsed = toml::from_str::<toml::Table>(&format!("value = {choices}"));
+    let value = parsed.ok().and_then(|mut table| table.remove("value")).ok_or(CHOICE)?;
+    Ok((name.trim().to_owned(), choice(value)?))
 }
 
 /// What a parameter may be.
