@@ -1,4 +1,4 @@
-//! The page of `foretell score --report` in a real browser.
+//! The pages of `foretell score --report` and `foretell train --report` in a real browser.
 
 use std::fmt::Write as _;
 use std::process::Command;
@@ -69,4 +69,23 @@ fn a_report_is_read_offline_on_a_phone_in_light_and_dark() {
     );
     assert_eq!(colours[1], "rgb(1, 2, 3)");
     assert_ne!(colours[0], colours[1]);
+}
+
+#[test]
+fn a_report_of_training_shows_how_it_learnt() {
+    let Some(browser) = Browser::start() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let names = ["length", "width", "petal", "colour"].map(str::to_owned);
+    std::fs::write(folder.path().join("flowers.csv"), flowers(&names)).expect("the table is written");
+    for (model, curves, importances) in [("gradient-boosting", 1, 8), ("random-forest", 0, 8), ("mlp", 1, 4)]
+    {
+        let mut train = Command::new(binary());
+        train.args(["train", "flowers.csv", "--target", "kind", "--model", model, "--report", "report.html"]);
+        run(train.current_dir(folder.path()));
+        browser.open(&format!("file://{}", folder.path().join("report.html").display()));
+        let drawn = browser.run("return document.querySelectorAll('#learning svg polyline').length");
+        assert!(drawn.as_u64() >= Some(curves), "{model}: {drawn}");
+        let bars = browser.run("return document.querySelectorAll('.bar').length");
+        assert_eq!(bars, importances, "{model}");
+    }
 }

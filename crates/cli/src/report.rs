@@ -6,7 +6,7 @@ use std::path::Path;
 use foretell_engine::evaluate::{Metric, Observed};
 use foretell_engine::{LiveModel, importance};
 use foretell_frame::{Feature, Frame, Labels, Slot, TextColumn};
-use foretell_report::{Importances, NumberProfile, Profile, Report, TextProfile};
+use foretell_report::{Importances, LearningCurve, NumberProfile, Profile, Report, TextProfile};
 use serde_json::Value;
 
 use crate::failure::Failure;
@@ -19,6 +19,15 @@ use crate::score::Assessment;
 pub(crate) struct Rows {
     pub(crate) frame: Frame,
     pub(crate) target: TextColumn,
+}
+
+/// How the model came about, where this process has fitted it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct History<'a> {
+    /// Losses or scores after each round: of which rows, and their values.
+    pub(crate) curves: &'a [(&'static str, Vec<f64>)],
+    /// For each feature its share of what all splits have gained.
+    pub(crate) gain: &'a [f64],
 }
 
 impl Rows {
@@ -36,6 +45,7 @@ pub(crate) fn write(
     rows: &Rows,
     table: &str,
     seed: u64,
+    history: History<'_>,
 ) -> Result<(), Failure> {
     let facts = model.facts();
     let file =
@@ -49,6 +59,18 @@ pub(crate) fn write(
     let importance = importance::permutation(model, &rows.frame, &rows.target, metric, seed)
         .map_err(|error| Failure::new("cannot tell how much features matter").because(&error))?;
     let names = model.schema().features().iter().map(|feature| feature.name.clone());
+    let mut importances = vec![Importances {
+        way: "permutation",
+        meaning: format!("How much {} falls when the feature is shuffled among the rows.", metric.title()),
+        features: names.clone().zip(importance).collect(),
+    }];
+    if !history.gain.is_empty() {
+        importances.push(Importances {
+            way: "gain",
+            meaning: "The share of what all splits have gained on the rows that were learnt from.".to_owned(),
+            features: names.zip(history.gain.iter().copied()).collect(),
+        });
+    }
     let provenance = model.provenance();
     let library = [Some(provenance.library.clone()), provenance.library_version.clone()];
     let report = Report {
@@ -66,15 +88,12 @@ pub(crate) fn write(
         observed: assessment.observed,
         classes: model.classes().first().map(names_of).unwrap_or_default(),
         profiles: profiles(model, &rows.frame),
-        importances: vec![Importances {
-            way: "permutation",
-            meaning: format!(
-                "How much {} falls when the feature is shuffled among the rows.",
-                metric.title()
-            ),
-            features: names.zip(importance).collect(),
-        }],
-        learning: Vec::new(),
+        importances,
+        learning: history
+            .curves
+            .iter()
+            .map(|(name, losses)| LearningCurve { name: (*name).to_owned(), losses: losses.clone() })
+            .collect(),
     };
     let mut output = Output::open(Some(path))?;
     output.write_all(report.html().as_bytes()).map_err(|error| Failure::output(&error))?;

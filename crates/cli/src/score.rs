@@ -19,7 +19,7 @@ use crate::failure::Failure;
 use crate::inspect::label_values;
 use crate::model;
 use crate::output::Output;
-use crate::report::{self, Rows};
+use crate::report::{self, History, Rows};
 use crate::table::Table;
 
 pub(crate) fn run(arguments: &ScoreArguments) -> Result<(), Failure> {
@@ -34,7 +34,7 @@ pub(crate) fn run(arguments: &ScoreArguments) -> Result<(), Failure> {
     output.finish()?;
     if let (Some(path), Some(rows)) = (&arguments.report, &rows) {
         let name = arguments.data.file_name().map_or("stdin".into(), |name| name.to_string_lossy());
-        report::write(path, &model, &assessment, rows, &name, arguments.seed)?;
+        report::write(path, &model, &assessment, rows, &name, arguments.seed, History::default())?;
     }
     unmet(&assessment.outcomes)
 }

@@ -14,5 +14,5 @@ mod sample;
 
 pub use context::{Context, Progress, Silent};
 pub use error::FitError;
-pub use recipe::{Group, Holds, Recipe, Transformer, usual_groups};
+pub use recipe::{Group, Holds, Product, Recipe, Transformer, usual_groups};
 pub use sample::{Column, Sample, Target};

@@ -50,11 +50,12 @@ fn reference(name: &str) -> (f64, f64) {
 
 /// What a model answers to some rows.
 fn answers(learnt: Learnt, task: Task, method: Method, rows: &[f64]) -> Vec<f64> {
-    let Learnt { steps: scoring, fitted } = learnt;
+    let Learnt { steps: scoring, fitted, .. } = learnt;
     let model = Model::new(ModelParts {
         pipeline: Pipeline { scoring, estimator: Some(fitted), ..Pipeline::default() },
         features: WIDTH,
         names: None,
+        hints: None,
         task,
         output_names: None,
         description: Description::default(),

@@ -19,7 +19,7 @@ use self::interrupt::Interrupt;
 use crate::failure::{Failure, note};
 use crate::models::{self, Pointed};
 use crate::output::Output;
-use crate::report::{self, Rows};
+use crate::report::{self, History, Rows};
 use crate::score::{Assessment, unmet};
 use crate::store::Session;
 
@@ -67,7 +67,8 @@ pub(crate) fn run(arguments: &TrainArguments) -> Result<(), Failure> {
     let artifact = trained.seal(&metadata).map_err(|error| failed(&error))?;
     if let (Some(path), Some(assessment)) = (&spec.report, &assessment) {
         let (frame, target) = trained.held_out.clone();
-        report::write(path, trained.model(), assessment, &Rows { frame, target }, &name, seed)?;
+        let history = History { curves: &trained.curves, gain: &trained.gain };
+        report::write(path, trained.model(), assessment, &Rows { frame, target }, &name, seed, history)?;
     }
     if let Some(path) = &spec.output {
         let mut output = Output::open(Some(path))?;
@@ -185,6 +186,7 @@ fn metadata(
         },
         "seed": spec.training.seed,
         "metrics": metrics,
+        "profile": trained.profile,
     });
     known.as_object().cloned().unwrap_or_default()
 }

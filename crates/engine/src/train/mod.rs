@@ -2,6 +2,7 @@
 
 mod data;
 mod error;
+mod profile;
 mod search;
 mod spec;
 
@@ -14,7 +15,7 @@ pub use foretell_train::estimator::Kind;
 use foretell_train::estimator::Learner;
 pub use foretell_train::parameter::Value;
 use foretell_train::recipe::StandardScaler;
-use foretell_train::{Context, Group, Holds, Recipe, usual_groups};
+use foretell_train::{Context, Group, Holds, Product, Recipe, usual_groups};
 pub use foretell_train::{Progress, Transformer};
 use serde_json::Map;
 
@@ -103,6 +104,12 @@ pub struct Trained {
     pub parameters: Vec<(&'static str, Value)>,
     /// What it was chosen from, where nobody told the estimator or all of its parameters.
     pub comparison: Option<Comparison>,
+    /// What the rows look like that it has learnt from, and what it answers to those it is measured on.
+    pub profile: serde_json::Value,
+    /// Losses or scores after each round or pass: of which rows, and their values.
+    pub curves: Vec<(&'static str, Vec<f64>)>,
+    /// For each feature its share of what all splits have gained; empty where there are no splits.
+    pub gain: Vec<f64>,
     /// How long the model took to learn. It is no part of the artifact, which is the same every time.
     pub took: Duration,
 }
@@ -144,17 +151,33 @@ pub fn train(data: &Data, options: &TrainOptions, progress: &dyn Progress) -> Re
     };
     let (kind, learner, comparison) = workshop.choose(&learns)?;
     let started = Instant::now();
-    let live = workshop.fit(kind, &learner, &learns)?;
+    let Product { model, curves, gain } = workshop.product(kind, &learner, &learns)?;
+    let live = live(artifact::encode(&model, "{}"))?;
     let took = started.elapsed();
     let observed = match options.evaluation {
         Evaluation::None => None,
         Evaluation::Holdout(_) => Some(workshop.ask(&live, &held_out)?),
         Evaluation::Folds(folds) => Some(workshop.cross_validate(kind, &learner, &learns, folds)?),
     };
+    let profile = serde_json::json!({
+        "features": profile::features(&data.schema, &data.frame_of(&learns)),
+        "predictions": observed.as_ref().map(profile::predictions),
+    });
     let mut seen = workshop.answered.select(&learns).seen();
     seen.set_weights(data.weights_of(&learns).unwrap_or_default());
     let held_out = data.select(&held_out);
-    Ok(Trained { live, observed, seen, held_out, parameters: learner.parameters(), comparison, took })
+    Ok(Trained {
+        live,
+        observed,
+        seen,
+        held_out,
+        parameters: learner.parameters(),
+        comparison,
+        profile,
+        curves,
+        gain,
+        took,
+    })
 }
 
 /// Everything that models are made of.
@@ -181,6 +204,10 @@ impl Workshop<'_> {
 
     /// A model that has learnt from some rows, read back from its artifact: what is measured is what will be served.
     fn fit(&self, kind: Kind, learner: &Learner, rows: &[usize]) -> Result<LiveModel, TrainError> {
+        live(artifact::encode(&self.product(kind, learner, rows)?.model, "{}"))
+    }
+
+    fn product(&self, kind: Kind, learner: &Learner, rows: &[usize]) -> Result<Product, TrainError> {
         let recipe = Recipe {
             kind,
             learner: learner.clone(),
@@ -191,8 +218,7 @@ impl Workshop<'_> {
         let (lesson, weights) = (self.answered.select(rows), self.data.weights_of(rows));
         let context = Context { seed: self.options.seed, progress: self.progress };
         let frame = self.data.frame_of(rows);
-        let model = recipe.fit(&self.data.schema, &frame, lesson.target(), weights.as_deref(), &context)?;
-        live(artifact::encode(&model, "{}"))
+        Ok(recipe.fit(&self.data.schema, &frame, lesson.target(), weights.as_deref(), &context)?)
     }
 
     /// What a model answers to some rows.

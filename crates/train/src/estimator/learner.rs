@@ -331,10 +331,12 @@ impl Learner {
                 return naive_bayes::fit_bernoulli(parameters, sample, target, context);
             }
             Self::Neighbours(parameters) => neighbours::fit(parameters, sample, target, context),
-            Self::Tree(parameters) => parameters.fit(sample, target, context),
-            Self::Forest(parameters) => parameters.fit(sample, target, context),
-            Self::Boosting(parameters) => boosting::fit(parameters, sample, target, context),
-            Self::Mlp(parameters) => parameters.fit(sample, target, context),
+            Self::Tree(parameters) => return parameters.learn(sample, target, context),
+            Self::Forest(parameters) => return parameters.learn(sample, target, context),
+            Self::Boosting(parameters) => {
+                return boosting::boost(parameters, sample, target, None, context).map(Learnt::from);
+            }
+            Self::Mlp(parameters) => return parameters.learn(sample, target, context).map(Learnt::from),
         };
         fitted.map(Learnt::from)
     }

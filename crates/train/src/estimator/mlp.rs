@@ -16,6 +16,7 @@ use rayon::prelude::*;
 
 use super::head;
 use super::hold_out::hold_out;
+use super::{History, Learnt};
 use crate::parameter::{Parameters, Range, choices, parameters};
 use crate::random::{Stream, hash};
 use crate::{Context, FitError, Sample, Target};
@@ -104,6 +105,16 @@ pub struct Outcome {
     pub loss_curve: Vec<f64>,
     /// The accuracy, or R2, of the rows held out after each pass.
     pub validation_scores: Vec<f64>,
+}
+
+impl From<Outcome> for Learnt {
+    fn from(outcome: Outcome) -> Self {
+        let curves =
+            [("training", outcome.loss_curve), ("score of rows held back", outcome.validation_scores)];
+        let curves = curves.into_iter().filter(|(_, values)| !values.is_empty()).collect();
+        let history = History { curves, gain: Vec::new() };
+        Self { steps: Vec::new(), fitted: outcome.fitted, history }
+    }
 }
 
 /// Most rows of a block of a batch.

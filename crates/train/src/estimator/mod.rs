@@ -19,4 +19,4 @@ pub mod svm;
 pub mod tree;
 
 pub use learner::{KINDS, Kind, Learner, Needs};
-pub use learnt::Learnt;
+pub use learnt::{History, Learnt};

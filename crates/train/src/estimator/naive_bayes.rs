@@ -6,6 +6,7 @@ use foretell_model::estimator::{GaussianNaiveBayes, Linear};
 use foretell_model::step::{Accepts, Curve, Curves};
 use foretell_model::{Estimator, Fitted, Step};
 
+use super::History;
 use super::{Learnt, head};
 use crate::context::Context;
 use crate::error::FitError;
@@ -167,5 +168,9 @@ pub fn fit_bernoulli(
     };
     let linear = Linear { features, coefficients, intercept };
     let fitted = Fitted { estimator: Estimator::Linear(linear), head: head::joint(labels) };
-    Ok(Learnt { steps: parameters.binarize.map(threshold).into_iter().collect(), fitted })
+    Ok(Learnt {
+        steps: parameters.binarize.map(threshold).into_iter().collect(),
+        fitted,
+        history: History::default(),
+    })
 }

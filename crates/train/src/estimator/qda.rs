@@ -10,6 +10,7 @@ use foretell_model::head::{Classification, LabelRule, LogProbability, Probabilit
 use foretell_model::step::{Arithmetic, Function, Scale};
 use foretell_model::{Estimator, Fitted, Head, Step};
 
+use super::History;
 use super::{Learnt, head};
 use crate::context::Context;
 use crate::error::FitError;
@@ -99,6 +100,7 @@ pub fn fit(
     Ok(Learnt {
         steps: vec![Step::Scale(subtract), Step::Project(project), Step::Elementwise(vec![Function::Square])],
         fitted: Fitted { estimator: Estimator::Linear(linear), head },
+        history: History::default(),
     })
 }
 

@@ -124,7 +124,7 @@ impl Recipe {
         target: Target<'_>,
         weights: Option<&[f64]>,
         context: &Context<'_>,
-    ) -> Result<Model, FitError> {
+    ) -> Result<Product, FitError> {
         let kitchen = Kitchen::new(Cow::Borrowed(schema), Cow::Borrowed(frame));
         let mut branches = Vec::new();
         for group in &self.groups {
@@ -132,6 +132,9 @@ impl Recipe {
         }
         let mut columns: Vec<Column> =
             branches.iter().flat_map(|made| made.columns.iter().copied()).collect();
+        let owners: Option<Vec<usize>> =
+            branches.iter().map(Made::owners).collect::<Option<Vec<_>>>().map(|all| all.concat());
+        let owners = owners.filter(|_| self.steps.is_empty());
         let mut course = course(&kitchen, &branches)?;
         let mut steps = vec![Step::Parallel(branches.into_iter().map(|made| made.branch).collect())];
         for transformer in &self.steps {
@@ -147,13 +150,19 @@ impl Recipe {
             columns = vec![Column::Number; width];
         }
         let sample = Sample { values: &values, columns: &columns, weights };
-        let Learnt { steps: scoring, fitted } = self.learner.fit(sample, target, context)?;
+        let Learnt { steps: scoring, fitted, history } = self.learner.fit(sample, target, context)?;
         let task = match target {
             Target::Values(_) => Task::Regression,
             Target::Classes { .. } => Task::Classification,
         };
         let pipeline = Pipeline { steps, scoring, estimator: Some(fitted), ..Pipeline::default() };
-        Model::new(kitchen.parts(pipeline, task, self.description(&target))).map_err(internal)
+        let model = Model::new(kitchen.parts(pipeline, task, self.description(&target))).map_err(internal)?;
+        let mut gain = Vec::new();
+        if let Some(owners) = owners.filter(|owners| owners.len() == history.gain.len()) {
+            gain = vec![0.0; schema.len()];
+            owners.iter().zip(&history.gain).for_each(|(feature, share)| gain[*feature] += share);
+        }
+        Ok(Product { model, curves: history.curves, gain })
     }
 
     /// Fits the steps of a group.
@@ -271,6 +280,18 @@ impl Recipe {
     }
 }
 
+/// A model, and how it came about.
+#[derive(Debug)]
+pub struct Product {
+    /// The model.
+    pub model: Model,
+    /// Losses or scores after each round or pass: of which rows, and their values.
+    pub curves: Vec<(&'static str, Vec<f64>)>,
+    /// For each feature what the splits of its columns have gained, as a share of what all have. Empty where there are no
+    /// splits, or columns are of several features.
+    pub gain: Vec<f64>,
+}
+
 /// What has become of a group.
 struct Made {
     /// The fitted steps.
@@ -279,6 +300,38 @@ struct Made {
     crossed: Option<Course<'static>>,
     /// What the columns are.
     columns: Vec<Column>,
+}
+
+impl Made {
+    /// The feature of each column, where each is of one.
+    fn owners(&self) -> Option<Vec<usize>> {
+        let (features, width) = (&self.branch.columns, self.columns.len());
+        if let [feature] = features[..] {
+            return Some(vec![feature; width]);
+        }
+        let widths = |step: &Step| {
+            let Step::OneHot(encoder) = step else { return None };
+            Some(encoder.columns.iter().map(|column| column.width).collect::<Vec<_>>())
+        };
+        let keeps = |step: &Step| {
+            matches!(
+                step,
+                Step::Impute(_)
+                    | Step::Scale(_)
+                    | Step::Ordinal(_)
+                    | Step::OneHot(_)
+                    | Step::Elementwise(_)
+                    | Step::Curves(_)
+            )
+        };
+        let owners: Vec<usize> = match self.branch.steps.iter().find_map(widths) {
+            Some(widths) => {
+                features.iter().zip(widths).flat_map(|(feature, width)| vec![*feature; width]).collect()
+            }
+            None => features.clone(),
+        };
+        (owners.len() == width && self.branch.steps.iter().all(keeps)).then_some(owners)
+    }
 }
 
 /// What has become of the rows that are learnt from in all groups, side by side.

@@ -22,6 +22,7 @@ use self::grow::{Growth, TreeNode};
 use self::histogram::Scale;
 use self::rounds::Plan;
 use self::split::Objective;
+use super::{History, Learnt};
 use crate::parameter::{Parameters, Range, choices, parameters};
 use crate::random::hash;
 use crate::{Column, Context, FitError, Sample, Target};
@@ -106,6 +107,18 @@ pub struct Outcome {
     pub rounds: usize,
     /// For each feature the total gain of its splits.
     pub gain: Vec<f64>,
+}
+
+impl From<Outcome> for Learnt {
+    fn from(outcome: Outcome) -> Self {
+        let training = outcome.curve.iter().map(|(training, _)| *training).collect();
+        let validation: Option<Vec<f64>> = outcome.curve.iter().map(|(_, validation)| *validation).collect();
+        let validation = validation.filter(|losses| !losses.is_empty());
+        let curves = [("training", Some(training)), ("validation", validation)];
+        let curves = curves.into_iter().filter_map(|(rows, losses)| Some((rows, losses?))).collect();
+        let history = History { curves, ..History::of_gains(outcome.gain) };
+        Self { steps: Vec::new(), fitted: outcome.fitted, history }
+    }
 }
 
 /// Fits.

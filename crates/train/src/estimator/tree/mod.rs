@@ -19,6 +19,7 @@ use rayon::prelude::*;
 use self::columns::Columns;
 use self::grow::{Grower, Lesson, Node, Rules};
 use super::head;
+use super::{History, Learnt};
 use crate::parameter::{Parameter, Parameters, Range, Value, choices, parameters, read};
 use crate::random::{Stream, hash};
 use crate::{Column, Context, FitError, Sample, Target};
@@ -205,6 +206,19 @@ impl Forest {
         target: Target<'_>,
         context: &Context<'_>,
     ) -> Result<Fitted, FitError> {
+        self.learn(sample, target, context).map(|learnt| learnt.fitted)
+    }
+
+    /// Fits, and tells what the splits have gained: by how much less impure the nodes are, weighted by their rows.
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit).
+    pub fn learn(
+        &self,
+        sample: Sample<'_>,
+        target: Target<'_>,
+        context: &Context<'_>,
+    ) -> Result<Learnt, FitError> {
         self.check()?;
         let school = School::new(&self.tree, sample, target, self.random_thresholds)?;
         let rows = sample.rows();
@@ -232,7 +246,7 @@ impl Forest {
                 return Err(FitError::Stopped);
             }
         }
-        Ok(school.fitted(&trees))
+        Ok(school.learnt(&trees))
     }
 }
 
@@ -247,9 +261,22 @@ impl DecisionTree {
         target: Target<'_>,
         context: &Context<'_>,
     ) -> Result<Fitted, FitError> {
+        self.learn(sample, target, context).map(|learnt| learnt.fitted)
+    }
+
+    /// Fits, and tells what the splits have gained: by how much less impure the nodes are, weighted by their rows.
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit).
+    pub fn learn(
+        &self,
+        sample: Sample<'_>,
+        target: Target<'_>,
+        context: &Context<'_>,
+    ) -> Result<Learnt, FitError> {
         let school = School::new(self, sample, target, false)?;
         let tree = school.grow(&school.weights, context.seed);
-        Ok(school.fitted(&[tree]))
+        Ok(school.learnt(&[tree]))
     }
 
     /// The criterion; fails unless all parameters fit the target.
@@ -348,6 +375,19 @@ impl<'a> School<'a> {
     }
 
     /// The mean of trees.
+    fn learnt(&self, grown: &[Vec<Node>]) -> Learnt {
+        let mut gain = vec![0.0; self.columns.width()];
+        for nodes in grown {
+            let of = |node: usize| nodes[node].impurity * nodes[node].weight;
+            for (at, node) in nodes.iter().enumerate() {
+                if let Some(split) = node.split {
+                    gain[split.feature] += of(at) - split.children.into_iter().map(of).sum::<f64>();
+                }
+            }
+        }
+        Learnt { steps: Vec::new(), fitted: self.fitted(grown), history: History::of_gains(gain) }
+    }
+
     fn fitted(&self, grown: &[Vec<Node>]) -> Fitted {
         let outputs = self.width();
         let mut trees = Trees {
