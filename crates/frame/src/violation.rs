@@ -19,6 +19,11 @@ pub enum ViolationKind {
         /// The number.
         got: f64,
     },
+    /// The text is no date.
+    NotADate {
+        /// The text as it came.
+        got: String,
+    },
     /// The row has no neighbours within the radius of the model.
     Alone,
     /// The value is of another kind than the feature.
@@ -88,6 +93,9 @@ impl Violation {
             ViolationKind::Undefined { got } => {
                 format!("expected a number for `{name}` for which the model is defined, got {got}")
             }
+            ViolationKind::NotADate { got } => {
+                format!("expected a date such as `2024-05-01T10:11:12` for `{name}`, got `{got}`")
+            }
             ViolationKind::Alone => {
                 "expected a row with neighbours within the model's radius, got one without".to_owned()
             }
@@ -117,6 +125,7 @@ impl Violation {
             ViolationKind::Infinite => "not_finite",
             ViolationKind::UnknownCategory { .. } => "unknown_category",
             ViolationKind::Undefined { .. } => "undefined",
+            ViolationKind::NotADate { .. } => "not_a_date",
             ViolationKind::Alone => "no_neighbours",
             ViolationKind::WrongType { .. } | ViolationKind::NotARow { .. } => "wrong_type",
             ViolationKind::NotExact { .. } => "not_exact",

@@ -84,6 +84,8 @@ pub enum Problem {
     /// A transformer is not defined for the value: a Box-Cox transform of a number that is not positive, splines
     /// outside of their knots.
     Undefined(f64),
+    /// The text is no date.
+    NotADate(String),
     /// The row has no neighbours within the radius of the model.
     Alone,
 }
@@ -96,6 +98,7 @@ impl std::fmt::Display for Problem {
             Self::Undefined(value) => {
                 write!(f, "expected a number for which the transformer is defined, got {value}")
             }
+            Self::NotADate(text) => write!(f, "expected a date such as `2024-05-01T10:11:12`, got `{text}`"),
             Self::Alone => {
                 f.write_str("expected a row with neighbours within the model's radius, got one without")
             }
@@ -166,6 +169,7 @@ impl PredictError {
             Problem::Infinite => ViolationKind::Infinite,
             Problem::UnknownCategory(got) => ViolationKind::UnknownCategory { got: got.clone() },
             Problem::Undefined(got) => ViolationKind::Undefined { got: *got },
+            Problem::NotADate(got) => ViolationKind::NotADate { got: got.clone() },
             Problem::Alone => ViolationKind::Alone,
         };
         Some(Violation { row: *row, feature: *feature, kind })

@@ -205,6 +205,12 @@ impl Facts {
         }
     }
 
+    /// Notes a typical text of a column that holds a feature's own values.
+    pub(crate) fn example_text(&mut self, column: &Column, text: &str) {
+        let Some(feature) = column.raw else { return };
+        self.features[feature].example.get_or_insert_with(|| Cell::Text(text.to_owned()));
+    }
+
     /// Whether an example is still wanted for a column that holds a feature's own values.
     pub(crate) fn wants_example(&self, column: &Column) -> bool {
         column.raw.is_some_and(|feature| self.features[feature].example.is_none())

@@ -11,10 +11,10 @@ use crate::kernel::Dense;
 use crate::predictor::Scratch;
 use crate::sparse::SparseRows;
 use crate::step::{
-    Accepts, Arithmetic, BranchPlan, CodesPlan, CombinePlan, CurvesPlan, DataflowPlan, EncodePlan, Function,
-    ImputeNearest, ImputePlan, MultiplyAddPlan, Normalize, PiecewiseLinear, PredictPlan, Products, Reduce,
-    RefinementPlan, RepresentationPlan, Rowwise, SplinesPlan, StatisticsPlan, TermsPlan, Zip, apply_choice,
-    apply_convolution, apply_parallel, apply_piecewise, apply_refinements, apply_table,
+    Accepts, Arithmetic, BranchPlan, CodesPlan, CombinePlan, CurvesPlan, DataflowPlan, DatesPlan, EncodePlan,
+    Function, ImputeNearest, ImputePlan, MultiplyAddPlan, Normalize, PiecewiseLinear, PredictPlan, Products,
+    Reduce, RefinementPlan, RepresentationPlan, Rowwise, SplinesPlan, StatisticsPlan, TermsPlan, Zip,
+    apply_choice, apply_convolution, apply_parallel, apply_piecewise, apply_refinements, apply_table,
 };
 
 /// One operation on the block of numbers.
@@ -35,6 +35,7 @@ pub(crate) enum Op {
     Convolve(usize),
     Encode(EncodePlan),
     Codes(CodesPlan),
+    Dates(DatesPlan),
     Statistics(StatisticsPlan),
     Parallel(Vec<BranchPlan>),
     Project(Dense<f64>),
@@ -473,6 +474,7 @@ impl Op {
             Self::Products(products) => products.apply(&block, rows, pool),
             Self::Splines(splines) => splines.apply(&block, rows, pool)?,
             Self::Encode(encode) => encode.apply(&block, rows, pool)?,
+            Self::Dates(dates) => dates.apply(rows, pool)?,
             Self::Statistics(statistics) => statistics.apply(&block, rows, pool)?,
             Self::Parallel(branches) => apply_parallel(branches, &block, rows, scratch)?,
             Self::Predict(predict) => predict.apply(&block, rows, scratch)?,
@@ -556,6 +558,7 @@ impl Op {
             | Self::Convolve(_)
             | Self::Encode(_)
             | Self::Codes(_)
+            | Self::Dates(_)
             | Self::Rowwise(_)
             | Self::Interpolate(_)
             | Self::Refine(_)

@@ -10,6 +10,7 @@ mod combine;
 mod convolve;
 mod curve;
 mod dataflow;
+mod dates;
 mod elementwise;
 mod encode;
 mod impute;
@@ -37,6 +38,7 @@ pub use codes::Codes;
 pub use combine::{Combine, Rule};
 pub use curve::{Curve, Curves, Quantile};
 pub use dataflow::Dataflow;
+pub use dates::{DatePart, Dates, Moment};
 pub use elementwise::Function;
 pub use encode::{Categories, OneHot, Ordinal, Unknown};
 pub use impute::Impute;
@@ -63,6 +65,7 @@ pub(crate) use combine::CombinePlan;
 pub(crate) use convolve::apply as apply_convolution;
 pub(crate) use curve::CurvesPlan;
 pub(crate) use dataflow::DataflowPlan;
+pub(crate) use dates::DatesPlan;
 pub(crate) use encode::EncodePlan;
 pub(crate) use impute::ImputePlan;
 pub(crate) use interpolate::apply as apply_piecewise;
@@ -115,6 +118,8 @@ pub enum Step {
     Ordinal(Ordinal),
     /// Codes of one byte, missing where they are not known.
     Codes(Codes),
+    /// Text columns of dates as numbers.
+    Dates(Dates),
     /// Text columns as numbers that were learnt of their categories.
     TargetStatistics(TargetStatistics),
     /// Branches that each see some of the columns, side by side: `ColumnTransformer` and `FeatureUnion`.
@@ -183,6 +188,7 @@ impl Step {
             Self::OneHot(_) => "one-hot",
             Self::Ordinal(_) => "ordinal",
             Self::Codes(_) => "codes",
+            Self::Dates(_) => "dates",
             Self::TargetStatistics(_) => "target statistics",
             Self::Parallel(_) => "columns",
             Self::Predict(_) => "predict",
@@ -221,6 +227,7 @@ impl Step {
             Self::OneHot(one_hot) => one_hot.infer(columns, facts),
             Self::Ordinal(ordinal) => ordinal.infer(columns, facts),
             Self::Codes(codes) => codes.infer(columns, facts),
+            Self::Dates(dates) => dates.infer(columns, facts),
             Self::TargetStatistics(statistics) => statistics.infer(columns, facts),
             Self::Parallel(branches) => parallel::infer(branches, columns, facts),
             Self::Predict(predict) => predict.infer(columns, facts),
@@ -258,6 +265,7 @@ impl Step {
             Self::OneHot(one_hot) => one_hot.compile(layout),
             Self::Ordinal(ordinal) => ordinal.compile(layout),
             Self::Codes(codes) => codes.compile(layout),
+            Self::Dates(dates) => dates.compile(layout),
             Self::TargetStatistics(statistics) => statistics.compile(layout),
             Self::Parallel(branches) => parallel::compile(branches, layout),
             Self::Predict(predict) => predict.compile(layout),

@@ -12,10 +12,10 @@ use foretell_model::head::{
 };
 use foretell_model::step::{
     Accents, Accepts, Analysis, Answer, Arithmetic, Branch, Categories, Codes, Combine, Curve, Curves,
-    Dataflow, Extrapolation, Function, Impute, Norm, Normalize, OneHot, Operands, Ordinal, Pairing, Part,
-    PiecewiseLinear, Positions, Predict, Products, Quantile, Reduce, Reduction, Refinement, Rowwise, Rule,
-    Scale, Spline, Splines, Statistic, Step, Table, TargetStatistics, TermIndex, Terms, TokenPattern, Units,
-    Unknown, Zip,
+    Dataflow, DatePart, Dates, Extrapolation, Function, Impute, Moment, Norm, Normalize, OneHot, Operands,
+    Ordinal, Pairing, Part, PiecewiseLinear, Positions, Predict, Products, Quantile, Reduce, Reduction,
+    Refinement, Rowwise, Rule, Scale, Spline, Splines, Statistic, Step, Table, TargetStatistics, TermIndex,
+    Terms, TokenPattern, Units, Unknown, Zip,
 };
 use foretell_model::{Estimator, Fitted, Head, Model, ModelParts, Pipeline, Provenance, Task};
 
@@ -246,6 +246,7 @@ pub(crate) fn zoo() -> Vec<Named> {
     zoo.extend(others(numbers));
     zoo.extend(compositions(numbers));
     zoo.extend(graphs(numbers));
+    zoo.extend(of_dates());
     zoo
 }
 
@@ -816,6 +817,29 @@ fn of_texts(numbers: &mut Numbers) -> Vec<Named> {
     models
 }
 
+/// Texts of dates, and numbers beside them.
+fn of_dates() -> Vec<Named> {
+    let dates = |parts: &[DatePart], lenient| {
+        let examples = vec!["2024-05-01T10:11:12+02:00".to_owned()];
+        let steps = vec![Step::Dates(Dates { parts: parts.to_vec(), examples, lenient })];
+        Branch { columns: vec![1], steps, weight: None }
+    };
+    let numbers = || Branch { columns: vec![0], steps: Vec::new(), weight: None };
+    let all = [
+        (DatePart::Year, DatePart::Month),
+        (DatePart::Day, DatePart::Weekday),
+        (DatePart::DayOfYear, DatePart::Hour),
+        (DatePart::Minute, DatePart::Second),
+        (DatePart::EpochDays, DatePart::EpochSeconds),
+    ];
+    let all: Vec<DatePart> = all.into_iter().flat_map(|(a, b)| [a, b]).collect();
+    let parted = Step::Parallel(vec![numbers(), dates(&all, true)]);
+    let sum = Linear { features: 3, coefficients: vec![0.5, 2.0, -1.0], intercept: vec![0.25] };
+    let fitted = fitted(Estimator::Linear(sum), regression(1, Link::Identity));
+    let summed = Step::Parallel(vec![numbers(), dates(&[DatePart::Weekday, DatePart::Hour], false)]);
+    vec![("parts of dates", model(2, vec![parted], None)), ("sum of dates", model(2, vec![summed], fitted))]
+}
+
 /// Rows that a model takes, with missing values where it accepts them.
 pub(crate) fn frame(model: &Model, rows: usize, seed: u64) -> Frame {
     let mut numbers = Numbers(seed);
@@ -823,7 +847,10 @@ pub(crate) fn frame(model: &Model, rows: usize, seed: u64) -> Frame {
     let mut frame = Frame::new(schema);
     let texts = schema.features().iter().filter(|feature| feature.kind == Kind::Text);
     for (text, feature) in texts.enumerate() {
-        let values = if feature.document {
+        let dates = matches!(&feature.example, Cell::Text(text) if Moment::parse(text).is_some());
+        let values = if dates {
+            [Some("2024-02-29"), Some("1969-12-31 23:59:58.5"), Some("2031-07-04T06:30-03:00"), None]
+        } else if feature.document {
             [Some("Red fox, red!"), Some("green red-fox RED green"), Some(""), Some("purple")]
         } else {
             [Some("red"), Some("green"), Some("purple"), None]

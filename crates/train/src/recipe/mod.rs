@@ -7,6 +7,7 @@
 mod category;
 mod column;
 mod combine;
+mod date;
 mod kitchen;
 mod lesson;
 mod parameters;
@@ -27,10 +28,10 @@ use self::column::{Known, RawColumn};
 use self::kitchen::{Course, Kitchen, internal};
 use self::lesson::Lesson;
 pub use self::parameters::{
-    CountVectorizer, Distribution, Documents, Fill, MinMaxScaler, Normalizer, OneHotEncoder, OrdinalEncoder,
-    Pca, PolynomialFeatures, Power, PowerTransformer, QuantileTransformer, RobustScaler, ScoreFunction,
-    SelectBest, SimpleImputer, Smooth, StandardScaler, StopWords, Strategy, TargetEncoder, TermUnit,
-    TfidfVectorizer, VarianceThreshold,
+    CountVectorizer, DateParts, Distribution, Documents, Fill, MinMaxScaler, NoDate, Normalizer,
+    OneHotEncoder, OrdinalEncoder, Pca, PolynomialFeatures, Power, PowerTransformer, QuantileTransformer,
+    RobustScaler, ScoreFunction, SelectBest, SimpleImputer, Smooth, StandardScaler, StopWords, Strategy,
+    TargetEncoder, TermUnit, TfidfVectorizer, VarianceThreshold,
 };
 use self::transformer::Gaps;
 pub use self::transformer::{TRANSFORMERS, Transformer};

@@ -1,6 +1,6 @@
 //! The parameters of transformers, with scikit-learn's names and defaults.
 
-use foretell_model::step::{Accents, Norm};
+use foretell_model::step::{Accents, DatePart, Norm};
 
 use crate::parameter::{Parameter, Range, Value, choices, parameters};
 
@@ -449,5 +449,42 @@ impl From<&TfidfVectorizer> for CountVectorizer {
             max_features,
             binary,
         }
+    }
+}
+
+choices!(DatePart {
+    "year" => Self::Year,
+    "month" => Self::Month,
+    "day" => Self::Day,
+    "weekday" => Self::Weekday,
+    "day-of-year" => Self::DayOfYear,
+    "hour" => Self::Hour,
+    "minute" => Self::Minute,
+    "second" => Self::Second,
+    "epoch-days" => Self::EpochDays,
+    "epoch-seconds" => Self::EpochSeconds,
+});
+
+/// What becomes of a text that is no date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoDate {
+    /// It is refused.
+    Refused,
+    /// Its parts are missing.
+    Missing,
+}
+
+choices!(NoDate {
+    "refuse" => Self::Refused,
+    "missing" => Self::Missing,
+});
+
+parameters! {
+    /// Texts of dates as numbers.
+    pub struct DateParts {
+        /// Which: where none are told year, month, day, weekday, hour if some text tells a time, and epoch-days.
+        parts: Option<Vec<DatePart>> = None, Range::Any;
+        /// What becomes of a text that is no date.
+        errors: NoDate = NoDate::Refused, Range::Any;
     }
 }

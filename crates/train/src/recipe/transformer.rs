@@ -14,11 +14,11 @@ use super::combine::{components, polynomial};
 use super::kitchen::Learnt;
 use super::lesson::Lesson;
 use super::parameters::{
-    CountVectorizer, Distribution, MinMaxScaler, Normalizer, OneHotEncoder, OrdinalEncoder, Pca,
-    PolynomialFeatures, PowerTransformer, QuantileTransformer, RobustScaler, SelectBest, SimpleImputer,
-    StandardScaler, TargetEncoder, TfidfVectorizer, VarianceThreshold,
+    CountVectorizer, DateParts, Distribution, MinMaxScaler, NoDate, Normalizer, OneHotEncoder,
+    OrdinalEncoder, Pca, PolynomialFeatures, PowerTransformer, QuantileTransformer, RobustScaler, SelectBest,
+    SimpleImputer, StandardScaler, TargetEncoder, TfidfVectorizer, VarianceThreshold,
 };
-use super::{power, score, target, text};
+use super::{date, power, score, target, text};
 use crate::FitError;
 use crate::parameter::{Parameters, Value};
 
@@ -51,6 +51,8 @@ pub enum Transformer {
     Codes,
     /// What the target is among the rows of a category.
     Target(TargetEncoder),
+    /// Parts of dates.
+    Dates(DateParts),
     /// Counts of terms.
     Terms(CountVectorizer),
     /// Weighted counts of terms.
@@ -76,7 +78,7 @@ const FUNCTIONS: [(&str, Function); 6] = [
 ];
 
 /// The names of all transformers.
-pub const TRANSFORMERS: [&str; 23] = [
+pub const TRANSFORMERS: [&str; 24] = [
     "impute",
     "standard",
     "min-max",
@@ -94,6 +96,7 @@ pub const TRANSFORMERS: [&str; 23] = [
     "one-hot",
     "ordinal",
     "target-encode",
+    "date",
     "bag-of-words",
     "tf-idf",
     "variance",
@@ -120,6 +123,7 @@ impl Transformer {
             "one-hot" => Self::OneHot(OneHotEncoder::default()),
             "ordinal" => Self::Ordinal(OrdinalEncoder::default()),
             "target-encode" => Self::Target(TargetEncoder::default()),
+            "date" => Self::Dates(DateParts::default()),
             "bag-of-words" => Self::Terms(CountVectorizer::default()),
             "tf-idf" => Self::WeighedTerms(TfidfVectorizer::default()),
             "variance" => Self::Variance(VarianceThreshold::default()),
@@ -146,6 +150,7 @@ impl Transformer {
             Self::OneHot(parameters) => parameters.set(name, value),
             Self::Ordinal(parameters) => parameters.set(name, value),
             Self::Target(parameters) => parameters.set(name, value),
+            Self::Dates(parameters) => parameters.set(name, value),
             Self::Terms(parameters) => parameters.set(name, value),
             Self::WeighedTerms(parameters) => parameters.set(name, value),
             Self::Variance(parameters) => parameters.set(name, value),
@@ -173,6 +178,7 @@ impl Transformer {
             Self::OneHot(_) => "OneHotEncoder",
             Self::Ordinal(_) | Self::Codes => "OrdinalEncoder",
             Self::Target(_) => "TargetEncoder",
+            Self::Dates(_) => "DateParts",
             Self::Terms(_) => "CountVectorizer",
             Self::WeighedTerms(_) => "TfidfVectorizer",
             Self::Variance(_) => "VarianceThreshold",
@@ -191,6 +197,7 @@ impl Transformer {
                 | Self::Ordinal(_)
                 | Self::Target(_)
                 | Self::Codes
+                | Self::Dates(_)
                 | Self::Terms(_)
                 | Self::WeighedTerms(_)
         )
@@ -209,7 +216,8 @@ impl Transformer {
             | Self::MaxAbs
             | Self::Robust(_)
             | Self::Quantile(_)
-            | Self::Power(_) => Gaps::Same,
+            | Self::Power(_)
+            | Self::Dates(DateParts { errors: NoDate::Refused, .. }) => Gaps::Same,
             Self::Impute(_)
             | Self::OneHot(_)
             | Self::Target(_)
@@ -221,6 +229,7 @@ impl Transformer {
             | Self::Polynomial(_)
             | Self::Ordinal(_)
             | Self::Codes
+            | Self::Dates(_)
             | Self::Variance(_)
             | Self::Normalize(_) => Gaps::Unknown,
         }
@@ -240,6 +249,7 @@ impl Transformer {
             Self::Ordinal(parameters) => encoded(lesson, parameters.unknown_value)?,
             Self::Codes => encoded(lesson, f64::NAN)?,
             Self::Target(parameters) => return target::encode(parameters, lesson),
+            Self::Dates(parameters) => date::dates(parameters, lesson)?,
             Self::Terms(parameters) => return text::counts(parameters, lesson).map(Learnt::from),
             Self::WeighedTerms(parameters) => return text::weights(parameters, lesson).map(Learnt::from),
             Self::Function(function) => {
@@ -336,6 +346,7 @@ impl Transformer {
             | Self::OneHot(_)
             | Self::Ordinal(_)
             | Self::Target(_)
+            | Self::Dates(_)
             | Self::Terms(_)
             | Self::WeighedTerms(_)
             | Self::Codes
