@@ -78,7 +78,8 @@ def task(model):
         kind = "outlier" if hasattr(model, "decision_function") else "clusterer"
     tasks = {"classifier": "classification", "regressor": "regression", "clusterer": "clustering", "outlier": "outlier"}
     kind = {"outlier_detector": "outlier"}.get(kind, kind)
-    return tasks.get(kind, "transform" if hasattr(model, "transform") else "regression")
+    only_transforms = hasattr(model, "transform") and not hasattr(model, "predict")
+    return tasks.get(kind, "transform" if only_transforms else "regression")
 
 
 def write(golden, case, model, table, tolerance=1e-9, alone=False, protocol=None):
@@ -167,6 +168,20 @@ def cases():
     dictionary /= np.sqrt((dictionary**2).sum(axis=1, keepdims=True))
     coder = {"dictionary": dictionary, "transform_n_nonzero_coefs": 3}
     yield "sparse-coder", "decomposition.SparseCoder", coder, (X,), {}
+    yield "sparse-coder-lars", "decomposition.SparseCoder", dict(coder, transform_algorithm="lars"), (X,), {}
+    yield "isotonic-nan", "isotonic.IsotonicRegression", {"out_of_bounds": "nan"}, (X[:, :1], SCORE), {}
+    if RELEASE >= (0, 20):
+        from sklearn.linear_model import Ridge
+        from sklearn.preprocessing import PowerTransformer, QuantileTransformer
+
+        normal = QuantileTransformer(n_quantiles=20, output_distribution="normal")
+        for name, target in [
+            ("quantile", normal),
+            ("power", PowerTransformer()),
+            ("box-cox", PowerTransformer("box-cox")),
+        ]:
+            regressor = {"regressor": Ridge(), "transformer": target}
+            yield "target-" + name, "compose.TransformedTargetRegressor", regressor, (X, np.exp(SCORE / 4)), {}
     yield "isomap", "manifold.Isomap", {"n_neighbors": 6, "n_components": 3}, (X,), {}
     yield "isomap-radius", "manifold.Isomap", {"n_neighbors": None, "radius": 5.0}, (X,), {}
     yield (

@@ -107,8 +107,8 @@ pub enum Problem {
         class: String,
         /// What it is to the pipeline around it, such as "step `scale` of `Pipeline`".
         role: Option<String>,
-        /// Whether it is of the user's own, not of a library.
-        own: bool,
+        /// Why it is not.
+        why: Why,
     },
     /// An operator of a graph that no loader knows.
     UnsupportedOperator {
@@ -165,6 +165,17 @@ pub enum Problem {
     },
 }
 
+/// Why a class is not opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// Nobody wrote a loader for it.
+    Unknown,
+    /// It is of the user's own, not of a library.
+    Own,
+    /// There is nothing to serve, for this reason.
+    Known(&'static str),
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -180,15 +191,17 @@ impl fmt::Display for Problem {
                 f,
                 "not a model file foretell knows: {found}; expected a scikit-learn pickle, joblib or skops file, a model of XGBoost, LightGBM, CatBoost or ONNX, or an artifact of foretell"
             ),
-            Problem::UnsupportedClass { class, role, own } => {
+            Problem::UnsupportedClass { class, role, why } => {
+                let instead = "replace it by a supported class and fit again, or export the whole to ONNX";
                 write!(f, "class `{class}`")?;
                 if let Some(role) = role {
                     write!(f, ", {role},")?;
                 }
-                let why =
-                    if *own { "is code of your own, and no Python runs here" } else { "is not supported" };
-                let instead = "replace it by a supported class and fit again, or export the whole to ONNX";
-                write!(f, " {why}; {instead}")
+                match why {
+                    Why::Unknown => write!(f, " is not supported; {instead}"),
+                    Why::Own => write!(f, " is code of your own, and no Python runs here; {instead}"),
+                    Why::Known(reason) => write!(f, " is not opened: {reason}"),
+                }
             }
             Problem::UnsupportedOperator { operator } => write!(
                 f,

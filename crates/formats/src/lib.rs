@@ -18,7 +18,7 @@ pub mod xgboost;
 
 pub use artifact::metadata;
 pub use detect::detect;
-pub use error::{FileKind, FormatError, Problem};
+pub use error::{FileKind, FormatError, Problem, Why};
 pub use limits::Limits;
 pub use members::{Member, only_model};
 pub use open::{open, open_member};

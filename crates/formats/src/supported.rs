@@ -15,6 +15,15 @@ pub fn supported() -> String {
     for (library, classes) in sklearn::supported_classes() {
         section(&mut page, library, "classes", &classes);
     }
+    page.push_str("\n## scikit-learn: not opened\n\nPublic estimators that have nothing to say about new rows of a table, and why:\n\n");
+    for (names, reason) in sklearn::refused_classes() {
+        let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+        // Writing to a text cannot fail.
+        let _ = writeln!(page, "- {}: {reason}.", names.join(", "));
+    }
+    page.push_str(
+        "\n`DummyClassifier` answers at random where its `strategy` is `uniform` or `stratified`, and is refused then.\n",
+    );
     for (domain, operators) in onnx::supported_operators() {
         section(&mut page, &format!("ONNX: `{domain}`"), "operators", &operators);
     }

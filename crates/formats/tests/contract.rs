@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use foretell_formats::{Limits, open};
 use foretell_frame::{Cell, Frame, Kind, Predictions, Schema, validate};
-use foretell_model::{Model, PredictError, Predictor, Scratch, artifact};
+use foretell_model::{Kernel, Kernels, Model, PredictError, Predictor, Scratch, artifact};
 
 /// Rows of a batch: more than a block of any kernel.
 const ROWS: usize = 70;
@@ -91,33 +91,14 @@ fn part(frame: &Frame, rows: std::ops::Range<usize>) -> Frame {
     part
 }
 
-/// Fails with the promise that a model does not keep.
-fn keeps(model: Model) -> Result<(), String> {
-    let encoded = artifact::encode(&model, "{}");
-    let read =
-        artifact::decode(&encoded, 1 << 30).map_err(|error| format!("its artifact is refused: {error}"))?;
-    if read.model.schema() != model.schema() || artifact::encode(&read.model, "{}") != encoded {
-        return Err("its artifact is another model".to_owned());
-    }
-    let frame = rows(model.schema());
-    let (predictor, again) = (Predictor::new(Arc::new(model)), Predictor::new(Arc::new(read.model)));
-    let whole = bits(&predictor, &frame);
-    if bits(&again, &frame) != whole {
-        return Err("its artifact answers otherwise".to_owned());
-    }
-    let threads = std::thread::scope(|scope| {
-        let threads = [0; 3].map(|_| scope.spawn(|| bits(&predictor, &frame)));
-        threads.into_iter().all(|thread| thread.join().unwrap() == whole)
-    });
-    if !threads {
-        return Err("threads answer otherwise".to_owned());
-    }
+/// Fails unless a batch is answered as a whole as its parts are.
+fn in_parts(predictor: &Predictor, frame: &Frame, whole: &Result<Bits, PredictError>) -> Result<(), String> {
     for step in [1, 3, 16, 33, ROWS - 1] {
-        let parts = (0..ROWS).step_by(step).map(|start| part(&frame, start..(start + step).min(ROWS)));
+        let parts = (0..ROWS).step_by(step).map(|start| part(frame, start..(start + step).min(ROWS)));
         let mut joined: Bits = Vec::new();
         for part in parts {
             // A row that is refused is refused alone as well.
-            match (bits(&predictor, &part), &whole) {
+            match (bits(predictor, &part), whole) {
                 (Ok(bits), _) => {
                     joined.resize(bits.len(), Vec::new());
                     joined.iter_mut().zip(bits).for_each(|(all, more)| all.extend(more));
@@ -129,6 +110,42 @@ fn keeps(model: Model) -> Result<(), String> {
         if whole.as_ref().is_ok_and(|whole| *whole != joined) {
             return Err(format!("batches of {step} rows answer otherwise"));
         }
+    }
+    Ok(())
+}
+
+/// Fails with the promise that a model does not keep.
+fn keeps(model: Model) -> Result<(), String> {
+    let encoded = artifact::encode(&model, "{}");
+    let read =
+        artifact::decode(&encoded, 1 << 30).map_err(|error| format!("its artifact is refused: {error}"))?;
+    if read.model.schema() != model.schema() || artifact::encode(&read.model, "{}") != encoded {
+        return Err("its artifact is another model".to_owned());
+    }
+    let frame = rows(model.schema());
+    let (mut predictor, again) = (Predictor::new(Arc::new(model)), Predictor::new(Arc::new(read.model)));
+    let whole = bits(&predictor, &frame);
+    if bits(&again, &frame) != whole {
+        return Err("its artifact answers otherwise".to_owned());
+    }
+    let chosen = predictor.kernels();
+    let kernels =
+        if predictor.has_kernels() { vec![Kernel::Walk, Kernel::Ranked] } else { vec![chosen.batch] };
+    for kernel in kernels {
+        predictor.set_kernels(Kernels::all(kernel));
+        if bits(&predictor, &frame) != whole {
+            return Err(format!("the kernel {kernel:?} answers otherwise"));
+        }
+        in_parts(&predictor, &frame, &whole)
+            .map_err(|error| format!("with the kernel {kernel:?} {error}"))?;
+    }
+    predictor.set_kernels(chosen);
+    let threads = std::thread::scope(|scope| {
+        let threads = [0; 3].map(|_| scope.spawn(|| bits(&predictor, &frame)));
+        threads.into_iter().all(|thread| thread.join().unwrap() == whole)
+    });
+    if !threads {
+        return Err("threads answer otherwise".to_owned());
     }
     let empty = bits(&predictor, &part(&frame, 0..0)).map_err(|error| format!("no rows: {error}"))?;
     if empty.iter().any(|values| !values.is_empty()) {

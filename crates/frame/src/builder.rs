@@ -8,7 +8,7 @@ const SHOWN: usize = 40;
 /// Fills a [`Frame`] row by row and cell by cell, in any order of features, and collects what is wrong.
 ///
 /// The rules are the same for every format: a number feature takes numbers and booleans (0 and 1), a text
-/// feature takes texts, an unused feature takes anything, and each feature is set exactly once a row. What a
+/// feature takes texts (and whole numbers where these are the same as their digits), an unused feature takes anything, and each feature is set exactly once a row. What a
 /// format writes for a number (digits in quotes, an empty CSV cell) is the decoder's business.
 #[derive(Debug)]
 pub struct RowBuilder<'a> {
@@ -52,6 +52,9 @@ impl<'a> RowBuilder<'a> {
     pub fn number(&mut self, feature: usize, value: f64) {
         match self.claim(feature) {
             Some(Slot::Number(column)) => self.put(column, value),
+            Some(Slot::Text(column)) if self.schema.features()[feature].digits && is_exact(value) => {
+                self.frame.text_mut(column).push(Some(&(value as i64).to_string()));
+            }
             Some(Slot::Text(column)) => {
                 self.frame.text_mut(column).push(None);
                 self.wrong_type(feature, format!("number {value}"));
@@ -110,6 +113,9 @@ impl<'a> RowBuilder<'a> {
 
     /// Notes an integer without an exact float64.
     pub fn not_exact(&mut self, feature: usize, digits: &str) {
+        if self.schema.features()[feature].digits {
+            return self.text(feature, digits);
+        }
         self.number(feature, f64::NAN);
         if self.schema.features()[feature].kind == Kind::Number {
             self.note(Some(feature), ViolationKind::NotExact { got: shorten(digits) });
@@ -185,6 +191,11 @@ impl<'a> RowBuilder<'a> {
     }
 }
 
+/// Whether a number is a whole one that no other integer is rounded to.
+fn is_exact(value: f64) -> bool {
+    value.fract() == 0.0 && value.abs() < (1_u64 << 53) as f64
+}
+
 /// The beginning of a text that may be long.
 fn shorten(text: &str) -> String {
     match text.char_indices().nth(SHOWN) {
@@ -219,6 +230,31 @@ mod tests {
         assert_eq!(builder.finish(), []);
         assert_eq!(frame.numbers(), [1.0, 2.5]);
         assert_eq!(frame.texts()[0].iter().collect::<Vec<_>>(), [Some("a"), None]);
+    }
+
+    #[test]
+    fn whole_numbers_are_their_digits_where_the_model_says_so() {
+        let category = Feature { digits: true, ..Feature::text("c") };
+        let schema = Schema::new(vec![category], true).unwrap();
+        let mut frame = Frame::default();
+        let mut builder = RowBuilder::new(&schema, &mut frame, 10);
+        let values: [fn(&mut RowBuilder<'_>); 5] = [
+            |builder| builder.number(0, -5.0),
+            |builder| builder.not_exact(0, "9007199254740993"),
+            |builder| builder.text(0, "5"),
+            |builder| builder.number(0, 5.5),
+            |builder| builder.number(0, f64::NAN),
+        ];
+        for value in values {
+            builder.begin_row();
+            value(&mut builder);
+            builder.end_row();
+        }
+        let wrong: Vec<_> =
+            builder.finish().iter().map(|violation| (violation.row, violation.code())).collect();
+        assert_eq!(wrong, [(3, "wrong_type"), (4, "wrong_type")]);
+        let texts: Vec<_> = frame.texts()[0].iter().collect();
+        assert_eq!(texts, [Some("-5"), Some("9007199254740993"), Some("5"), None, None]);
     }
 
     #[test]

@@ -45,6 +45,8 @@ pub struct Feature {
     /// Whether it is a text in which terms are looked for, and not a category: an empty cell of a table is the empty
     /// text then, and no missing value.
     pub document: bool,
+    /// Whether whole numbers are what their digits are as a text, as CatBoost takes its categories.
+    pub digits: bool,
     /// Whether the fitted pipeline accepts a missing value here.
     pub nullable: bool,
     /// Whether the fitted pipeline accepts positive and negative infinity here.
@@ -71,6 +73,7 @@ impl Feature {
             name: name.into(),
             kind: Kind::Number,
             document: false,
+            digits: false,
             nullable: false,
             infinite: false,
             categories: None,

@@ -50,6 +50,7 @@ struct Known {
     kind: Option<Kind>,
     used: bool,
     document: bool,
+    digits: bool,
     nullable: bool,
     infinite: bool,
     categories: Option<Vec<Cell>>,
@@ -76,6 +77,7 @@ impl Facts {
             kind: None,
             used: false,
             document: false,
+            digits: false,
             nullable: true,
             infinite: true,
             categories: None,
@@ -120,6 +122,13 @@ impl Facts {
     /// The largest number of columns that stand side by side.
     pub(crate) fn widest(&self) -> usize {
         self.widest
+    }
+
+    /// The column holds categories whose digits are theirs as whole numbers.
+    pub(crate) fn digits(&mut self, column: &Column) {
+        if let Some(feature) = column.raw {
+            self.features[feature].digits = true;
+        }
     }
 
     /// The column is read as a text in which terms are looked for.
@@ -244,6 +253,7 @@ impl Known {
             name,
             kind,
             document: self.document,
+            digits: self.digits,
             nullable: self.nullable || unused,
             infinite: (self.infinite && kind == Kind::Number) || unused,
             categories: self.categories,

@@ -9,6 +9,7 @@ use foretell_model::step::{
 };
 
 use super::call::Call;
+use super::proto::{Attribute, Node};
 use super::tensor::{Element, Tensor};
 use super::value::{Dim, Rows, Value};
 use super::{Result, linear, mismatch, reshape, unsupported};
@@ -316,6 +317,33 @@ pub(super) fn feature_vectorizer(call: &mut Call<'_, '_>) -> Result<Vec<Value>> 
         columns.extend(linear::as_single(call, &rows)?);
     }
     Ok(vec![Value::Rows(Rows::matrix(Element::Single, columns))])
+}
+
+/// The keys that a `DictVectorizer` lays side by side.
+pub(super) fn vocabulary(node: &Node<'_>) -> Vec<String> {
+    let mut keys = Vec::new();
+    for (name, value) in &node.attributes {
+        match (*name, value) {
+            ("string_vocabulary", Attribute::Texts(texts)) => {
+                keys.extend(texts.iter().map(|text| (*text).to_owned()));
+            }
+            ("int64_vocabulary", Attribute::Integers(integers)) => {
+                keys.extend(integers.iter().map(i64::to_string));
+            }
+            _ => {}
+        }
+    }
+    keys
+}
+
+/// `DictVectorizer`: the columns of its map are laid out already.
+pub(super) fn dict_vectorizer(call: &mut Call<'_, '_>) -> Result<Vec<Value>> {
+    let keys = call.texts("string_vocabulary")?.len() + call.integers("int64_vocabulary")?.len();
+    let rows = call.matrix(0)?;
+    if rows.columns.len() != keys {
+        return Err(mismatch(&format!("a map of {keys} keys"), &format!("{} columns", rows.columns.len())));
+    }
+    Ok(vec![Value::Rows(rows)])
 }
 
 /// `ZipMap`: the keys are the classes, which the predictions name anyway.

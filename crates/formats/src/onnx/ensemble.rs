@@ -1,6 +1,7 @@
 //! Tree ensembles (`tree_ensemble_common.h` and `tree_ensemble_aggregator.h` of ONNX Runtime).
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use foretell_model::estimator::{Average, Leaves, Nodes, NumberFormat, Trees};
 use foretell_model::head::{LabelRule, Probability};
@@ -17,32 +18,34 @@ use super::{Result, classify, invalid, linear, mismatch, unsupported};
 const MOST_CATEGORIES: usize = 1 << 27;
 const LARGEST_CATEGORY: f64 = (1 << 20) as f64;
 
-/// A node as both versions of the operators tell it.
-enum Node {
+/// A node as all versions of the operators tell it.
+pub(super) enum Node {
     Split(Split),
     /// Targets and weights.
     Leaf(Vec<(usize, f64)>),
 }
 
-struct Split {
-    feature: usize,
-    value: f64,
-    mode: Mode,
+pub(super) struct Split {
+    pub(super) feature: usize,
+    pub(super) value: f64,
+    pub(super) mode: Mode,
     /// Node where a row goes that passes the test, and where others go.
-    children: [usize; 2],
+    pub(super) children: [usize; 2],
     /// Whether a missing value passes.
-    missing_passes: bool,
+    pub(super) missing_passes: bool,
 }
 
 /// The test of a split.
 #[derive(Clone, Copy, PartialEq)]
-enum Mode {
+pub(super) enum Mode {
     AtMost,
     Below,
     AtLeast,
     Above,
     Equal,
     NotEqual,
+    /// Of the set at this position.
+    Member(usize),
 }
 
 impl Mode {
@@ -58,6 +61,11 @@ impl Mode {
         }
     }
 
+    /// Whether it compares with whole numbers, or a set of them, for equality.
+    fn tests_sets(self) -> bool {
+        matches!(self, Self::Equal | Self::NotEqual | Self::Member(_))
+    }
+
     /// Whether it is a comparison that is false, or true, for the threshold itself on the lower side.
     fn strict(self) -> bool {
         matches!(self, Self::Below | Self::AtLeast)
@@ -65,21 +73,23 @@ impl Mode {
 }
 
 /// An ensemble before it is known what its targets mean.
-struct Ensemble {
-    nodes: Vec<Node>,
-    roots: Vec<usize>,
-    targets: usize,
+pub(super) struct Ensemble {
+    pub(super) nodes: Vec<Node>,
+    pub(super) roots: Vec<usize>,
+    pub(super) targets: usize,
+    /// Sets that splits test membership in.
+    pub(super) members: Vec<Vec<f64>>,
 }
 
 /// A list with one entry per node.
-fn same_length<T>(name: &str, list: &[T], count: usize) -> Result<()> {
+pub(super) fn same_length<T>(name: &str, list: &[T], count: usize) -> Result<()> {
     if list.len() == count {
         return Ok(());
     }
     Err(mismatch(&format!("{count} entries in `{name}`"), &list.len().to_string()))
 }
 
-fn index(name: &str, value: i64) -> Result<usize> {
+pub(super) fn index(name: &str, value: i64) -> Result<usize> {
     usize::try_from(value).map_err(|_| invalid(format!("`{name}` holds {value}")))
 }
 
@@ -150,7 +160,7 @@ fn read(call: &Call<'_, '_>, kind: &str, targets: usize) -> Result<Ensemble> {
     if roots.len() != distinct.len() {
         return Err(invalid(format!("{} trees have {} roots", distinct.len(), roots.len())));
     }
-    Ok(Ensemble { nodes, roots, targets })
+    Ok(Ensemble { nodes, roots, targets, members: Vec::new() })
 }
 
 /// Targets and weights of each node.
@@ -224,15 +234,22 @@ impl Ensemble {
         Some(targets)
     }
 
-    /// Appends the trees to the program; the columns of their sums.
-    fn emit(self, call: &mut Call<'_, '_>, rows: &Rows, base: Vec<f64>, mean: bool) -> Result<Vec<usize>> {
+    /// Appends the trees to the program; the columns of their sums, which are of the type `into`.
+    pub(super) fn emit(
+        self,
+        call: &mut Call<'_, '_>,
+        rows: &Rows,
+        base: Vec<f64>,
+        mean: bool,
+        into: Element,
+    ) -> Result<Vec<usize>> {
         let targets = self.targets;
         let base = if base.is_empty() { vec![0.0; targets] } else { base };
         same_length("base_values", &base, targets)?;
         let (mut columns, mut twins) = (rows.columns.clone(), HashMap::new());
-        for split in self.splits().filter(|split| matches!(split.mode, Mode::Equal | Mode::NotEqual)) {
+        for split in self.splits().filter(|split| split.mode.tests_sets()) {
             let Some(column) = rows.columns.get(split.feature) else { continue };
-            if let std::collections::hash_map::Entry::Vacant(entry) = twins.entry(split.feature) {
+            if let Entry::Vacant(entry) = twins.entry(split.feature) {
                 // A test for equality is one for a set of categories, of which a number between them is none.
                 let whole = vec![Step::Elementwise(vec![Function::Whole])];
                 entry.insert(columns.len() as u32);
@@ -246,7 +263,7 @@ impl Ensemble {
             let count = trees.roots.len().max(1) as f64;
             trees.leaves.values.iter_mut().for_each(|value| *value /= count);
         }
-        let round = if double { rounding(Element::Single) } else { None };
+        let round = if double { rounding(into) } else { None };
         let steps = [predict(Estimator::Trees(trees), targets)].into_iter().chain(round).collect();
         call.program.emit(columns, steps, targets)
     }
@@ -278,7 +295,7 @@ impl Ensemble {
             infinite: true,
             missing_value: None,
         };
-        let (mut sets, mut bits) = (HashMap::new(), 0);
+        let (mut sets, mut bits) = (HashMap::new(), 0_usize);
         for node in &self.nodes {
             let split = match node {
                 Node::Leaf(weights) => {
@@ -294,21 +311,29 @@ impl Ensemble {
                 Node::Split(split) => split,
             };
             let (feature, threshold, categorical) = match split.mode {
-                Mode::Equal | Mode::NotEqual => {
-                    if !(split.value >= 0.0 && split.value.fract() == 0.0 && split.value <= LARGEST_CATEGORY)
-                    {
-                        let supported = format!("whole numbers from 0 to {LARGEST_CATEGORY} to be equal to");
-                        return Err(unsupported("nodes_values", split.value, &supported));
-                    }
-                    let category = split.value as u32;
-                    let set = *sets.entry(category).or_insert_with(|| {
-                        bits += category as usize + 1;
-                        trees.category_sets.push(vec![category]);
-                        trees.category_sets.len() - 1
-                    });
-                    if bits > MOST_CATEGORIES {
-                        return Err(mismatch("fewer or smaller categories", &category.to_string()));
-                    }
+                Mode::Equal | Mode::NotEqual | Mode::Member(_) => {
+                    let values = if let Mode::Member(set) = split.mode {
+                        &self.members[set][..]
+                    } else {
+                        std::slice::from_ref(&split.value)
+                    };
+                    let mut categories =
+                        values.iter().map(|value| category(*value)).collect::<Result<Vec<_>>>()?;
+                    categories.sort_unstable();
+                    categories.dedup();
+                    let next = sets.len();
+                    let set = match sets.entry(categories) {
+                        Entry::Occupied(known) => *known.get(),
+                        Entry::Vacant(new) => {
+                            bits += new.key().last().map_or(0, |last| *last as usize + 1);
+                            if bits > MOST_CATEGORIES {
+                                let got = format!("{} in a set", new.key().len());
+                                return Err(mismatch("fewer or smaller categories", &got));
+                            }
+                            trees.category_sets.push(new.key().clone());
+                            *new.insert(next)
+                        }
+                    };
                     let twin = twins.get(&split.feature).copied();
                     (twin.unwrap_or(split.feature as u32), set as f64, true)
                 }
@@ -317,7 +342,8 @@ impl Ensemble {
                 }
             };
             // The left child is for what is in the set or not above the threshold.
-            let passes_left = matches!(split.mode, Mode::AtMost | Mode::Below | Mode::Equal);
+            let passes_left =
+                matches!(split.mode, Mode::AtMost | Mode::Below | Mode::Equal | Mode::Member(_));
             let [yes, no] = split.children.map(|child| child as u32);
             let children = if passes_left { [yes, no] } else { [no, yes] };
             let missing_passes = split.missing_passes || split.mode == Mode::NotEqual;
@@ -325,6 +351,15 @@ impl Ensemble {
         }
         Ok(trees)
     }
+}
+
+/// A number that a split for equality tests.
+fn category(value: f64) -> Result<u32> {
+    if value >= 0.0 && value.fract() == 0.0 && value <= LARGEST_CATEGORY {
+        return Ok(value as u32);
+    }
+    let supported = format!("whole numbers from 0 to {LARGEST_CATEGORY} to be equal to");
+    Err(unsupported("nodes_values", value, &supported))
 }
 
 fn push(
@@ -367,7 +402,7 @@ pub(super) fn regressor(call: &mut Call<'_, '_>) -> Result<Vec<Value>> {
     };
     let ensemble = read(call, "target", targets)?;
     let rows = call.matrix(0)?;
-    let columns = ensemble.emit(call, &rows, base, mean)?;
+    let columns = ensemble.emit(call, &rows, base, mean, Element::Single)?;
     Ok(vec![Value::Rows(Rows::matrix(Element::Single, columns))])
 }
 
@@ -414,7 +449,7 @@ pub(super) fn classifier(call: &mut Call<'_, '_>) -> Result<Vec<Value>> {
         base = vec![0.0];
     }
     let rows = call.matrix(0)?;
-    let mut scores = ensemble.emit(call, &rows, base, false)?;
+    let mut scores = ensemble.emit(call, &rows, base, false, Element::Single)?;
     if classes.len() == 2 && !opposite && label == LabelRule::LargestScore {
         let negative = vec![Step::Elementwise(vec![Function::Negative])];
         scores = [call.program.emit(scores.clone(), negative, 1)?, scores].concat();

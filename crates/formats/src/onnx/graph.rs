@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use foretell_model::step::{Accepts, Function};
+use foretell_frame::Cell;
+use foretell_model::step::{Accepts, Function, Impute};
 use foretell_model::{Description, ModelParts, Part, Provenance, Step};
 
 use crate::{FileKind, FormatError, Limits, Problem};
@@ -13,7 +14,7 @@ use super::program::Program;
 use super::proto::{Model, Node, ValueInfo};
 use super::tensor::Element;
 use super::value::{Dim, Rows, Value};
-use super::{Result, answer, error, invalid, operators, unsupported};
+use super::{Result, answer, encode, error, invalid, operators, unsupported};
 
 /// Largest number of columns of all inputs together.
 const MOST_INPUTS: usize = 1 << 20;
@@ -44,7 +45,8 @@ pub(super) fn lower(model: Model<'_>, limits: &Limits) -> Result<ModelParts> {
         values.insert(name, Value::Constant(Rc::new(tensor)));
     }
     let inputs: Vec<_> = graph.inputs.iter().filter(|input| !values.contains_key(input.name)).collect();
-    let inputs = inputs.into_iter().map(Input::new).collect::<Result<Vec<_>>>()?;
+    let inputs =
+        inputs.into_iter().map(|input| Input::new(input, &graph.nodes)).collect::<Result<Vec<_>>>()?;
     let (features, names) = features(&inputs)?;
     let mut program = Program::new(features, limits);
     let mut first = 0;
@@ -180,16 +182,21 @@ struct Input<'a> {
     dims: Vec<Dim>,
     /// Number of columns.
     width: usize,
+    /// The keys of a map, which are its columns; those that a row has not are 0.
+    keys: Option<Vec<String>>,
 }
 
 impl<'a> Input<'a> {
-    fn new(info: &ValueInfo<'a>) -> Result<Self> {
-        Self::read(info).map_err(|error| error.at(format!("input `{}`", info.name)))
+    fn new(info: &ValueInfo<'a>, nodes: &[Node<'_>]) -> Result<Self> {
+        Self::read(info, nodes).map_err(|error| error.at(format!("input `{}`", info.name)))
     }
 
-    fn read(info: &ValueInfo<'a>) -> Result<Self> {
+    fn read(info: &ValueInfo<'a>, nodes: &[Node<'_>]) -> Result<Self> {
+        if let Some(values) = info.map {
+            return Self::map(info.name, values, nodes);
+        }
         let Some((kind, shape)) = &info.tensor else {
-            return Err(unsupported("type", "no tensor", "a tensor"));
+            return Err(unsupported("type", "no tensor", "a tensor, or a map for `DictVectorizer`"));
         };
         let element = Element::of(*kind)
             .ok_or_else(|| unsupported("elem_type", kind, "float, double, integers, bool or string"))?;
@@ -203,13 +210,38 @@ impl<'a> Input<'a> {
         if width > MOST_INPUTS {
             return Err(unsupported("shape", width, &format!("at most {MOST_INPUTS} columns")));
         }
-        Ok(Self { name: info.name, element, dims, width })
+        Ok(Self { name: info.name, element, dims, width, keys: None })
+    }
+
+    /// A map from keys to numbers, whose keys are those that a `DictVectorizer` lays side by side.
+    fn map(name: &'a str, values: i64, nodes: &[Node<'_>]) -> Result<Self> {
+        let element = Element::of(values).filter(|element| *element != Element::Text);
+        let element = element.ok_or_else(|| unsupported("value_type", values, "a map to numbers"))?;
+        let mut vectorizers = nodes
+            .iter()
+            .filter(|node| node.operator == "DictVectorizer" && node.inputs.first() == Some(&name))
+            .map(encode::vocabulary);
+        let Some(keys) = vectorizers.next() else {
+            return Err(unsupported("type", "a map that no `DictVectorizer` takes", "a tensor"));
+        };
+        if vectorizers.any(|other| other != keys) {
+            return Err(unsupported(
+                "type",
+                "a map of several vocabularies",
+                "one `DictVectorizer` for a map",
+            ));
+        }
+        let width = keys.len();
+        if width > MOST_INPUTS {
+            return Err(unsupported("vocabulary", width, &format!("at most {MOST_INPUTS} keys")));
+        }
+        Ok(Self { name, element, dims: vec![Dim::Rows(1), Dim::Fixed(width)], width, keys: Some(keys) })
     }
 
     /// Its columns from `first` on, rounded as its type is.
     fn rows(&self, first: usize, program: &mut Program) -> Result<Rows> {
         let columns: Vec<usize> = (first..first + self.width).collect();
-        let steps = match self.element {
+        let mut steps = match self.element {
             Element::Single => vec![Step::Elementwise(vec![Function::Float32])],
             Element::Integer => {
                 vec![Step::Require(Accepts::FINITE), Step::Elementwise(vec![Function::Truncate])]
@@ -219,6 +251,11 @@ impl<'a> Input<'a> {
             }
             Element::Double | Element::Text => Vec::new(),
         };
+        if self.keys.is_some() {
+            let fill = vec![Some(Cell::Number(0.0)); self.width];
+            let (indicators, refuse_missing) = (Vec::new(), Vec::new());
+            steps.insert(0, Step::Impute(Impute { marker: Cell::Missing, fill, indicators, refuse_missing }));
+        }
         let columns = if steps.is_empty() { columns } else { program.emit(columns, steps, self.width)? };
         Ok(Rows::new(self.element, self.dims.clone(), columns))
     }
@@ -232,12 +269,13 @@ fn features(inputs: &[Input<'_>]) -> Result<(usize, Option<Vec<String>>)> {
     }
     let names = inputs.iter().flat_map(|input| {
         let numbered = |column| format!("{}_{column}", input.name);
-        match input.width {
-            1 => vec![input.name.to_owned()],
-            width => (0..width).map(numbered).collect(),
+        match (&input.keys, input.width) {
+            (Some(keys), _) => keys.clone(),
+            (None, 1) => vec![input.name.to_owned()],
+            (None, width) => (0..width).map(numbered).collect(),
         }
     });
     // The name of one tensor of several columns names none of them.
-    let named = inputs.len() > 1 || features == 1;
+    let named = inputs.len() > 1 || features == 1 || inputs.iter().any(|input| input.keys.is_some());
     Ok((features, named.then(|| names.collect())))
 }

@@ -25,6 +25,7 @@ mod reshape;
 mod scan;
 mod support;
 mod tensor;
+mod tree_ensemble;
 mod value;
 mod wire;
 

@@ -2,7 +2,7 @@
 
 use super::call::Call;
 use super::value::Value;
-use super::{Result, arithmetic, encode, ensemble, linear, reduce, reshape, scan, support};
+use super::{Result, arithmetic, encode, ensemble, linear, reduce, reshape, scan, support, tree_ensemble};
 
 /// A function that lowers a node of one operator.
 pub(super) type Operator = fn(&mut Call<'_, '_>) -> Result<Vec<Value>>;
@@ -125,6 +125,8 @@ const CLASSICAL: Table = &[
     (&["LinearRegressor"], linear::regressor),
     (&["TreeEnsembleClassifier"], ensemble::classifier),
     (&["TreeEnsembleRegressor"], ensemble::regressor),
+    (&["TreeEnsemble"], tree_ensemble::sums),
+    (&["DictVectorizer"], encode::dict_vectorizer),
     (&["SVMClassifier"], support::classifier),
     (&["SVMRegressor"], support::regressor),
     (&["Scaler"], encode::scaler),

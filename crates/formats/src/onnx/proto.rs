@@ -56,6 +56,8 @@ pub(super) struct ValueInfo<'a> {
     pub(super) name: &'a str,
     /// Type and dimensions of a tensor, `None` for those that the file does not fix; nothing where it is no tensor.
     pub(super) tensor: Option<(i64, Option<Vec<Option<usize>>>)>,
+    /// The type of the values of a map.
+    pub(super) map: Option<i64>,
 }
 
 /// A file.
@@ -215,8 +217,10 @@ fn value_info<'a>(mut message: Message<'a>) -> Result<ValueInfo<'a>> {
             2 => {
                 let mut kind = field.message()?;
                 while let Some(field) = kind.next()? {
-                    if field.number == 1 {
-                        info.tensor = Some(tensor_type(field.message()?)?);
+                    match field.number {
+                        1 => info.tensor = Some(tensor_type(field.message()?)?),
+                        5 => info.map = map_type(field.message()?)?,
+                        _ => {}
                     }
                 }
             }
@@ -224,6 +228,22 @@ fn value_info<'a>(mut message: Message<'a>) -> Result<ValueInfo<'a>> {
         }
     }
     Ok(info)
+}
+
+/// The type of the values of a map, where they are numbers or texts.
+fn map_type(mut message: Message<'_>) -> Result<Option<i64>> {
+    let mut values = None;
+    while let Some(field) = message.next()? {
+        if field.number == 2 {
+            let mut kind = field.message()?;
+            while let Some(field) = kind.next()? {
+                if field.number == 1 {
+                    values = Some(tensor_type(field.message()?)?.0);
+                }
+            }
+        }
+    }
+    Ok(values)
 }
 
 fn tensor_type(mut message: Message<'_>) -> Result<(i64, Option<Vec<Option<usize>>>)> {

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::Pickle;
 use super::class::Class;
 use super::node::{Node, NodeId, Object};
-use crate::{FormatError, Limits, Problem};
+use crate::{FormatError, Limits, Problem, Why};
 
 /// Bytes of a key that a path shows.
 const SHOWN: usize = 60;
@@ -315,8 +315,14 @@ impl<'p> Value<'p> {
     pub fn unsupported_class(&self) -> FormatError {
         let class = self.class().or_else(|| self.reference());
         let own = class.is_some_and(|class| class.package() == "__main__");
+        self.class_not_opened(if own { Why::Own } else { Why::Unknown })
+    }
+
+    /// This value is of a class that is not opened.
+    pub(crate) fn class_not_opened(&self, why: Why) -> FormatError {
+        let class = self.class().or_else(|| self.reference());
         let class = class.map_or_else(|| self.describe(), |class| class.to_string());
-        self.problem(Problem::UnsupportedClass { class, role: self.role(), own })
+        self.problem(Problem::UnsupportedClass { class, role: self.role(), why })
     }
 
     /// What this is to what holds it, by the names the user gave: "step `scale` of `Pipeline`", or within such a step.

@@ -2,7 +2,8 @@
 //! discretisers, power and quantile transforms, polynomials, splines, encoders of the target.
 
 use foretell_model::step::{
-    Accepts, Curve, Curves, Extrapolation, Ordinal, Products, Quantile, Spline, Splines, Step, Unknown,
+    Accepts, Curve, Curves, Extrapolation, Function, Ordinal, Products, Quantile, Spline, Splines, Step,
+    Unknown,
 };
 
 use super::encode::{category_texts, one_hot, ordinal_column};
@@ -12,9 +13,14 @@ use crate::pickle::Value;
 
 /// `Binarizer`.
 pub(super) fn binarizer(value: &Value<'_>, input: Input) -> Result<Lowered> {
-    Version::expect_from(value, 0, 23, "did not tell the number of columns")?;
-    let features = count(&value.field("n_features_in_")?)?;
-    let curve = Curve::Threshold(value.field("threshold")?.float()?);
+    let threshold = value.field("threshold")?.float()?;
+    let Some(features) = present(value, "n_features_in_")? else {
+        // Before 0.23 it did not count its columns, as it does the same to all.
+        let steps = vec![Step::Require(Accepts::FINITE), Step::Elementwise(vec![Function::Above(threshold)])];
+        return Ok(Lowered::transformer(None, steps, input.sparse).naming(Naming::Same));
+    };
+    let features = count(&features)?;
+    let curve = Curve::Threshold(threshold);
     let curves = Curves { columns: vec![curve; features], accepts: Accepts::FINITE };
     Ok(transformer(features, vec![Step::Curves(curves)], input.sparse, Naming::Same))
 }

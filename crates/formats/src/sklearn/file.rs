@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::Result;
-use super::table::lowering;
+use super::table::{lowering, not_opened};
 use crate::pickle::{Class, Value};
 
 /// How deep containers are looked into.
@@ -31,7 +31,7 @@ pub fn find_estimator<'p>(root: &Value<'p>) -> Result<Value<'p>> {
         ))),
         // What is not of Python's own library is likely the model that was meant.
         (None, _) => match values().find(|value| value.class().is_some_and(is_foreign)) {
-            Some(value) => Err(value.unsupported_class()),
+            Some(value) => Err(not_opened(value)),
             None => Err(root.not_a_model()),
         },
     }

@@ -65,16 +65,26 @@ fn loss<'p>(value: &Value<'p>) -> Result<&'p str> {
 }
 
 fn boosted(value: &Value<'_>, input: Input, outputs: usize, head: Head) -> Result<Lowered> {
-    let mapper = value.field("_bin_mapper")?;
     let features = match present(value, "n_features_in_")? {
         Some(count) => count.size()?,
-        None => value.field("_n_features")?.size()?,
+        None => match present(value, "_n_features")? {
+            Some(count) => count.size()?,
+            // Before 0.24.
+            None => value.field("n_features_")?.size()?,
+        },
     };
-    let known = known_codes(&mapper, features)?;
+    // Before 0.24, when there were no categories, it had another name.
+    let known = match present(value, "_bin_mapper")? {
+        Some(mapper) => known_codes(&mapper, features)?,
+        None if Version::of(value)?.is_before(0, 24) => vec![None; features],
+        None => return Err(value.missing("_bin_mapper")),
+    };
     let mut trees = no_trees(features, outputs);
     trees.input = NumberFormat::Double;
     trees.average = Average::SumFromBase;
-    (trees.missing, trees.infinite) = (true, true);
+    // Before 0.22 rows had to be complete.
+    let any = !Version::of(value)?.is_before(0, 22);
+    (trees.missing, trees.infinite) = (any, any);
     trees.base = baseline(&value.field("_baseline_prediction")?, outputs)?;
     for iteration in value.field("_predictors")?.items()? {
         let predictors = iteration.items()?;
@@ -213,7 +223,11 @@ impl NodeColumns {
             value: table.column_f64("value")?,
             feature: table.column_i64("feature_idx")?,
             threshold: table.column_f64(threshold)?,
-            missing_left: table.column_bool("missing_go_to_left")?,
+            // Before 0.22 there were no missing values.
+            missing_left: match table.column("missing_go_to_left") {
+                Some(_) => table.column_bool("missing_go_to_left")?,
+                None => vec![false; table.column_bool("is_leaf")?.len()],
+            },
             left: table.column_i64("left")?,
             right: table.column_i64("right")?,
             leaf: table.column_bool("is_leaf")?,

@@ -1,4 +1,4 @@
-//! `SimpleImputer`, `KNNImputer`, `IterativeImputer` and `MissingIndicator`.
+//! `SimpleImputer` and the `Imputer` before it, `KNNImputer`, `IterativeImputer` and `MissingIndicator`.
 
 use foretell_frame::Cell;
 use foretell_model::step::{Answer, Arithmetic, Branch, Impute, ImputeNearest, Refinement, Scale, Step};
@@ -11,6 +11,10 @@ use crate::pickle::{Kind, Value};
 
 /// `SimpleImputer`.
 pub(super) fn simple_imputer(value: &Value<'_>, input: Input) -> Result<Lowered> {
+    imputed(value, marker(value)?, input)
+}
+
+fn imputed(value: &Value<'_>, marker: Cell, input: Input) -> Result<Lowered> {
     let statistics = statistics(&value.field("statistics_")?)?;
     let keeps_empty = present(value, "keep_empty_features")?.map_or(Ok(false), |keeps| keeps.bool())?;
     if keeps_empty && let Some(column) = statistics.iter().position(|statistic| *statistic == Cell::Missing) {
@@ -31,8 +35,17 @@ pub(super) fn simple_imputer(value: &Value<'_>, input: Input) -> Result<Lowered>
         Some(_) | None => Vec::new(),
     };
     let names = kept.into_iter().chain(indicator_names(&indicators)).collect();
-    let step = Step::Impute(Impute { marker: marker(value)?, fill, indicators, refuse_missing: Vec::new() });
+    let step = Step::Impute(Impute { marker, fill, indicators, refuse_missing: Vec::new() });
     Ok(Lowered::transformer(columns, vec![step], input.sparse).naming(Naming::After(names)))
+}
+
+/// `Imputer`, which `SimpleImputer` replaced in 0.20 and which left in 0.22.
+pub(super) fn imputer(value: &Value<'_>, input: Input) -> Result<Lowered> {
+    if value.field("axis")?.size()? != 0 {
+        return Err(value.unsupported_option("axis", 1, "0, which imputes by column"));
+    }
+    let marker = if is_word(&value.field("missing_values")?, "NaN") { Cell::Missing } else { marker(value)? };
+    imputed(value, marker, input)
 }
 
 /// `MissingIndicator` on its own: drops the values and keeps the indicators.

@@ -52,7 +52,11 @@ pub(super) fn isolation_forest(value: &Value<'_>, input: Input) -> Result<Lowere
         None => value.field("max_samples_")?,
     };
     let whole = members.len() as f64 * average_path_length(samples.int()?);
-    let head = Head::Outlier(Outlier { offset: value.field("offset_")?.float()?, equal_inlier: true });
+    let head = Head::Outlier(Outlier {
+        offset: value.field("offset_")?.float()?,
+        equal_inlier: true,
+        column: false,
+    });
     if whole == 0.0 {
         // Trees of one training row have no paths to compare; before 1.1 that was a division by zero.
         if Version::of(value)? < Version(1, 1) {

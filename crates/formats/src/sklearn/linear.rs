@@ -41,7 +41,7 @@ pub(super) fn one_class(value: &Value<'_>, _: Input) -> Result<Lowered> {
     let offset = offset.f64_vector(1)?[0];
     let features = coefficients.len();
     let linear = Linear { features, coefficients, intercept: vec![0.0] };
-    let head = Head::Outlier(Outlier { offset, equal_inlier: true });
+    let head = Head::Outlier(Outlier { offset, equal_inlier: true, column: false });
     Ok(Lowered::estimator(features, Estimator::Linear(linear), head))
 }
 

@@ -12,6 +12,7 @@
 //! features, feature names and class name are filled in by [`lower`].
 
 mod boosting;
+mod calibration;
 mod classes;
 mod cluster;
 mod columns;
@@ -66,8 +67,8 @@ pub(crate) use self::classes::labels;
 pub use self::file::find_estimator;
 pub(crate) use self::file::names_beside;
 pub use self::naming::Naming;
-use self::table::lowering;
-pub(crate) use self::table::supported_classes;
+use self::table::{lowering, not_opened};
+pub(crate) use self::table::{refused_classes, supported_classes};
 use crate::FormatError;
 use crate::pickle::Value;
 
@@ -233,7 +234,7 @@ pub(crate) type Lowering = fn(&Value<'_>, Input) -> Result<Lowered>;
 /// the path, and the version that wrote it where the file tells.
 pub fn lower(value: &Value<'_>, input: Input) -> Result<Lowered> {
     let class = value.class().ok_or_else(|| value.mismatch("a fitted estimator", value.describe()))?;
-    let lowering = lowering(class).ok_or_else(|| value.unsupported_class())?;
+    let lowering = lowering(class).ok_or_else(|| not_opened(value))?;
     let mut lowered = lowering(value, input)?;
     if lowered.part.class.is_empty() {
         lowered.part.class = class.name().to_owned();

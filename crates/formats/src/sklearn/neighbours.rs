@@ -129,7 +129,7 @@ pub(super) fn local_outlier_factor(value: &Value<'_>, _: Input) -> Result<Lowere
         search,
     };
     let offset = value.field("offset_")?.float()?;
-    let head = Head::Outlier(Outlier { offset, equal_inlier: true });
+    let head = Head::Outlier(Outlier { offset, equal_inlier: true, column: false });
     Ok(Lowered::estimator(neighbours.search.features, Estimator::Neighbours(neighbours), head))
 }
 

@@ -224,7 +224,7 @@ pub(super) fn elliptic_envelope(value: &Value<'_>, _: Input) -> Result<Lowered> 
     }
     let precision = value.field("precision_")?.f64_matrix(features, features)?.data;
     let offset = value.field("offset_")?.float()?;
-    let head = Head::Outlier(Outlier { offset, equal_inlier: true });
+    let head = Head::Outlier(Outlier { offset, equal_inlier: true, column: false });
     let sum = squared_mahalanobis(location, precision, -1.0, 0.0);
     Ok(Lowered::estimator(features, Estimator::KernelSum(sum), head))
 }

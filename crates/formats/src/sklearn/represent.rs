@@ -119,6 +119,10 @@ fn sparse_code(value: &Value<'_>, components: Matrix) -> Result<Lowered> {
         }
         None => Ok(1.0),
     };
+    let most = || match present(value, "transform_n_nonzero_coefs")? {
+        Some(most) => count(&most),
+        None => Ok((components.cols / 10).max(1).min(components.rows)),
+    };
     let rule = match value.field("transform_algorithm")?.text()? {
         "threshold" => SparseRule::Threshold(alpha()?),
         // Its path ends in the solution itself.
@@ -128,12 +132,10 @@ fn sparse_code(value: &Value<'_>, components: Matrix) -> Result<Lowered> {
             let tolerance = if Version::of(value)? < Version(1, 8) { 1e-4 } else { 1e-8 };
             SparseRule::Lasso { alpha: alpha()?, sweeps, tolerance }
         }
-        "omp" => SparseRule::Pursuit(match present(value, "transform_n_nonzero_coefs")? {
-            Some(most) => count(&most)?,
-            None => (components.cols / 10).max(1).min(components.rows),
-        }),
+        "omp" => SparseRule::Pursuit(most()?),
+        "lars" => SparseRule::LeastAngle(most()?),
         other => {
-            let supported = "`omp`, `lasso_lars`, `lasso_cd` or `threshold`";
+            let supported = "`omp`, `lars`, `lasso_lars`, `lasso_cd` or `threshold`";
             return Err(value.unsupported_option("transform_algorithm", other, supported));
         }
     };

@@ -62,7 +62,9 @@ pub(super) fn regression(value: &Value<'_>, _: Input) -> Result<Lowered> {
 /// `OneClassSVM`: its score is the sum without intercept, and its offset the intercept with the sign changed.
 pub(super) fn one_class(value: &Value<'_>, _: Input) -> Result<Lowered> {
     let intercept = value.field("_intercept_")?.f64_vector(1)?;
-    let head = Head::Outlier(Outlier { offset: -intercept[0], equal_inlier: false });
+    // Before 0.20 its decision was a column, and it gave no scores.
+    let column = Version::of(value)?.is_before(0, 20);
+    let head = Head::Outlier(Outlier { offset: -intercept[0], equal_inlier: false, column });
     let sum = single_machine(value, vec![0.0])?;
     Ok(Lowered::estimator(sum.features, Estimator::KernelSum(sum), head))
 }

@@ -1,13 +1,13 @@
 //! The table of all classes that are understood.
 
 use super::{
-    Lowering, boosting, cluster, columns, compose, decompose, density, dummy, encode, expand,
+    Lowering, boosting, calibration, cluster, columns, compose, decompose, density, dummy, encode, expand,
     gaussian_process, hist_boosting, impute, isolation, kernels, linear, manifold, members, multiclass,
     naive_bayes, neighbours, neural, partial_least_squares, quadratic, records, represent, scale, select,
     semi_supervised, svm, targets, text, trees,
 };
-use crate::pickle::Class;
-use crate::{catboost, lightgbm, xgboost};
+use crate::pickle::{Class, Value};
+use crate::{FormatError, Why, catboost, lightgbm, xgboost};
 
 /// Classes, and the function that understands them.
 type Table = &'static [(&'static [&'static str], Lowering)];
@@ -24,6 +24,21 @@ const LIBRARIES: [(&str, &str, Table); 4] = [
 pub(super) fn lowering(class: Class<'_>) -> Option<Lowering> {
     let (_, _, table) = LIBRARIES.iter().find(|(package, ..)| *package == class.package())?;
     table.iter().find(|(names, _)| names.contains(&class.name())).map(|(_, lowering)| *lowering)
+}
+
+/// The refusal of a value of a class that nothing here understands.
+pub(super) fn not_opened(value: &Value<'_>) -> FormatError {
+    let refused = value.class().filter(|class| class.package() == "sklearn");
+    let known = refused.and_then(|class| REFUSED.iter().find(|(names, _)| names.contains(&class.name())));
+    match known {
+        Some((_, reason)) => value.class_not_opened(Why::Known(reason)),
+        None => value.unsupported_class(),
+    }
+}
+
+/// scikit-learn's public classes that are not opened, and why.
+pub(crate) fn refused_classes() -> &'static [(&'static [&'static str], &'static str)] {
+    REFUSED
 }
 
 /// The names of the classes of each library that are understood, in alphabetical order.
@@ -56,6 +71,7 @@ const SCIKIT_LEARN: Table = &[
     (&["OneHotEncoder"], encode::one_hot),
     (&["OrdinalEncoder"], encode::ordinal),
     (&["SimpleImputer"], impute::simple_imputer),
+    (&["Imputer"], impute::imputer),
     (&["IterativeImputer"], impute::iterative_imputer),
     (&["KNNImputer"], impute::nearest_imputer),
     (&["MissingIndicator"], impute::missing_indicator),
@@ -145,7 +161,7 @@ const SCIKIT_LEARN: Table = &[
     (&["BaggingRegressor"], members::bagging_regressor),
     (&["AdaBoostClassifier"], members::ada_boost_classifier),
     (&["AdaBoostRegressor"], members::ada_boost_regressor),
-    (&["CalibratedClassifierCV"], members::calibrated),
+    (&["CalibratedClassifierCV"], calibration::calibrated),
     (&["TransformedTargetRegressor"], targets::transformed_target),
     (&["MultiOutputRegressor"], targets::multi_output_regressor),
     (&["MultiOutputClassifier"], targets::multi_output_classifier),
@@ -157,7 +173,7 @@ const SCIKIT_LEARN: Table = &[
     (&["_ConstantPredictor"], targets::constant_predictor),
     (&["RegressorChain"], targets::regressor_chain),
     (&["ClassifierChain"], targets::classifier_chain),
-    (&["IsotonicRegression"], members::isotonic_regression),
+    (&["IsotonicRegression"], calibration::isotonic_regression),
     (&["SVC", "NuSVC"], svm::classifier),
     (&["SVR", "NuSVR"], svm::regression),
     (&["OneClassSVM"], svm::one_class),
@@ -207,3 +223,54 @@ const LIGHTGBM: Table =
 /// CatBoost's classes.
 const CATBOOST: Table =
     &[(&["CatBoostClassifier", "CatBoostRegressor", "CatBoostRanker", "CatBoost"], catboost::estimator)];
+
+/// scikit-learn's public classes that there is nothing to serve of.
+const REFUSED: &[(&[&str], &str)] = &[
+    (
+        &[
+            "AgglomerativeClustering",
+            "DBSCAN",
+            "HDBSCAN",
+            "OPTICS",
+            "SpectralBiclustering",
+            "SpectralClustering",
+            "SpectralCoclustering",
+        ],
+        "it labels the rows that it was fitted on and predicts nothing for others; fit a classifier to its labels",
+    ),
+    (
+        &["ClassicalMDS", "MDS", "SpectralEmbedding", "TSNE"],
+        "it places the rows that it was fitted on and cannot transform others; `PCA`, `Isomap` and \
+         `LocallyLinearEmbedding` can",
+    ),
+    (
+        &[
+            "EmpiricalCovariance",
+            "GraphicalLasso",
+            "GraphicalLassoCV",
+            "LedoitWolf",
+            "MinCovDet",
+            "OAS",
+            "ShrunkCovariance",
+        ],
+        "it estimates a covariance and predicts nothing; `EllipticEnvelope` tells outliers by it",
+    ),
+    (
+        &["NearestNeighbors"],
+        "it finds rows of its training data and predicts nothing; `KNeighborsClassifier` and `KNeighborsRegressor` \
+         answer by neighbours, `KNeighborsTransformer` gives their distances",
+    ),
+    (
+        &["FeatureHasher"],
+        "each of its rows has keys of its own, and a table has the same columns for all rows; `DictVectorizer` and \
+         `HashingVectorizer` are opened",
+    ),
+    (
+        &["MultiLabelBinarizer"],
+        "it encodes sets of labels, which are targets and no columns of a table; save the estimator without it",
+    ),
+    (
+        &["PatchExtractor"],
+        "it takes images and no rows of a table; give an estimator the values of the patches as columns",
+    ),
+];

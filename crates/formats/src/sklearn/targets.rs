@@ -3,7 +3,7 @@
 use foretell_frame::{Labels, Shape};
 use foretell_model::estimator::Linear;
 use foretell_model::head::{Classification, LabelRule, LogProbability, Probability};
-use foretell_model::step::{Answer, Arithmetic, Branch, Combine, Rowwise, Rule, Scale, Step};
+use foretell_model::step::{Answer, Arithmetic, Branch, Combine, Curve, Curves, Rowwise, Rule, Scale, Step};
 use foretell_model::{Estimator, Head};
 
 use super::classes::{Classifier, MultiLabel, labels, regressor};
@@ -37,10 +37,16 @@ fn inverse(transformer: &Value<'_>) -> Result<Vec<Step>> {
     let steps = lower(transformer, Input::default())?.into_steps(transformer)?;
     let mut undone = Vec::new();
     for step in steps.into_iter().rev() {
-        let Step::Scale(scale) = step else {
-            let supported = "a function, or a scaler whose inverse is arithmetic";
-            return Err(transformer.unsupported_option("transformer_", transformer.describe(), supported));
+        let refused = || {
+            let supported = "a function, a scaler, or a power or quantile transform";
+            transformer.unsupported_option("transformer_", transformer.describe(), supported)
         };
+        if let Step::Curves(Curves { columns, accepts }) = step {
+            let columns = columns.into_iter().map(undone_curve).collect::<Option<_>>().ok_or_else(refused)?;
+            undone.push(Step::Curves(Curves { columns, accepts }));
+            continue;
+        }
+        let Step::Scale(scale) = step else { return Err(refused()) };
         let operations = scale.operations.into_iter().rev().filter_map(|operation| match operation {
             Arithmetic::Subtract(c) => Some(Arithmetic::Add(c)),
             Arithmetic::Divide(c) => Some(Arithmetic::Multiply(c)),
@@ -52,6 +58,23 @@ fn inverse(transformer: &Value<'_>) -> Result<Vec<Step>> {
         undone.push(Step::Scale(Scale { operations: operations.collect(), ..Scale::default() }));
     }
     Ok(undone)
+}
+
+/// The function that undoes one; `None` where it loses what it is given.
+fn undone_curve(curve: Curve) -> Option<Curve> {
+    match curve {
+        Curve::BoxCox(lambda) => Some(Curve::BoxCoxInverse(lambda)),
+        Curve::YeoJohnson { lambda, .. } => Some(Curve::YeoJohnsonInverse(lambda)),
+        Curve::Quantile(quantile) => Some(Curve::QuantileInverse(quantile)),
+        Curve::Threshold(_)
+        | Curve::Bins { .. }
+        | Curve::BoxCoxInverse(_)
+        | Curve::YeoJohnsonInverse(_)
+        | Curve::QuantileInverse(_)
+        | Curve::Within { .. }
+        | Curve::Wave { .. }
+        | Curve::Table { .. } => None,
+    }
 }
 
 /// `MultiOutputRegressor`: one regressor per target.

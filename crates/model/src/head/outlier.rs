@@ -12,6 +12,8 @@ pub struct Outlier {
     pub offset: f64,
     /// Whether a row exactly there is an inlier.
     pub equal_inlier: bool,
+    /// Whether the decision is a column, `(n, 1)`, and all there is beside labels: scikit-learn before 0.20.
+    pub column: bool,
 }
 
 impl Outlier {
@@ -21,6 +23,8 @@ impl Outlier {
 
     pub(super) fn shape(self, method: Method) -> Option<Shape> {
         match method {
+            Method::DecisionFunction if self.column => Some(Shape::Matrix(1)),
+            Method::ScoreSamples if self.column => None,
             Method::Predict | Method::DecisionFunction | Method::ScoreSamples => Some(Shape::Vector),
             Method::PredictProba
             | Method::PredictLogProba
@@ -56,13 +60,15 @@ mod tests {
     #[test]
     fn a_row_at_the_offset_is_what_the_rule_says() {
         for (equal_inlier, at_offset) in [(true, 1.0), (false, -1.0)] {
-            let head = Outlier { offset: 0.5, equal_inlier };
+            let head = Outlier { offset: 0.5, equal_inlier, column: !equal_inlier };
+            let shape = if equal_inlier { Shape::Vector } else { Shape::Matrix(1) };
+            assert_eq!(head.shape(Method::DecisionFunction), Some(shape));
             let (mut labels, mut decisions) = (Vec::new(), Vec::new());
             head.append(Method::Predict, &[0.25, 0.5, 1.0], &mut labels);
             head.append(Method::DecisionFunction, &[0.25, 0.5, 1.0], &mut decisions);
             assert_eq!(labels, [-1.0, at_offset, 1.0]);
             assert_eq!(decisions, [-0.25, 0.0, 0.5]);
         }
-        assert!(Outlier { offset: 0.0, equal_inlier: true }.check(2).is_err());
+        assert!(Outlier { offset: 0.0, equal_inlier: true, column: false }.check(2).is_err());
     }
 }

@@ -2,7 +2,7 @@
 //! tables of codes.
 
 use super::Accepts;
-use super::normal::inverse_normal;
+use super::normal::{inverse_normal, normal};
 use crate::error::{ModelError, Problem, Refusal, expect_count};
 use crate::infer::{Column, Facts, one_each};
 use crate::plan::{Layout, Op};
@@ -37,6 +37,12 @@ pub enum Curve {
         /// Computed by `expm1(lambda * log1p(x))`, as scipy does, rather than by powers.
         exact: bool,
     },
+    /// The number that [`Curve::BoxCox`] of this lambda transforms to the given one, as `scipy.special.inv_boxcox`.
+    BoxCoxInverse(f64),
+    /// The number that [`Curve::YeoJohnson`] of this lambda transforms to the given one, by powers.
+    YeoJohnsonInverse(f64),
+    /// The training value below which the given share lies: what undoes [`Curve::Quantile`].
+    QuantileInverse(Quantile),
     /// The share of the training values below, and perhaps the normal quantile of it.
     Quantile(Quantile),
     /// The number itself; what is not within the bounds is refused.
@@ -91,6 +97,9 @@ impl Curves {
             | Curve::Bins { .. }
             | Curve::BoxCox(_)
             | Curve::YeoJohnson { .. }
+            | Curve::BoxCoxInverse(_)
+            | Curve::YeoJohnsonInverse(_)
+            | Curve::QuantileInverse(_)
             | Curve::Within { .. }
             | Curve::Wave { .. }
             | Curve::Quantile(_) => column.computed(),
@@ -106,7 +115,9 @@ impl Curves {
 
 impl Curve {
     fn check(&self) -> Result<(), ModelError> {
-        if let Self::Quantile(Quantile { values, shares, .. }) = self {
+        if let Self::Quantile(Quantile { values, shares, .. })
+        | Self::QuantileInverse(Quantile { values, shares, .. }) = self
+        {
             expect_count("shares of quantiles", values.len(), shares.len())?;
             if values.is_empty() {
                 return Err(ModelError::mismatch("at least one quantile", 0));
@@ -139,7 +150,10 @@ impl Curve {
             Self::BoxCox(_) if x <= 0.0 => return None,
             Self::BoxCox(lambda) => box_cox(x, *lambda),
             Self::YeoJohnson { lambda, exact } => yeo_johnson(x, *lambda, *exact),
+            Self::BoxCoxInverse(lambda) => inverse_box_cox(x, *lambda),
+            Self::YeoJohnsonInverse(lambda) => inverse_yeo_johnson(x, *lambda),
             Self::Quantile(quantile) => quantile.of(x),
+            Self::QuantileInverse(quantile) => quantile.inverse(x),
             Self::Within { least, most } if x < *least || x > *most => return None,
             Self::Within { .. } => x,
             Self::Wave { .. } if x < 0.0 => return None,
@@ -176,6 +190,25 @@ impl Quantile {
         let least = BOUND - f64::EPSILON;
         inverse_normal(share.clamp(least, 1.0 - least))
     }
+
+    /// `inverse_transform` of scikit-learn.
+    fn inverse(&self, y: f64) -> f64 {
+        let (values, shares) = (&self.values, &self.shares);
+        let last = values.len() - 1;
+        let share = if self.normal { normal(y) } else { y };
+        let (is_low, is_high) = if self.normal {
+            (share - BOUND < 0.0, share + BOUND > 1.0)
+        } else {
+            (share == 0.0, share == 1.0)
+        };
+        if is_low {
+            values[0]
+        } else if is_high {
+            values[last]
+        } else {
+            interpolate(share, values.len(), |i| shares[i], |i| values[i])
+        }
+    }
 }
 
 /// `numpy.interp` at one point, of points that ascend.
@@ -207,6 +240,19 @@ fn box_cox(x: f64, lambda: f64) -> f64 {
         exponent.exp_m1() / lambda
     } else {
         lambda.signum() * (exponent - lambda.abs().ln()).exp() - 1.0 / lambda
+    }
+}
+
+fn inverse_box_cox(y: f64, lambda: f64) -> f64 {
+    if lambda == 0.0 { y.exp() } else { ((lambda * y).ln_1p() / lambda).exp() }
+}
+
+fn inverse_yeo_johnson(y: f64, lambda: f64) -> f64 {
+    if y >= 0.0 {
+        if lambda.abs() < f64::EPSILON { y.exp() - 1.0 } else { (y * lambda + 1.0).powf(1.0 / lambda) - 1.0 }
+    } else {
+        let rest = 2.0 - lambda;
+        if rest.abs() > f64::EPSILON { 1.0 - (1.0 - rest * y).powf(1.0 / rest) } else { 1.0 - (-y).exp() }
     }
 }
 
@@ -287,6 +333,31 @@ mod tests {
         }
         assert_eq!(Curve::BoxCox(0.5).of(0.0), None);
         assert!(Curve::BoxCox(0.5).of(f64::NAN).unwrap().is_nan());
+    }
+
+    #[test]
+    fn inverses_undo_what_is_not_lost() {
+        for x in [0.1, 1.0, 7.5] {
+            for lambda in [-0.5, 0.0, 1.5] {
+                let back = inverse_box_cox(box_cox(x, lambda), lambda);
+                assert!((back - x).abs() < 1e-13 * x, "{x} {lambda}: {back}");
+            }
+        }
+        for x in [-3.0, -0.1, 0.0, 0.1, 3.0] {
+            for lambda in [-1.0, 0.0, 0.5, 2.0, 3.0] {
+                let back = inverse_yeo_johnson(yeo_johnson(x, lambda, true), lambda);
+                assert!((back - x).abs() < 1e-13, "{x} {lambda}: {back}");
+            }
+        }
+        for normal in [false, true] {
+            let quantile =
+                Quantile { values: vec![-2.0, 0.0, 1.0, 5.0], shares: vec![0.0, 0.25, 0.75, 1.0], normal };
+            for x in [-2.0, -1.5, 0.5, 1.0, 4.0, 5.0] {
+                let back = quantile.inverse(quantile.of(x));
+                assert!((back - x).abs() < 1e-12, "{x} {normal}: {back}");
+            }
+            assert_eq!(quantile.inverse(9.0), 5.0);
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::error::ModelError;
 use crate::infer::{Column, Facts};
 
 /// A function of one number, as numpy defines it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 #[expect(missing_docs, reason = "each is numpy's function of the same name")]
 pub enum Function {
     Absolute,
@@ -50,6 +50,8 @@ pub enum Function {
     Not,
     /// The number where it is a whole one, else -1; what is missing stays missing.
     Whole,
+    /// 1 above the threshold, else 0.
+    Above(f64),
     /// `1 + ln(x)`, and 0 for 0: the sublinear scaling of term frequencies.
     LogFrequency,
 }
@@ -106,6 +108,7 @@ impl Function {
             Self::Relu if x < 0.0 => 0.0,
             Self::Relu => x,
             Self::Truncate => x.trunc(),
+            Self::Above(threshold) => f64::from(u8::from(x > threshold)),
             Self::IsMissing => f64::from(u8::from(x.is_nan())),
             Self::Not => f64::from(u8::from(x == 0.0)),
             Self::Whole if x.is_nan() || x.fract() == 0.0 => x,
@@ -118,7 +121,7 @@ impl Function {
 
 /// The error function: near 0 its series `2 / sqrt(pi) exp(-x^2) sum 2^n x^(2n + 1) / (2n + 1)!!`, further out the
 /// continued fraction of its complement (Abramowitz and Stegun 7.1.6 and 7.1.14).
-fn erf(x: f64) -> f64 {
+pub(super) fn erf(x: f64) -> f64 {
     const TERMS: usize = 60;
     let factor = std::f64::consts::FRAC_2_SQRT_PI * (-x * x).exp();
     if x.abs() < 3.0 {

@@ -5,13 +5,15 @@ use crate::error::{ModelError, expect_count};
 use crate::infer::{Column, Facts, one_each};
 use crate::plan::{Layout, Op};
 
-/// A function that is linear between knots and constant outside them.
+/// A function that is linear between knots, and outside them constant or missing.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PiecewiseLinear {
     /// Where the knots are, ascending, at least one.
     pub x: Vec<f64>,
     /// The value at each knot.
     pub y: Vec<f64>,
+    /// Whether there are no values outside the knots.
+    pub missing_outside: bool,
 }
 
 impl PiecewiseLinear {
@@ -26,8 +28,9 @@ impl PiecewiseLinear {
     /// The value at `x`, by the formula of `numpy.interp`; NaN stays NaN.
     fn of(&self, x: f64) -> f64 {
         let above = self.x.partition_point(|knot| *knot <= x);
-        if x.is_nan() {
-            x
+        let last = self.x.len() - 1;
+        if x.is_nan() || (self.missing_outside && (x < self.x[0] || x > self.x[last])) {
+            f64::NAN
         } else if above == 0 {
             self.y[0]
         } else if above == self.x.len() {
@@ -67,20 +70,27 @@ pub(crate) fn apply(functions: &[PiecewiseLinear], numbers: &mut [f64]) {
 mod tests {
     use super::*;
 
+    fn piecewise(x: &[f64], y: &[f64]) -> PiecewiseLinear {
+        PiecewiseLinear { x: x.to_vec(), y: y.to_vec(), missing_outside: false }
+    }
+
     #[test]
     fn values_between_and_beyond_knots_are_those_of_numpy() {
-        let function = PiecewiseLinear { x: vec![1.0, 2.0, 4.0], y: vec![0.0, 1.0, 0.5] };
+        let function = piecewise(&[1.0, 2.0, 4.0], &[0.0, 1.0, 0.5]);
         let mut numbers = [0.0, 1.0, 1.25, 2.0, 3.0, 9.0];
         apply(&[function], &mut numbers);
         assert_eq!(numbers, [0.0, 0.0, 0.25, 1.0, 0.75, 0.5]);
         let mut numbers = [-1.0, 5.0];
-        apply(&[PiecewiseLinear { x: vec![1.0], y: vec![0.5] }], &mut numbers);
+        apply(&[piecewise(&[1.0], &[0.5])], &mut numbers);
         assert_eq!(numbers, [0.5, 0.5]);
+        let inside = PiecewiseLinear { missing_outside: true, ..piecewise(&[1.0, 2.0], &[0.0, 1.0]) };
+        assert_eq!([1.0, 1.5, 2.0].map(|x| inside.of(x)), [0.0, 0.5, 1.0]);
+        assert!([0.9, 2.1, f64::NAN].iter().all(|x| inside.of(*x).is_nan()));
     }
 
     #[test]
     fn knots_ascend_and_have_a_value_each() {
-        let check = |x: &[f64], y: &[f64]| PiecewiseLinear { x: x.to_vec(), y: y.to_vec() }.check();
+        let check = |x: &[f64], y: &[f64]| piecewise(x, y).check();
         check(&[1.0, 2.0], &[0.0, 0.0]).unwrap();
         check(&[1.0, 1.0], &[0.0, 0.0]).unwrap_err();
         check(&[], &[]).unwrap_err();

@@ -1,6 +1,8 @@
-//! The quantile function of the normal distribution, as scipy computes it.
+//! The normal distribution: its shares, and its quantile function as scipy computes it.
 //!
 //! Source: Cephes `ndtri` by Stephen L. Moshier, which `scipy.stats.norm.ppf` calls; relative error below 1e-15.
+
+use super::elementwise::erf;
 
 const P0: [f64; 5] = [
     -5.996_335_010_141_079e1,
@@ -64,6 +66,11 @@ const Q2: [f64; 9] = [
     2.892_478_647_453_807e-6,
     6.790_194_080_099_813e-9,
 ];
+
+/// The share (0 to 1) of the standard normal distribution below a number; within a few units of the last place of 1.
+pub(crate) fn normal(x: f64) -> f64 {
+    0.5 * (1.0 + erf(x * std::f64::consts::FRAC_1_SQRT_2))
+}
 
 /// The number below which a share (0 to 1) of the standard normal distribution lies.
 pub(crate) fn inverse_normal(share: f64) -> f64 {

@@ -130,6 +130,7 @@ impl TargetStatistics {
         self.check(columns.len())?;
         for category in &self.categories {
             facts.demand(&columns[*category], Kind::Text)?;
+            facts.digits(&columns[*category]);
             facts.accept(columns[*category], Accepts { missing: false, infinite: true });
         }
         let numbers: Vec<Column> = self.numbers.iter().map(|number| columns[*number]).collect();

@@ -32,6 +32,7 @@ pub(crate) fn models(numbers: &mut Numbers) -> Vec<(&'static str, Model)> {
         (SparseRule::Threshold(0.5), true),
         (SparseRule::Lasso { alpha: 0.3, sweeps: 50, tolerance: 1e-6 }, false),
         (SparseRule::Pursuit(2), true),
+        (SparseRule::LeastAngle(2), false),
     ] {
         let rule = RepresentationRule::Sparse(Sparse { rule, positive: false, split_sign });
         let components = numbers.floats(3 * WIDTH);

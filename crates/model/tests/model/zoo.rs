@@ -493,7 +493,7 @@ fn neighbours(numbers: &mut Numbers) -> Vec<Named> {
         Targets::Classes { counts: vec![3], classes: (0..40).map(|i| i % 3).collect(), alone: Some(vec![1]) };
     let density = Targets::Density { reach: vec![2.0; 40], density: vec![0.5; 40] };
     let shares = || many(3, LabelRule::LargestScore, Probability::Scores);
-    let outlier = Head::Outlier(Outlier { offset: -1.5, equal_inlier: true });
+    let outlier = Head::Outlier(Outlier { offset: -1.5, equal_inlier: true, column: true });
     let kinds = [
         (neighbours(Reach::Nearest(5), true, values), regression(2, Link::Identity)),
         (neighbours(Reach::Nearest(7), false, classes.clone()), shares()),
@@ -581,7 +581,7 @@ fn kernel_machines(numbers: &mut Numbers) -> Vec<Named> {
         let estimator = kernel_sum(KernelFunction::Rbf { gamma }, pairs, numbers);
         models.push(("pairwise", model(WIDTH, Vec::new(), fitted(estimator, Head::Pairwise(head)))));
     }
-    let head = Head::Outlier(Outlier { offset: 0.25, equal_inlier: true });
+    let head = Head::Outlier(Outlier { offset: 0.25, equal_inlier: true, column: false });
     let estimator = kernel_sum(KernelFunction::Rbf { gamma }, 1, numbers);
     models.push(("outlier", model(WIDTH, Vec::new(), fitted(estimator, head))));
     models
@@ -694,7 +694,7 @@ fn compositions(numbers: &mut Numbers) -> Vec<Named> {
     }
 
     let decision = member(Answer::Decision);
-    let knots = PiecewiseLinear { x: vec![-1.0, 0.5, 2.0], y: vec![0.0, 0.25, 1.0] };
+    let knots = PiecewiseLinear { x: vec![-1.0, 0.5, 2.0], y: vec![0.0, 0.25, 1.0], missing_outside: false };
     let decisions = Step::Parallel(vec![decision.clone(), decision.clone()]);
     let calibrated = vec![decisions, Step::Interpolate(vec![knots.clone(), knots])];
     let centred = [calibrated.clone(), vec![Step::Rowwise(Rowwise::Centre), combine(2, Rule::Mean)]].concat();
@@ -770,6 +770,7 @@ fn of_texts(numbers: &mut Numbers) -> Vec<Named> {
         let operations = vec![Arithmetic::Multiply(numbers.floats(5)), Arithmetic::Divide(vec![2.0; 5])];
         vec![
             Step::Elementwise(vec![Function::LogFrequency]),
+            Step::Elementwise(vec![Function::Above(0.25)]),
             Step::Scale(Scale { operations, ..Scale::default() }),
             Step::Normalize(Normalize { norm: Norm::L2, smallest: 0.0 }),
         ]

@@ -126,6 +126,7 @@ impl Forms<'_> {
 fn cell(feature: &Feature, bound: Option<(f64, f64)>) -> Value {
     let mut types = match feature.kind {
         Kind::Number => vec!["number", "boolean"],
+        Kind::Text if feature.digits => vec!["string", "integer"],
         Kind::Text => vec!["string"],
         Kind::Unused => return json!({}),
     };

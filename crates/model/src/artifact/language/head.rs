@@ -64,6 +64,6 @@ choice!(Probability {
     SoftmaxSingle,
 });
 choice!(LogProbability { OfProbability, OfPositiveProbability, OfJoint });
-item!(Outlier { offset, equal_inlier });
+item!(Outlier { offset, equal_inlier, column = false });
 item!(Pairwise { classes, decision, break_ties, sigmoids });
 choice!(PairDecision { PerClass, PerPair });

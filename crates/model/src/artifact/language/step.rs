@@ -28,6 +28,9 @@ choice!(Curve {
     Bins { edges, nudge },
     BoxCox(value),
     YeoJohnson { lambda, exact },
+    BoxCoxInverse(value),
+    YeoJohnsonInverse(value),
+    QuantileInverse(value),
     Quantile(value),
     Within { least, most },
     Wave { amplitude, frequency, sine },
@@ -71,6 +74,7 @@ choice!(Function {
     Not,
     Whole,
     LogFrequency,
+    Above(value),
 });
 choice!(Unknown {
     Error,
@@ -83,7 +87,7 @@ item!(OneHot { columns, unknown });
 item!(Ordinal { columns, unknown, missing });
 item!(Impute { marker, fill, indicators, refuse_missing });
 item!(ImputeNearest { features, points, neighbours, inverse_distance, incomparable });
-item!(PiecewiseLinear { x, y });
+item!(PiecewiseLinear { x, y, missing_outside = false });
 choice!(Step {
     Scale(value),
     Normalize(value),
@@ -163,6 +167,7 @@ choice!(SparseRule {
     Threshold(value),
     Lasso { alpha, sweeps, tolerance },
     Pursuit(value),
+    LeastAngle(value),
 });
 item!(Topics { prior, rounds, tolerance });
 choice!(Rowwise { Centre, Proportions, Softmax, LogSoftmax });

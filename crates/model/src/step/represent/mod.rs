@@ -3,6 +3,7 @@
 //! The library iterates over all rows of a request at once and stops when they have settled together; here every row is
 //! alone, as it is in a request of one row.
 
+mod least_angle;
 mod non_negative;
 mod sparse;
 mod topics;

@@ -2,7 +2,7 @@
 //!
 //! Source: `sklearn/decomposition/_dict_learning.py`, and `sklearn/linear_model/_omp.py` for the pursuit.
 
-use super::Problems;
+use super::{Problems, least_angle};
 use crate::error::{ModelError, expect_index};
 use crate::kernel::dot;
 
@@ -34,6 +34,8 @@ pub enum SparseRule {
     },
     /// Orthogonal matching pursuit: so many components, each the nearest to what is left.
     Pursuit(usize),
+    /// So many steps of the path of least angle regression.
+    LeastAngle(usize),
 }
 
 impl Sparse {
@@ -44,12 +46,14 @@ impl Sparse {
             {
                 Err(ModelError::mismatch("a penalty of 0 or more", alpha))
             }
-            SparseRule::Pursuit(_) if self.positive => {
-                Err(ModelError::mismatch("codes of any sign in a pursuit", "positive ones"))
+            SparseRule::Pursuit(_) | SparseRule::LeastAngle(_) if self.positive => {
+                Err(ModelError::mismatch("codes of any sign", "positive ones"))
             }
-            SparseRule::Pursuit(0) => Err(ModelError::mismatch("at least one component", 0)),
+            SparseRule::Pursuit(0) | SparseRule::LeastAngle(0) => {
+                Err(ModelError::mismatch("at least one component", 0))
+            }
             SparseRule::Pursuit(most) => expect_index("a number of components", most, count + 1),
-            SparseRule::Threshold(_) | SparseRule::Lasso { .. } => Ok(()),
+            SparseRule::Threshold(_) | SparseRule::Lasso { .. } | SparseRule::LeastAngle(_) => Ok(()),
         }
     }
 
@@ -76,6 +80,7 @@ impl Sparse {
                 }
             }
             SparseRule::Pursuit(most) => pursue(problems, memory, made, most),
+            SparseRule::LeastAngle(steps) => least_angle::walk(problems, memory, made, steps, x.len()),
         }
         if self.split_sign {
             let (positive, negative) = codes.split_at_mut(count);
