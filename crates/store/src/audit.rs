@@ -14,7 +14,7 @@ const DONE: &str = "done";
 /// Characters kept of an outcome: a refusal can quote much.
 const LONGEST_OUTCOME: usize = 2000;
 
-/// Who acts: `key:<id>`, or `cli:<user>`.
+/// Who acts: `key:<id>`, `cli:<user>`, or `schedule:<name>`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Actor(String);
@@ -28,6 +28,11 @@ impl Actor {
     /// A user of the command line.
     pub fn cli(user: &str) -> Self {
         Self(format!("cli:{user}"))
+    }
+
+    /// A schedule.
+    pub fn schedule(name: &str) -> Self {
+        Self(format!("schedule:{name}"))
     }
 
     /// As it was stored.

@@ -130,6 +130,8 @@ pub enum Thing {
     Alias,
     /// An API key.
     Key,
+    /// A run of a schedule.
+    Run,
 }
 
 impl fmt::Display for Thing {
@@ -139,6 +141,7 @@ impl fmt::Display for Thing {
             Thing::Version => "version",
             Thing::Alias => "alias",
             Thing::Key => "key",
+            Thing::Run => "run",
         })
     }
 }

@@ -4,6 +4,7 @@
 //! * The registry: [`Version`]s that never change, [`Alias`]es that move, their history; [`Deployment`] is all a
 //!   server needs of it.
 //! * [`Artifacts`] are bytes under the name of their digest, checked whenever they are read.
+//! * [`Run`]s are what schedules have done; [`Claim`] makes one of several servers do it.
 //! * [`Changes`] tells when anything of it has moved.
 //!
 //! Names, hashes, bytes and JSON only: nothing here knows what a model is. Times are microseconds since 1970, UTC.
@@ -21,6 +22,7 @@ mod options;
 mod predictions;
 mod query;
 mod registry;
+mod runs;
 mod store;
 mod url;
 
@@ -41,6 +43,7 @@ pub use registry::{
     Alias, AliasAction, AliasMove, Deployment, ModelRecord, NewVersion, NotSticky, Role, Source, Sticky,
     Version, is_alias, is_name,
 };
+pub use runs::{Claim, NewRun, Run, RunFilter, RunOutcome, RunResult};
 pub use store::Store;
 pub use url::{ArtifactsUrl, DatabaseUrl, SecretText};
 

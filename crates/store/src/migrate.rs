@@ -31,6 +31,11 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0003_feedback_of_model.sql"),
         postgres: include_str!("../migrations/postgres/0003_feedback_of_model.sql"),
     },
+    Migration {
+        name: "runs",
+        sqlite: include_str!("../migrations/sqlite/0004_runs.sql"),
+        postgres: include_str!("../migrations/postgres/0004_runs.sql"),
+    },
 ];
 
 /// Any number that no other program locks in the same database: the bytes of `foretell`.

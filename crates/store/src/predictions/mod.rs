@@ -191,7 +191,7 @@ fn role(row: &Row) -> Result<ServedAs, StoreError> {
 
 /// A text as both databases can hold it: PostgreSQL has no character 0. A record that could not be written would
 /// stand in the way of all that follow it.
-fn storable(text: &str) -> Cow<'_, str> {
+pub(crate) fn storable(text: &str) -> Cow<'_, str> {
     if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{fffd}")) } else { Cow::Borrowed(text) }
 }
 

@@ -6,6 +6,7 @@ mod keys;
 mod predictions;
 mod query;
 mod registry;
+mod runs;
 mod trouble;
 
 use std::future::Future;
