@@ -8,6 +8,7 @@ use foretell_engine::evaluate::Requirement;
 use crate::keys::KeysArguments;
 use crate::log::Time;
 use crate::models::ModelsArguments;
+use crate::schedule::RetrainArguments;
 use crate::store::StoreArguments;
 use crate::train::TrainArguments;
 
@@ -46,6 +47,9 @@ pub(crate) enum Command {
         after_help = "Examples:\n  foretell train iris.csv --target species --model random-forest --require 'accuracy > 0.9' -o iris.foretell\n  foretell train houses.csv --target price --model ridge --scale standard --categorical district --register houses --alias production"
     )]
     Train(Box<TrainArguments>),
+    /// Train for a schedule: what a service runs
+    #[command(name = crate::schedule::COMMAND, hide = true)]
+    Retrain(RetrainArguments),
     /// Measure how fast a model predicts on this machine
     #[command(after_help = "Example:\n  foretell bench model.joblib rows.csv")]
     Bench(BenchArguments),

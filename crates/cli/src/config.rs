@@ -14,14 +14,16 @@ use toml::de::{DeTable, DeValue};
 
 use crate::args::ServeArguments;
 use crate::failure::{Failure, io_text};
+use crate::store::StoreArguments;
 
 /// The file that is read when neither a model nor a file is named.
 const DEFAULT_FILE: &str = "foretell.toml";
 const PREFIX: &str = "FORETELL_";
 /// The tables of a configuration.
-const TABLES: [&str; 8] = ["server", "log", "limits", "store", "prediction_log", "model", "route", "dataset"];
+const TABLES: [&str; 9] =
+    ["server", "log", "limits", "store", "prediction_log", "model", "route", "dataset", "schedule"];
 /// Those of them that are lists of tables, which no name with `__` can reach into.
-const LISTS: [&str; 3] = ["model", "route", "dataset"];
+const LISTS: [&str; 4] = ["model", "route", "dataset", "schedule"];
 
 /// One layer of the configuration, under the name that errors give it.
 struct Layer {
@@ -50,17 +52,27 @@ struct File {
 
 /// Reads all layers. Paths in the file are made relative to where the command runs.
 pub(crate) fn load(arguments: &ServeArguments) -> Result<Config, Failure> {
+    let file = find(arguments.config.as_deref(), arguments.models.is_empty())?;
+    layered(file, flags(arguments)?, &arguments.store)
+}
+
+/// The configuration of this file, or of the default one, for commands that do what a service does.
+pub(crate) fn of_file(path: Option<&Path>, store: &StoreArguments) -> Result<Config, Failure> {
+    layered(find(path, true)?, Dict::new(), store)
+}
+
+fn layered(file: Option<File>, flags: Dict, store: &StoreArguments) -> Result<Config, Failure> {
     refuse_single_underscores()?;
-    let file = find(arguments)?;
     let mut layers = Figment::new();
     if let Some(file) = &file {
         layers = layers.merge(Layer { name: FILE, values: parse(file)? });
     }
-    layers = layers.merge(environment()).merge(Layer { name: FLAGS, values: flags(arguments)? });
+    layers = layers.merge(environment()).merge(Layer { name: FLAGS, values: flags });
     let mut config: Config = layers.extract().map_err(|error| explain(&error, file.as_ref()))?;
     if let Some(folder) = file.as_ref().and_then(|file| file.path.parent()) {
         let paths = config.model.iter_mut().filter_map(|model| model.path.as_mut());
         let paths = paths.chain(config.dataset.iter_mut().map(|dataset| &mut dataset.path));
+        let paths = paths.chain(config.schedule.iter_mut().map(|schedule| &mut schedule.spec));
         let paths = paths.chain(&mut config.store.data).chain(&mut config.store.database_password_file);
         let paths = paths.chain(&mut config.prediction_log.hash_key_file);
         let files = config.server.tls.iter_mut().flat_map(|tls| {
@@ -68,7 +80,7 @@ pub(crate) fn load(arguments: &ServeArguments) -> Result<Config, Failure> {
         });
         paths.chain(files).for_each(|path| *path = folder.join(&*path));
     }
-    config.store = arguments.store.over(&config.store);
+    config.store = store.over(&config.store);
     Ok(config)
 }
 
@@ -82,12 +94,11 @@ pub(crate) fn store() -> Result<StoreConfig, Failure> {
     layers.extract_inner("store").map_err(|error| explain(&error, None))
 }
 
-/// The file to read: the one named, or the default one when no model is named.
-fn find(arguments: &ServeArguments) -> Result<Option<File>, Failure> {
-    let path = match &arguments.config {
-        Some(path) => path.clone(),
-        None if !arguments.models.is_empty() => return Ok(None),
-        None if Path::new(DEFAULT_FILE).exists() => DEFAULT_FILE.into(),
+/// The file to read: the one named, or the default one where that is meant without a name.
+fn find(named: Option<&Path>, default: bool) -> Result<Option<File>, Failure> {
+    let path: PathBuf = match named {
+        Some(path) => path.to_owned(),
+        None if default && Path::new(DEFAULT_FILE).exists() => DEFAULT_FILE.into(),
         None => return Ok(None),
     };
     let unreadable = |error: std::io::Error| {

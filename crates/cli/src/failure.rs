@@ -118,6 +118,12 @@ pub(crate) fn note(text: &str) {
     eprintln!("note: {text}");
 }
 
+/// Prints what a log is to keep to stderr, as it is.
+#[expect(clippy::print_stderr, reason = "the one place where a log is printed")]
+pub(crate) fn tell(text: &str) {
+    eprint!("{text}");
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,6 +14,7 @@ mod output;
 mod parquet;
 mod predict;
 mod report;
+mod schedule;
 mod score;
 mod serve;
 mod store;
@@ -45,6 +46,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Predict(command) => predict::run(&command),
         Command::Serve(command) => serve::run(&command),
         Command::Score(command) => score::run(&command),
+        Command::Retrain(command) => schedule::retrain(&command),
         Command::Train(command) => train::run(&command),
         Command::Bench(command) => bench::run(&command),
         Command::Convert(command) => convert::run(&command),

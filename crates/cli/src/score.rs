@@ -89,6 +89,17 @@ impl<'a> Assessment<'a> {
         requirements: &[Requirement],
         seed: u64,
     ) -> Self {
+        Self::beside(seen, observed, None, requirements, seed)
+    }
+
+    /// The same beside the answers of the version in production to the same rows.
+    pub(crate) fn beside(
+        seen: &Observed,
+        observed: &'a Observed,
+        production: Option<&Observed>,
+        requirements: &[Requirement],
+        seed: u64,
+    ) -> Self {
         let evaluator = Evaluator::new(observed);
         let values = evaluator.all();
         let names: Vec<Metric> = values.iter().map(|(metric, _)| *metric).collect();
@@ -96,12 +107,15 @@ impl<'a> Assessment<'a> {
         let dummy = baseline(seen, observed);
         let dummy = dummy.as_ref().map(Evaluator::new);
         let of_dummy = |metric| dummy.as_ref().and_then(|dummy| dummy.value(metric));
+        let production = production.map(Evaluator::new);
         let outcome = |requirement: &Requirement| {
             requirement.check(
                 |metric| evaluator.value(metric),
                 |reference, metric| match reference {
                     Reference::Baseline => of_dummy(metric),
-                    Reference::Production => None,
+                    Reference::Production => {
+                        production.as_ref().and_then(|production| production.value(metric))
+                    }
                 },
             )
         };

@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 
 use crate::args::ServeArguments;
 use crate::failure::{Failure, io_text};
-use crate::{config, model, store};
+use crate::{config, model, schedule, store};
 
 /// Exit status after a second signal, which does not wait for requests under way.
 const INTERRUPTED: i32 = 130;
@@ -32,6 +32,8 @@ const JOURNAL: &str = "journal";
 const LEAST_KEY: usize = 16;
 /// How long a service that ends goes on writing its record to the database; the rest is left for the next start.
 const LAST_WRITES: Duration = Duration::from_secs(10);
+/// How long a service that ends waits until a run of a schedule is written down as lost.
+const LAST_RUNS: Duration = Duration::from_secs(5);
 
 pub(crate) fn run(arguments: &ServeArguments) -> Result<(), Failure> {
     let mut config = config::load(arguments)?;
@@ -50,6 +52,7 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<(), Failure> {
         (model.features, model.categories) = (given.features, given.categories);
     }
     let sources = sources(&mut config.model)?;
+    let schedules = schedule::schedules(&config)?;
     let _log = Log::start(&config.log, io::stderr().is_terminal(), io::stderr())
         .map_err(|error| Failure::new("cannot start the log").because(&error))?;
     let listeners = foretell_server::bind(&config.server).map_err(|error| {
@@ -65,6 +68,12 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<(), Failure> {
     } else {
         None
     };
+    let scheduler = match &control {
+        Some(control) if !schedules.is_empty() => {
+            Some(schedule::scheduler(&config, schedules, control.clone())?)
+        }
+        Some(_) | None => None,
+    };
     let recorder = record(&config)?;
     let started = runtime.handle().block_on(Fleet::start(sources, limits, control.clone()));
     let (fleet, handle) = started.map_err(not_started)?;
@@ -78,10 +87,16 @@ pub(crate) fn run(arguments: &ServeArguments) -> Result<(), Failure> {
         );
     }
     runtime.handle().spawn(fleet.follow());
+    if let Some(scheduler) = &scheduler {
+        runtime.handle().spawn(scheduler.clone().follow());
+    }
     let shutdown = signals()?;
     let (log, drain) = recorder.unzip();
-    let parts = Parts { config, catalog, fleet: Some(handle), control, log };
+    let parts = Parts { config, catalog, fleet: Some(handle), control, log, scheduler: scheduler.clone() };
     let served = foretell_server::run(parts, listeners, shutdown);
+    if let Some(scheduler) = scheduler {
+        runtime.handle().block_on(scheduler.stop(LAST_RUNS));
+    }
     if let Some(drain) = drain {
         drain.stop(LAST_WRITES);
     }
@@ -124,6 +139,7 @@ fn needs_store(config: &Config, sources: &[Source], address: IpAddr) -> bool {
     let registered = |source: &Source| !matches!(source, Source::File(_));
     let keys = config.server.needs_keys(address);
     keys || config.prediction_log.is_on()
+        || !config.schedule.is_empty()
         || sources.iter().any(registered)
         || config.store != StoreConfig::default()
 }

@@ -7,7 +7,8 @@
 //! * [`table`] reads CSV and JSON Lines; [`dataset`] serves a table beside models; [`score`] says how good a model
 //!   is on one, [`bench`] how fast; [`quality`] how good those in service are, as truth arrives.
 //!
-//! * [`train`](train::train) makes a model from a table, and measures it on rows that it has not seen.
+//! * [`train`](train::train) makes a model from a table, and measures it on rows that it has not seen; [`schedule`] has
+//!   that done again and again.
 //!
 //! Nothing here knows a protocol, prints, or reads arguments.
 
@@ -25,9 +26,11 @@ pub mod log;
 pub mod open;
 mod pool;
 mod predict;
+mod priority;
 pub mod quality;
 pub mod registry;
 mod rollout;
+pub mod schedule;
 pub mod score;
 mod shedding;
 pub mod table;
@@ -45,5 +48,6 @@ pub use live::{Cost, LiveModel, LoadError, Naming, Values};
 pub use open::{FileFacts, Limits, OpenError, OpenLimits, Opened};
 pub use pool::{Done, INLINE_BUDGET, Job, Overloaded, Pool, PoolOptions};
 pub use predict::{MAX_VIOLATIONS, PredictError, Worker, complete_violations};
+pub use priority::step_back;
 pub use rollout::{Canary, Rollout, Sticky};
 pub use shedding::Shedding;

@@ -3,6 +3,7 @@
 //! A key that is not listed here is an error, so that a slip of the pen stops the start.
 
 mod prediction_log;
+mod schedule;
 mod security;
 pub(crate) mod units;
 
@@ -16,6 +17,7 @@ use serde::Deserialize;
 
 use crate::auth::is_local;
 pub use prediction_log::{Full, ModelRecording, PredictionLogConfig, Recording, SyncText};
+pub use schedule::{OnSuccess, ScheduleConfig};
 pub use security::{Auth, ClientAuth, Network, Rate, RateLimitConfig, TlsConfig};
 
 /// A whole `foretell.toml`.
@@ -38,6 +40,8 @@ pub struct Config {
     pub route: Vec<RouteConfig>,
     /// `[[dataset]]`
     pub dataset: Vec<DatasetConfig>,
+    /// `[[schedule]]`
+    pub schedule: Vec<ScheduleConfig>,
 }
 
 /// `[server]`: where the service listens, and its limits.

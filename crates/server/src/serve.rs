@@ -13,6 +13,7 @@ use foretell_engine::LiveCatalog;
 use foretell_engine::control::Control;
 use foretell_engine::fleet::FleetHandle;
 use foretell_engine::log::Log;
+use foretell_engine::schedule::Scheduler;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::watch;
@@ -80,6 +81,8 @@ pub struct Parts {
     pub control: Option<Control>,
     /// The record of predictions; `None` for a service without one.
     pub log: Option<Arc<Log>>,
+    /// What is trained again and again; `None` for a service that trains nothing.
+    pub scheduler: Option<Scheduler>,
 }
 
 /// Sockets that are bound and listening: clients can connect, and wait until [`run`] accepts them.

@@ -10,6 +10,7 @@ use foretell_engine::control::Control;
 use foretell_engine::fleet::{FleetHandle, FleetStatus};
 use foretell_engine::log::{Log, UnknownName};
 use foretell_engine::quality::Quality;
+use foretell_engine::schedule::Scheduler;
 use foretell_engine::{Catalog, LiveCatalog, Pool, PoolOptions};
 use tokio::sync::watch;
 
@@ -86,6 +87,8 @@ pub(crate) struct State {
     pub(crate) metrics: Metrics,
     /// The record of predictions, where there is one.
     pub(crate) log: Option<Arc<Log>>,
+    /// What is trained again and again.
+    pub(crate) scheduler: Option<Scheduler>,
     /// How good the models are, once it was measured.
     pub(crate) quality: ArcSwapOption<Quality>,
     /// The thread that asks shadows.
@@ -126,7 +129,7 @@ impl State {
         address: SocketAddr,
         phases: watch::Receiver<Phase>,
     ) -> Result<Self, StartError> {
-        let Parts { config, catalog, fleet, control, log } = parts;
+        let Parts { config, catalog, fleet, control, log, scheduler } = parts;
         let threads = config.server.worker_count().max(1);
         let cors = CorsPolicy::new(&config.server.cors)?;
         let tls = config.server.tls.as_ref().map(Tls::new).transpose()?;
@@ -154,6 +157,7 @@ impl State {
             metrics: Metrics::new(),
             shadows: Shadows::new(log.clone()),
             log,
+            scheduler,
             quality: ArcSwapOption::empty(),
             connections: AtomicUsize::new(0),
             requests: Mutex::default(),
@@ -209,6 +213,7 @@ impl State {
             updates: self.fleet.as_ref().map(|fleet| updates(fleet.status())),
             log: self.log.as_ref().map(|log| log.status()),
             quality: self.quality.load_full(),
+            runs: self.scheduler.as_ref().map(Scheduler::counts),
             tls: self.tls.as_ref().map(Tls::counts),
         })
     }

@@ -69,7 +69,7 @@ fn form(arguments: &ExportArguments) -> TableForm {
     })
 }
 
-fn unreadable(error: &RecordError) -> Failure {
+pub(super) fn unreadable(error: &RecordError) -> Failure {
     Failure::new("cannot read the record of predictions").because(error)
 }
 

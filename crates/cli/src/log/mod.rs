@@ -2,6 +2,7 @@
 
 mod export;
 mod feedback;
+mod lessons;
 mod time;
 mod writer;
 
@@ -13,6 +14,7 @@ use crate::args::LogCommand;
 use crate::failure::Failure;
 use crate::store::{self, StoreArguments};
 
+pub(crate) use lessons::{Lessons, lessons};
 pub(crate) use time::Time;
 
 pub(crate) fn run(command: &LogCommand) -> Result<(), Failure> {

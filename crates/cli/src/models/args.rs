@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use foretell_engine::registry::{MOST_REQUESTS, TOLERANCE};
 use foretell_engine::store::Sticky;
 
+use super::runs::{RunArguments, RunsArguments};
 use crate::args::{GivenArguments, LimitArguments};
 use crate::store::StoreArguments;
 
@@ -51,6 +52,14 @@ pub(crate) enum ModelsCommand {
         after_help = "Examples:\n  foretell models delete diabetes 1\n  foretell models delete diabetes --all"
     )]
     Delete(DeleteArguments),
+    /// List what schedules have done, or show one run with its log
+    #[command(
+        after_help = "Examples:\n  foretell models runs\n  foretell models runs boston --limit 5\n  foretell models runs 17"
+    )]
+    Runs(RunsArguments),
+    /// Do now what a schedule of the configuration does at its times, and wait for it
+    #[command(after_help = "Example:\n  foretell models run nightly --config foretell.toml")]
+    Run(RunArguments),
 }
 
 #[derive(Debug, Args)]

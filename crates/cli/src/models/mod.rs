@@ -1,6 +1,7 @@
 //! `foretell models`: the registry from the command line.
 
 mod args;
+mod runs;
 pub(crate) mod text;
 
 use std::fs;
@@ -34,6 +35,8 @@ pub(crate) fn run(arguments: &ModelsArguments) -> Result<(), Failure> {
         ModelsCommand::Unalias(arguments) => run_unalias(arguments),
         ModelsCommand::Archive(arguments) => run_archive(arguments),
         ModelsCommand::Delete(arguments) => run_delete(arguments),
+        ModelsCommand::Runs(arguments) => runs::list(arguments),
+        ModelsCommand::Run(arguments) => runs::start(arguments),
     }
 }
 

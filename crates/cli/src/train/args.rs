@@ -15,7 +15,9 @@ use foretell_engine::train::{
 
 use crate::args::{HeaderRow, TableArguments};
 use crate::failure::{Failure, io_text};
+use crate::log::{Lessons, lessons};
 use crate::store::StoreArguments;
+use tempfile::TempPath;
 
 #[derive(Debug, Args)]
 pub(crate) struct TrainArguments {
@@ -157,11 +159,44 @@ fn model_name(name: &str) -> Result<String, String> {
 /// What is done, told by a file or by flags.
 pub(super) struct Job {
     pub(super) spec: Spec,
-    pub(super) input: Input,
-    /// The table in messages.
-    pub(super) shown: String,
-    /// The table in a report.
-    pub(super) name: String,
+    pub(super) table: Table,
+}
+
+/// Where the rows are.
+pub(crate) struct Table {
+    pub(crate) input: Input,
+    /// What it is in messages.
+    pub(crate) shown: String,
+    /// What it is in a report.
+    pub(crate) name: String,
+    /// Deletes what was written for it.
+    _scratch: Option<TempPath>,
+}
+
+impl Table {
+    /// What a specification learns from. One that learns from the record of predictions is told which columns are which.
+    pub(crate) fn open(spec: &mut Spec, store: &StoreArguments) -> Result<Self, Failure> {
+        if let TablePlace::Record(model) = &spec.table {
+            let Lessons { file, actual, at } = lessons(model, store)?;
+            let (shown, name) = (format!("the record of `{model}`"), format!("record of {model}"));
+            if spec.data.order.as_deref() != Some(at.as_str()) {
+                spec.data.drop.push(at);
+            }
+            (spec.data.target, spec.data.header) = (actual, Header::Present);
+            let input = Input::Files(vec![Source::File(file.to_path_buf())]);
+            return Ok(Self { input, shown, name, _scratch: Some(file) });
+        }
+        let (input, shown) = input(&spec.table)?;
+        let name = match &input {
+            Input::Files(files) if files.len() == 1 => match &files[0] {
+                Source::File(path) => path.file_name().map(|name| name.to_string_lossy().into_owned()),
+                Source::Bytes(_) => None,
+            },
+            Input::Files(_) | Input::Query { .. } => None,
+        };
+        let name = name.unwrap_or_else(|| shown.replace('`', ""));
+        Ok(Self { input, shown, name, _scratch: None })
+    }
 }
 
 impl Job {
@@ -200,15 +235,8 @@ impl Job {
         if spec.report.is_some() && !matches!(spec.training.evaluation, Evaluation::Holdout(_)) {
             return Err(Failure::usage("a report needs rows that are held out, and not folds"));
         }
-        let (input, shown) = input(&spec.table)?;
-        let name = match &input {
-            Input::Files(files) if files.len() == 1 => match &files[0] {
-                Source::File(path) => path.file_name().map(|name| name.to_string_lossy().into_owned()),
-                Source::Bytes(_) => None,
-            },
-            Input::Files(_) | Input::Query { .. } => None,
-        };
-        Ok(Self { spec, input, name: name.unwrap_or_else(|| shown.replace('`', "")), shown })
+        let table = Table::open(&mut spec, &arguments.store)?;
+        Ok(Self { spec, table })
     }
 }
 
@@ -235,6 +263,11 @@ fn from_file(path: &Path, arguments: &TrainArguments) -> Result<Spec, Failure> {
                 .to_owned(),
         ));
     }
+    read_spec(path)
+}
+
+/// Reads a TOML file that says what is trained.
+pub(crate) fn read_spec(path: &Path) -> Result<Spec, Failure> {
     let failed = |detail: String| Failure::new(format!("cannot read `{}`", path.display())).detail(detail);
     let text = std::fs::read_to_string(path).map_err(|error| failed(io_text(&error)))?;
     let folder = path.parent().unwrap_or(Path::new(""));
@@ -338,6 +371,8 @@ fn input(place: &TablePlace) -> Result<(Input, String), Failure> {
             let shown = format!("`{database}`");
             return Ok((Input::Query { database, sql: sql.clone() }, shown));
         }
+        // It is written to a file first.
+        TablePlace::Record(_) => &Vec::new(),
     };
     if patterns.iter().any(|path| path.as_os_str() == "-") {
         if patterns.len() > 1 {

@@ -14,7 +14,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Map, json};
 
 use self::args::Job;
-pub(crate) use self::args::TrainArguments;
+pub(crate) use self::args::{Table, TrainArguments, read_spec};
 use self::interrupt::Interrupt;
 use crate::failure::{Failure, note};
 use crate::models::{self, Pointed};
@@ -35,7 +35,8 @@ fn as_json(value: &Value) -> serde_json::Value {
 }
 
 pub(crate) fn run(arguments: &TrainArguments) -> Result<(), Failure> {
-    let Job { spec, input, shown, name } = Job::new(arguments)?;
+    let Job { spec, table } = Job::new(arguments)?;
+    let shown = &table.shown;
     let interrupt = Interrupt::listen()?;
     let failed = |error: &TrainError| {
         if error.is_stop() {
@@ -43,7 +44,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> Result<(), Failure> {
         }
         Failure::new(format!("cannot train on {shown}")).because(error).hint(error.hint())
     };
-    let data = Data::read(&input, &spec.data).map_err(|error| failed(&error))?;
+    let data = Data::read(&table.input, &spec.data).map_err(|error| failed(&error))?;
     if !data.empty().is_empty() {
         let columns: Vec<_> = data.empty().iter().map(|name| format!("`{name}`")).collect();
         note(&format!("{shown}: columns without a value are left out: {}", columns.join(", ")));
@@ -68,7 +69,15 @@ pub(crate) fn run(arguments: &TrainArguments) -> Result<(), Failure> {
     if let (Some(path), Some(assessment)) = (&spec.report, &assessment) {
         let (frame, target) = trained.held_out.clone();
         let history = History { curves: &trained.curves, gain: &trained.gain };
-        report::write(path, trained.model(), assessment, &Rows { frame, target }, &name, seed, history)?;
+        report::write(
+            path,
+            trained.model(),
+            assessment,
+            &Rows { frame, target },
+            &table.name,
+            seed,
+            history,
+        )?;
     }
     if let Some(path) = &spec.output {
         let mut output = Output::open(Some(path))?;
@@ -95,7 +104,8 @@ pub(crate) fn run(arguments: &TrainArguments) -> Result<(), Failure> {
     Ok(())
 }
 
-fn summary(spec: &Spec, trained: &Trained, data: &Data, assessment: &Assessment<'_>) -> String {
+/// What was learnt, and how good it is.
+pub(crate) fn summary(spec: &Spec, trained: &Trained, data: &Data, assessment: &Assessment<'_>) -> String {
     let model = trained.model();
     let features = model.schema().len();
     let (learnt, measured) = match spec.training.evaluation {
@@ -145,7 +155,7 @@ fn tried(trained: &Trained) -> String {
 }
 
 /// What the model says of how it came about: the same whenever it is trained in the same way.
-fn metadata(
+pub(crate) fn metadata(
     spec: &Spec,
     data: &Data,
     trained: &Trained,

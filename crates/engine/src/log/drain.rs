@@ -13,16 +13,12 @@ use std::time::{Duration, Instant};
 use foretell_journal::{Batch, OVERHEAD, Reader, SegmentId, Sync as SpoolSync};
 use foretell_store::{LogBatch, SegmentSpan, Store, StoreError, StoreOptions, now};
 use rustix::time::{ClockId, clock_gettime};
-use thread_priority::ThreadPriority;
-#[cfg(target_os = "linux")]
-use thread_priority::unix::{
-    NormalThreadSchedulePolicy, ThreadSchedulePolicy, set_thread_priority_and_policy, thread_native_id,
-};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::options::Log;
 use super::record::{self, Schemas};
+use crate::priority::step_back;
 
 /// Records of a batch at most; fewer when the database is slow.
 const MOST: usize = 5000;
@@ -84,21 +80,6 @@ impl Drain {
             // Its panic has been reported by then.
             let _ = thread.join();
         }
-    }
-}
-
-/// Gives the thread, and all that it will start, the lowest priority there is. It works without as well.
-fn step_back() {
-    #[cfg(target_os = "linux")]
-    let done = set_thread_priority_and_policy(
-        thread_native_id(),
-        ThreadPriority::Min,
-        ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle),
-    );
-    #[cfg(not(target_os = "linux"))]
-    let done = ThreadPriority::Min.set_for_current();
-    if let Err(error) = done {
-        tracing::debug!(%error, "the priority of the writer of the record stays as it is");
     }
 }
 

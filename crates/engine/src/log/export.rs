@@ -95,6 +95,8 @@ const PREFIX: &str = "log_";
 #[derive(Debug)]
 pub struct RecordTable {
     columns: Vec<Column>,
+    /// The first of them, which are features.
+    features: usize,
     layouts: HashMap<i64, Layout>,
     facts: Vec<(Fact, usize)>,
 }
@@ -177,12 +179,31 @@ impl RecordTable {
         }
         facts.push((Fact::Actual, columns.beside(count, "actual", kind)));
         facts.extend(FACTS.map(|(fact, name, kind)| (fact, columns.beside(count, name, kind))));
-        Ok(Self { columns: columns.all, layouts, facts })
+        Ok(Self { columns: columns.all, features: count, layouts, facts })
     }
 
     /// The columns, in order.
     pub fn columns(&self) -> &[Column] {
         &self.columns
+    }
+
+    /// The columns that a model can learn from, by their positions: the features.
+    pub fn features(&self) -> std::ops::Range<usize> {
+        0..self.features
+    }
+
+    /// The position of the known answers.
+    pub fn actual(&self) -> usize {
+        self.position(|fact| matches!(fact, Fact::Actual))
+    }
+
+    /// The position of the times.
+    pub fn at(&self) -> usize {
+        self.position(|fact| matches!(fact, Fact::At))
+    }
+
+    fn position(&self, wanted: impl Fn(&Fact) -> bool) -> usize {
+        self.facts.iter().find(|(fact, _)| wanted(fact)).map_or(0, |(_, position)| *position)
     }
 
     /// The values of a row, one for each column; `null` where there is none. A number that JSON cannot write is one of
@@ -299,6 +320,7 @@ mod tests {
             ]
         );
         assert_eq!(table.columns()[3].kind, ColumnKind::Int);
+        assert_eq!((table.features(), table.actual(), table.at()), (0..3, 6, 9));
         let mut cells = Vec::new();
         table.row(2, &logged(), &mut cells).unwrap();
         let expected = json!([null, null, 1.5, 1, 0.25, 0.75, 0, "r", 0, 5, "2", "primary", null]);

@@ -123,6 +123,12 @@ pub enum TrainError {
     /// The model refuses the rows that were held out.
     #[error("the model that was trained cannot be measured")]
     Score(#[from] ScoreError),
+    /// Another model cannot be measured beside it.
+    #[error("the version in production cannot be measured on the rows that were held out: {reason}")]
+    Rival {
+        /// Why.
+        reason: String,
+    },
 }
 
 impl TrainError {
@@ -164,7 +170,8 @@ impl TrainError {
             | Self::Fit(_)
             | Self::Open(_)
             | Self::Load(_)
-            | Self::Score(_) => None,
+            | Self::Score(_)
+            | Self::Rival { .. } => None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! From a table to a model that has been measured on rows it has not seen.
 
+mod compare;
 mod data;
 mod error;
 mod profile;
@@ -100,6 +101,8 @@ pub struct Trained {
     pub seen: Observed,
     /// The rows that were held out; none where parts of all rows were.
     pub held_out: (Frame, TextColumn),
+    /// The rows that it was measured on, in the order of `observed`.
+    measured_on: Vec<usize>,
     /// Its parameters, all of them.
     pub parameters: Vec<(&'static str, Value)>,
     /// What it was chosen from, where nobody told the estimator or all of its parameters.
@@ -165,12 +168,19 @@ pub fn train(data: &Data, options: &TrainOptions, progress: &dyn Progress) -> Re
     });
     let mut seen = workshop.answered.select(&learns).seen();
     seen.set_weights(data.weights_of(&learns).unwrap_or_default());
+    let measured_on = match options.evaluation {
+        Evaluation::None | Evaluation::Holdout(_) => held_out.clone(),
+        Evaluation::Folds(folds) => {
+            workshop.split(&learns, Method::Folds(folds))?.into_iter().flat_map(|fold| fold.test).collect()
+        }
+    };
     let held_out = data.select(&held_out);
     Ok(Trained {
         live,
         observed,
         seen,
         held_out,
+        measured_on,
         parameters: learner.parameters(),
         comparison,
         profile,

@@ -18,6 +18,9 @@ use crate::table::{Header, nearest};
 /// The share of rows that are held out where nobody says it.
 const TEST_SIZE: f64 = 0.2;
 
+/// The column of what really happened in the record of predictions.
+const ACTUAL: &str = "actual";
+
 /// Why a file is no specification.
 #[derive(Debug, thiserror::Error)]
 pub enum SpecError {
@@ -77,6 +80,8 @@ pub enum TablePlace {
         /// The query.
         sql: String,
     },
+    /// The recorded predictions of this model of which it is known what really happened.
+    Record(String),
 }
 
 #[derive(Debug, Deserialize)]
@@ -99,7 +104,8 @@ struct DataPart {
     path: Option<Paths>,
     database: Option<String>,
     query: Option<String>,
-    target: Target,
+    log: Option<String>,
+    target: Option<Target>,
     header: Option<bool>,
     names: Option<Vec<String>>,
     #[serde(default)]
@@ -246,6 +252,19 @@ impl Spec {
                 got: text.clone(),
             })
         };
+        let table = place(data.path, data.database, data.query, data.log, folder)?;
+        let target = match (&table, data.target) {
+            (TablePlace::Record(_), None) => Target::Name(ACTUAL.to_owned()),
+            (TablePlace::Files(_) | TablePlace::Query { .. }, Some(target)) => target,
+            (TablePlace::Record(_), Some(_)) => {
+                let expected = "expected none beside `log`: what really happened is learnt".to_owned();
+                return Err(SpecError::Value { key: "data.target", expected, got: "one".to_owned() });
+            }
+            (TablePlace::Files(_) | TablePlace::Query { .. }, None) => {
+                let expected = "expected the column of the known answers".to_owned();
+                return Err(SpecError::Value { key: "data.target", expected, got: "none".to_owned() });
+            }
+        };
         let training = TrainOptions {
             kind,
             classes: told.or(of_class),
@@ -262,9 +281,9 @@ impl Spec {
             seed: evaluation.seed,
         };
         Ok(Self {
-            table: place(data.path, data.database, data.query, folder)?,
+            table,
             data: DataOptions {
-                target: match data.target {
+                target: match target {
                     Target::Name(name) => name,
                     Target::Position(position) => position.to_string(),
                 },
@@ -298,9 +317,12 @@ fn place(
     path: Option<Paths>,
     database: Option<String>,
     query: Option<String>,
+    log: Option<String>,
     folder: &Path,
 ) -> Result<TablePlace, SpecError> {
     let got = match (path, database, query) {
+        (None, None, None) if log.is_some() => return Ok(TablePlace::Record(log.unwrap_or_default())),
+        _ if log.is_some() => "`log` and another",
         (Some(Paths::One(path)), None, None) => return Ok(TablePlace::Files(vec![folder.join(path)])),
         (Some(Paths::Several(paths)), None, None) if !paths.is_empty() => {
             return Ok(TablePlace::Files(paths.iter().map(|path| folder.join(path)).collect()));
@@ -319,7 +341,7 @@ fn place(
         (None, None, Some(_)) => "`query` alone",
         (Some(_), _, _) => "both, or an empty list",
     };
-    let expected = "expected either `path`, or `database` and `query`".to_owned();
+    let expected = "expected either `path`, or `database` and `query`, or `log`".to_owned();
     Err(SpecError::Value { key: "data", expected, got: got.to_owned() })
 }
 
@@ -544,6 +566,24 @@ mod tests {
         assert_eq!(spec.training.groups[2].columns, Columns::Texts);
         assert_eq!(spec.training.steps.len(), 1);
         assert_eq!((spec.training.evaluation, spec.require.len()), (Evaluation::Holdout(0.25), 1));
+    }
+
+    #[test]
+    fn the_record_of_predictions_is_a_table() {
+        let spec = |data: &str| {
+            Spec::parse(&format!("[data]\n{data}\n[model]\nkind = 'ridge'"), Path::new("/specs"))
+        };
+        let of_log = spec("log = 'houses'\norder = 'at'").unwrap();
+        assert_eq!(of_log.table, TablePlace::Record("houses".to_owned()));
+        assert_eq!(of_log.data.target, "actual");
+        for (wrong, told) in [
+            ("", "`data`: expected either `path`"),
+            ("log = 'a'\npath = 'b.csv'\ntarget = 1", "`data`: expected either `path`"),
+            ("path = 'a.csv'", "`data.target`: expected the column"),
+            ("log = 'houses'\ntarget = 'price'", "`data.target`: expected none beside `log`"),
+        ] {
+            assert!(spec(wrong).unwrap_err().to_string().starts_with(told), "{wrong}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 mod body;
 mod problem;
+mod runs;
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -59,6 +60,14 @@ pub(crate) enum Admin<'p> {
     Key(Cow<'p, str>),
     /// Who did what.
     Audit,
+    /// What schedules have done.
+    Runs,
+    /// One run of a schedule.
+    Run(Cow<'p, str>),
+    /// What is trained again and again.
+    Schedules,
+    /// What a schedule does is done now.
+    StartRun(Cow<'p, str>),
 }
 
 impl<'p> Admin<'p> {
@@ -84,6 +93,10 @@ impl<'p> Admin<'p> {
             ("keys", None, ..) => Self::Keys,
             ("keys", Some(id), None, ..) => Self::Key(decode(id)),
             ("audit", None, ..) => Self::Audit,
+            ("runs", None, ..) => Self::Runs,
+            ("runs", Some(id), None, ..) => Self::Run(decode(id)),
+            ("schedules", None, ..) => Self::Schedules,
+            ("schedules", Some(name), Some("run"), None, _) => Self::StartRun(decode(name)),
             _ => return None,
         };
         next().is_none().then_some(found)
@@ -92,7 +105,7 @@ impl<'p> Admin<'p> {
     /// The methods that the path takes.
     pub(crate) fn methods(&self) -> Methods {
         match self {
-            Self::Models | Self::Audit => Methods::Get,
+            Self::Models | Self::Audit | Self::Runs | Self::Run(_) | Self::Schedules => Methods::Get,
             Self::Model(_) | Self::Version(..) => Methods::GetOrDelete,
             Self::Keys => Methods::GetOrPost,
             Self::Key(_) => Methods::Delete,
@@ -100,7 +113,8 @@ impl<'p> Admin<'p> {
             | Self::Archive(..)
             | Self::Unarchive(..)
             | Self::Promote(_)
-            | Self::Rollback(_) => Methods::Post,
+            | Self::Rollback(_)
+            | Self::StartRun(_) => Methods::Post,
         }
     }
 
@@ -118,6 +132,10 @@ impl<'p> Admin<'p> {
             Self::Keys => "/admin/keys",
             Self::Key(_) => "/admin/keys/{id}",
             Self::Audit => "/admin/audit",
+            Self::Runs => "/admin/runs",
+            Self::Run(_) => "/admin/runs/{id}",
+            Self::Schedules => "/admin/schedules",
+            Self::StartRun(_) => "/admin/schedules/{name}/run",
         }
     }
 
@@ -186,6 +204,10 @@ pub(crate) async fn answer(call: &Call<'_>, admin: &Admin<'_>, body: Bytes) -> R
             let acts = with(call, async move |store, _| Ok(store.audit_log(limit, before).await?)).await?;
             ok(&json!({"acts": acts}))
         }
+        Admin::Runs => runs::list(call).await,
+        Admin::Run(id) => runs::one(call, id).await,
+        Admin::Schedules => runs::schedules(call),
+        Admin::StartRun(name) => runs::start(call, name).await,
     }
 }
 
@@ -382,6 +404,10 @@ mod tests {
             "keys",
             "keys/{id}",
             "audit",
+            "runs",
+            "runs/{id}",
+            "schedules",
+            "schedules/{name}/run",
         ];
         for pattern in patterns {
             let found = Admin::find(pattern).expect(pattern);
@@ -394,6 +420,8 @@ mod tests {
             "models/a/versions/1/delete",
             "keys/a/b",
             "audit/1",
+            "runs/1/log",
+            "schedules/a",
             "models/a/versions/1/archive/x",
         ] {
             assert_eq!(Admin::find(path), None, "{path}");

@@ -2,6 +2,7 @@
 
 use foretell_engine::control::ControlError;
 use foretell_engine::registry::RegistryError;
+use foretell_engine::schedule::NotStarted;
 use foretell_engine::store::StoreError;
 use foretell_engine::with_causes;
 
@@ -38,6 +39,17 @@ impl From<StoreError> for Problem {
                 tracing::error!(error = with_causes(&error), "the store failed");
                 Self::Internal
             }
+        }
+    }
+}
+
+impl From<NotStarted> for Problem {
+    fn from(error: NotStarted) -> Self {
+        let detail = error.to_string();
+        match error {
+            NotStarted::Unknown(_) => Self::NotThere { detail },
+            NotStarted::Busy(_) => Self::Conflict { detail },
+            NotStarted::Store(error) => error.into(),
         }
     }
 }

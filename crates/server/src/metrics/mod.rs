@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use foretell_engine::log::LogStatus;
 use foretell_engine::quality::Quality;
+use foretell_engine::store::RunOutcome;
 
 use crate::predict::Agreement;
 use crate::problem::Problem;
@@ -190,6 +191,8 @@ pub(crate) struct Gauges {
     pub log: Option<LogStatus>,
     /// How good the models are, once it was measured.
     pub quality: Option<Arc<Quality>>,
+    /// How often runs of schedules ended in which way, where something is trained.
+    pub runs: Option<Vec<(String, RunOutcome, u64)>>,
     /// What became of certificates and handshakes, where the service speaks TLS.
     pub tls: Option<TlsCounts>,
 }

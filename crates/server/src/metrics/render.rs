@@ -6,6 +6,7 @@ use super::{
 };
 use foretell_engine::log::LogStatus;
 use foretell_engine::quality::{Quality, WINDOWS};
+use foretell_engine::store::RunOutcome;
 use std::fmt::Write as _;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -35,6 +36,9 @@ impl Metrics {
         }
         if let Some(quality) = &gauges.quality {
             render_quality(&mut text, quality);
+        }
+        if let Some(runs) = &gauges.runs {
+            render_runs(&mut text, runs);
         }
         if let Some(tls) = &gauges.tls {
             render_tls(&mut text, tls);
@@ -227,6 +231,19 @@ fn render_quality(text: &mut Text, quality: &Quality) {
     }
 }
 
+fn render_runs(text: &mut Text, runs: &[(String, RunOutcome, u64)]) {
+    let name = "foretell_schedule_runs_total";
+    text.family(
+        name,
+        "counter",
+        "Runs of schedules that this process has seen the end of, by how they ended.",
+    );
+    for (schedule, outcome, count) in runs {
+        let labels = Pairs::default().with("schedule", schedule).with("outcome", outcome.as_str());
+        text.sample(name, &labels, count);
+    }
+}
+
 fn render_tls(text: &mut Text, tls: &TlsCounts) {
     let none = Pairs::default();
     let outdated = "foretell_tls_certificate_outdated";
@@ -332,6 +349,7 @@ mod tests {
             updates: None,
             log: None,
             quality: None,
+            runs: Some(vec![("nightly".into(), RunOutcome::Worse, 2)]),
             tls: None,
         });
         let labels = r#"route="/models/{name}/predict",model="a \"b\"\\\n""#;
@@ -346,6 +364,7 @@ mod tests {
             "foretell_rejected_total{reason=\"overloaded\"} 1".into(),
             "foretell_requests_in_flight 1".into(),
             "foretell_ready 1".into(),
+            "foretell_schedule_runs_total{schedule=\"nightly\",outcome=\"worse\"} 2".into(),
         ] {
             assert!(text.lines().any(|known| known == line), "{line}\n{text}");
         }

@@ -76,6 +76,13 @@ pub(super) fn paths() -> Map<String, Value> {
         query("limit", "How many; 100 without.", json!({"type": "integer", "minimum": 1, "maximum": 1000})),
         query("before", "Only acts before the one with this id.", json!({"type": "integer"})),
     ];
+    let run = path_parameter("id", "The number of the run.", json!({"type": "integer", "minimum": 1}));
+    let schedule = path_parameter("name", "The name of the schedule.", json!({"type": "string"}));
+    let runs = [
+        query("name", "Only those of this schedule, or of this model.", text()),
+        query("limit", "How many; 100 without.", json!({"type": "integer", "minimum": 1, "maximum": 1000})),
+        query("before", "Only runs before the one with this number.", json!({"type": "integer"})),
+    ];
     let (one, of_version) = ([name.clone()], [name, version]);
     let file = json!({"required": true, "content": {"application/octet-stream": {"schema": {}}}});
     let json_body =
@@ -148,6 +155,22 @@ pub(super) fn paths() -> Map<String, Value> {
         ),
         ("keys/{id}", json!({"delete": operation("admin_revoke_key", "Revoke an API key", &[id], "200")})),
         ("audit", json!({"get": operation("admin_audit", "Who did what, latest first", &acts, "200")})),
+        (
+            "runs",
+            json!({"get": operation("admin_runs", "What schedules have done, latest first", &runs, "200")}),
+        ),
+        (
+            "runs/{id}",
+            json!({"get": operation("admin_run", "A run of a schedule, with its log", &[run], "200")}),
+        ),
+        (
+            "schedules",
+            json!({"get": operation("admin_schedules", "What this service trains again and again", &[], "200")}),
+        ),
+        (
+            "schedules/{name}/run",
+            json!({"post": operation("admin_start_run", "Train now", &[schedule], "202")}),
+        ),
     ];
     paths.into_iter().map(|(path, operations)| (format!("/admin/{path}"), operations)).collect()
 }

@@ -56,7 +56,7 @@ impl Service {
         let address = listeners.address();
         let (stop, stopped) = oneshot::channel();
         let shutdown = async move { drop(stopped.await) };
-        let parts = Parts { config, catalog, fleet: None, control, log: None };
+        let parts = Parts { config, catalog, fleet: None, control, log: None, scheduler: None };
         let thread = thread::spawn(move || run(parts, listeners, shutdown));
         Self { address, stop: Some(stop), thread: Some(thread) }
     }

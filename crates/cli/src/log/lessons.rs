@@ -1,0 +1,58 @@
+//! The record of predictions as a table to learn from: the features of a model, what really happened, and when.
+
+use std::io::BufWriter;
+
+use foretell_engine::log::RecordTable;
+use foretell_engine::store::{LogFilter, StoredSchema};
+use tempfile::TempPath;
+
+use super::export::unreadable;
+use super::writer::RecordWriter;
+use super::{open, unavailable};
+use crate::args::TableForm;
+use crate::failure::{Failure, io_text};
+use crate::output::Output;
+use crate::store::StoreArguments;
+
+/// A table that was written to a scratch file, which is deleted with it.
+#[derive(Debug)]
+pub(crate) struct Lessons {
+    pub(crate) file: TempPath,
+    /// The column of what really happened.
+    pub(crate) actual: String,
+    /// The column of the time of the prediction.
+    pub(crate) at: String,
+}
+
+/// Reads the predictions of a model of which the truth is known.
+pub(crate) fn lessons(model: &str, arguments: &StoreArguments) -> Result<Lessons, Failure> {
+    let (runtime, store) = open(arguments)?;
+    let filter = LogFilter { only_labelled: true, ..LogFilter::new(model) };
+    let mut export = runtime.block_on(store.export(filter)).map_err(|error| unavailable(&error))?;
+    let schemas: Vec<StoredSchema> = export.schemas().cloned().collect();
+    if schemas.is_empty() {
+        return Err(Failure::new(format!("no prediction of model `{model}` is recorded")));
+    }
+    let table = RecordTable::new(&schemas).map_err(|error| unreadable(&error))?;
+    let wanted: Vec<usize> = table.features().chain([table.actual(), table.at()]).collect();
+    let columns: Vec<_> = wanted.iter().map(|column| table.columns()[*column].clone()).collect();
+    let cannot = |error: &std::io::Error| {
+        Failure::new("cannot write the record to a scratch file").detail(io_text(error))
+    };
+    let scratch = tempfile::NamedTempFile::with_suffix(".csv").map_err(|error| cannot(&error))?;
+    let file = BufWriter::new(scratch.reopen().map_err(|error| cannot(&error))?);
+    let output = Output::Direct { file, path: scratch.path().to_owned() };
+    let mut writer = RecordWriter::new(TableForm::Csv, &columns, output).map_err(|error| cannot(&error))?;
+    let (mut cells, mut chosen) = (Vec::new(), Vec::new());
+    while let Some((stored, page)) = runtime.block_on(export.next()).map_err(|error| unavailable(&error))? {
+        for row in &page {
+            table.row(stored.id, row, &mut cells).map_err(|error| unreadable(&error))?;
+            chosen.clear();
+            chosen.extend(wanted.iter().map(|column| cells[*column].take()));
+            writer.write(&mut chosen).map_err(|error| cannot(&error))?;
+        }
+    }
+    writer.finish().map_err(|error| cannot(&error))?.finish()?;
+    let name = |column: usize| table.columns()[column].name.clone();
+    Ok(Lessons { file: scratch.into_temp_path(), actual: name(table.actual()), at: name(table.at()) })
+}
