@@ -251,7 +251,7 @@ impl Store {
                     columns!(),
                     " FROM runs WHERE (schedule = $1 OR model = $1) AND id < $2 ORDER BY id DESC LIMIT $3"
                 );
-                transaction.rows(sql, values![name.as_str(), before, filter.limit]).await?
+                transaction.rows(sql, values![storable(name).as_ref(), before, filter.limit]).await?
             }
             None => {
                 let sql =

@@ -7,10 +7,10 @@ mod time;
 mod writer;
 
 use foretell_engine::store::{Store, StoreError};
-use foretell_server::config::StoreConfig;
 use tokio::runtime::Runtime;
 
 use crate::args::LogCommand;
+use crate::config;
 use crate::failure::Failure;
 use crate::store::{self, StoreArguments};
 
@@ -26,7 +26,7 @@ pub(crate) fn run(command: &LogCommand) -> Result<(), Failure> {
 
 /// The store, and the runtime that talks to it.
 fn open(arguments: &StoreArguments) -> Result<(Runtime, Store), Failure> {
-    let options = store::options(&arguments.over(&StoreConfig::default()))?;
+    let options = store::options(&arguments.over(&config::store()?))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

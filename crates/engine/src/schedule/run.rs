@@ -23,6 +23,12 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Pause before it is asked again.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// What a log says of why it did not come to a version: its last error, or its last line.
+fn why(log: &str) -> &str {
+    let error = log.lines().rev().find_map(|line| line.strip_prefix("error: "));
+    error.or(log.lines().last()).unwrap_or_default()
+}
+
 impl Scheduler {
     /// Claims what was due at a time. A database that is away for a moment is waited for.
     pub(super) async fn claim(&self, schedule: &Schedule, due_at: i64) -> Result<Claim, StoreError> {
@@ -62,7 +68,7 @@ impl Scheduler {
                         "training is over"
                     );
                 } else {
-                    let why = result.log.trim_end().rsplit('\n').next().unwrap_or_default();
+                    let why = why(&result.log);
                     tracing::warn!(schedule, run = id, outcome = outcome.as_str(), why, "training is over");
                 }
                 self.count(schedule, outcome);
