@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use foretell_store::{Actor, Claim, Digest, NewRun, Role, RunOutcome, RunResult, Store, StoreError};
+use foretell_store::{Actor, Claim, Digest, NewRun, Role, RunOutcome, RunResult, Store, StoreError, Version};
 use serde_json::json;
 use tokio::time::sleep;
 
@@ -165,13 +165,11 @@ impl Scheduler {
             let (compared, now) = (shown(compared), shown(now));
             return Err((None, format!("production has moved from {compared} to {now} meanwhile")));
         }
-        if let Some(number) = now {
-            let version = store.version(&schedule.model, number).await.map_err(|error| before(&error))?;
-            // Whoever learns the same from the same makes the same bytes.
-            if version.artifact == Digest::of(&artifact) {
-                log.line(&format!("the same as {}, to the last bit", version.reference()));
-                return Ok((RunOutcome::Unchanged, None));
-            }
+        if let Some(known) =
+            self.known(store, schedule, now, &artifact).await.map_err(|error| before(&error))?
+        {
+            log.line(&format!("the same as {known}, to the last bit"));
+            return Ok((RunOutcome::Unchanged, None));
         }
         let actor = Actor::schedule(&schedule.name);
         let mut metadata = trial.metadata;
@@ -211,6 +209,27 @@ impl Scheduler {
         log.line(&format!("{}@{alias} is {version}", schedule.model));
         let promoted = schedule.then == Then::Promote;
         Ok((if promoted { RunOutcome::Promoted } else { RunOutcome::Registered }, Some(version)))
+    }
+
+    /// The version that is the same as an artifact, if there is one in the way of it: that in production, or the latest
+    /// where nothing is promoted. Whoever learns the same from the same makes the same bytes.
+    async fn known(
+        &self,
+        store: &Store,
+        schedule: &Schedule,
+        production: Option<u32>,
+        artifact: &[u8],
+    ) -> Result<Option<String>, StoreError> {
+        let versions = match store.model(&schedule.model).await {
+            Ok(model) => model.versions,
+            Err(StoreError::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let latest =
+            versions.last().map(|version| version.version).filter(|_| schedule.then != Then::Promote);
+        let (digest, beside) = (Digest::of(artifact), [production, latest]);
+        let mut beside = versions.iter().filter(|version| beside.contains(&Some(version.version)));
+        Ok(beside.find(|version| version.artifact == digest).map(Version::reference))
     }
 
     /// Asks the database, again while it is away.
