@@ -57,7 +57,6 @@ fn answers(learnt: Learnt, task: Task, method: Method, rows: &[f64]) -> Vec<f64>
         names: None,
         hints: None,
         task,
-        hints: None,
         output_names: None,
         description: Description::default(),
         provenance: Provenance::default(),
