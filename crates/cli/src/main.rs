@@ -14,6 +14,7 @@ mod output;
 mod parquet;
 mod predict;
 mod report;
+mod rival;
 mod schedule;
 mod score;
 mod serve;

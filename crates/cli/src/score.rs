@@ -20,9 +20,14 @@ use crate::inspect::label_values;
 use crate::model;
 use crate::output::Output;
 use crate::report::{self, History, Rows};
+use crate::rival::is_asked_for;
 use crate::table::Table;
 
 pub(crate) fn run(arguments: &ScoreArguments) -> Result<(), Failure> {
+    if is_asked_for(&arguments.require) {
+        return Err(Failure::usage("`production` cannot be compared with here")
+            .hint("score the version in production too, and compare with a number".to_owned()));
+    }
     let model = model::load(&arguments.model)?;
     let mut rows = arguments.report.as_ref().map(|_| Rows::default());
     let observed = observe(&model, arguments, rows.as_mut())?;

@@ -3,22 +3,20 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::thread;
 
 use clap::Args;
-use foretell_engine::evaluate::{Reference, Requirement};
-use foretell_engine::fleet::{PRODUCTION, load_version};
-use foretell_engine::schedule::{Checked, Measured, Rival, Trial};
-use foretell_engine::store::{StoreError, Version};
-use foretell_engine::train::{Data, Progress, TrainError, Trained, train};
-use foretell_engine::{LiveModel, OpenLimits, step_back};
+use foretell_engine::evaluate::Requirement;
+use foretell_engine::schedule::{Checked, Measured, Trial};
+use foretell_engine::step_back;
+use foretell_engine::train::{Data, Progress, TrainError, train};
 use rlimit::Resource;
 use serde_json::json;
 
 use crate::failure::{Failure, io_text, tell};
+use crate::rival::production;
 use crate::score::Assessment;
-use crate::store::{Session, StoreArguments};
+use crate::store::StoreArguments;
 use crate::train::{Table, metadata, read_spec, summary};
 
 #[derive(Debug, Args)]
@@ -51,11 +49,8 @@ pub(crate) fn run(arguments: &RetrainArguments) -> Result<(), Failure> {
     };
     let data = Data::read(&table.input, &spec.data).map_err(|error| failed(&error))?;
     let mut trained = train(&data, &spec.training, &Quiet).map_err(|error| failed(&error))?;
-    let rival = match production(&arguments.model, &store)? {
-        Some((version, live)) => Some(compare(&trained, &data, &version, &live, &spec.require)?),
-        None => None,
-    };
-    let beside = rival.as_ref().and_then(|(_, observed)| observed.as_ref());
+    let production = production(&trained, &data, &arguments.model, &spec.require, &store)?;
+    let beside = production.as_ref().and_then(|production| production.observed.as_ref());
     let (observed, seen) = (trained.observed.take(), trained.seen.clone());
     let assessment = observed
         .as_ref()
@@ -77,54 +72,12 @@ pub(crate) fn run(arguments: &RetrainArguments) -> Result<(), Failure> {
         metadata: known,
         measured: Measured {
             candidate: observed.as_ref().map(Measured::metrics).unwrap_or_default(),
-            production: rival.map(|(rival, _)| rival),
+            production: production.map(|production| production.rival),
             requirements: outcomes.iter().map(Checked::from).collect(),
         },
     };
     let artifact = if trial.met { &artifact[..] } else { &[] };
     trial.write(artifact, io::stdout().lock()).map_err(|error| Failure::output(&error))
-}
-
-/// The version in production, where there is one.
-fn production(model: &str, store: &StoreArguments) -> Result<Option<(Version, Arc<LiveModel>)>, Failure> {
-    let session = Session::open(store)?;
-    let found = session.run(session.store().resolve(&format!("{model}@{PRODUCTION}")));
-    let version = match found {
-        Ok(version) => version,
-        Err(StoreError::NotFound { .. }) => return Ok(None),
-        Err(error) => return Err(Session::failed(&error)),
-    };
-    let live = session.run(load_version(session.store(), &version, &OpenLimits::default()));
-    let cannot = |error| {
-        Failure::new(format!("cannot load `{}`, which is in production", version.reference())).because(&error)
-    };
-    let live = live.map_err(cannot)?;
-    Ok(Some((version, live)))
-}
-
-/// The version in production on the rows that were held out. One that cannot be asked for them is left out, unless
-/// something is required of it.
-fn compare(
-    trained: &Trained,
-    data: &Data,
-    version: &Version,
-    live: &LiveModel,
-    required: &[Requirement],
-) -> Result<(Rival, Option<foretell_engine::evaluate::Observed>), Failure> {
-    let needed =
-        required.iter().any(|requirement| matches!(requirement.reference, Some((Reference::Production, _))));
-    let rival = |metrics| Rival { version: version.version, metrics };
-    if trained.observed.is_none() {
-        return Ok((rival(Default::default()), None));
-    }
-    match trained.rival(data, live) {
-        Ok(observed) => Ok((rival(Measured::metrics(&observed)), Some(observed))),
-        Err(error) if needed => Err(Failure::new("cannot compare with production").because(&error)),
-        Err(error) => {
-            tell(&format!("{}: {error}\n", version.reference()));
-            Ok((rival(Default::default()), None))
-        }
-    }
 }
 
 /// Ends this process when whoever started it has gone, however that went.

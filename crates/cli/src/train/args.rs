@@ -16,6 +16,7 @@ use foretell_engine::train::{
 use crate::args::{HeaderRow, TableArguments};
 use crate::failure::{Failure, io_text};
 use crate::log::{Lessons, lessons};
+use crate::rival::is_asked_for;
 use crate::store::StoreArguments;
 use tempfile::TempPath;
 
@@ -231,6 +232,11 @@ impl Job {
         {
             return Err(Failure::usage("without rows that are held out nothing can be measured")
                 .hint("hold some out: leave the test size of 0 away".to_owned()));
+        }
+        if spec.register.is_none() && is_asked_for(&spec.require) {
+            return Err(Failure::usage("`production` is a version of the registry").hint(
+                "name the model with `--register NAME`, or compare with a number or `baseline`".to_owned(),
+            ));
         }
         if spec.report.is_some() && !matches!(spec.training.evaluation, Evaluation::Holdout(_)) {
             return Err(Failure::usage("a report needs rows that are held out, and not folds"));

@@ -20,6 +20,7 @@ use crate::failure::{Failure, note};
 use crate::models::{self, Pointed};
 use crate::output::Output;
 use crate::report::{self, History, Rows};
+use crate::rival::{is_asked_for, production};
 use crate::score::{Assessment, unmet};
 use crate::store::Session;
 
@@ -54,8 +55,15 @@ pub(crate) fn run(arguments: &TrainArguments) -> Result<(), Failure> {
     let mut trained = train(&data, &spec.training, &bar).map_err(|error| failed(&error))?;
     bar.bar.finish_and_clear();
     let seed = spec.training.seed;
+    let production = match &spec.register {
+        Some(name) if is_asked_for(&spec.require) => {
+            production(&trained, &data, name, &spec.require, &arguments.store)?
+        }
+        Some(_) | None => None,
+    };
+    let beside = production.as_ref().and_then(|production| production.observed.as_ref());
     let (observed, seen) = (trained.observed.take(), trained.seen.clone());
-    let assess = |observed| Assessment::new(&seen, observed, &spec.require, seed);
+    let assess = |observed| Assessment::beside(&seen, observed, beside, &spec.require, seed);
     let assessment = observed.as_ref().map(assess);
     if let Some(assessment) = &assessment {
         if !arguments.json {

@@ -28,6 +28,7 @@ fn train_measures_and_writes() {
     let session = Session::in_folder(folder.path().to_owned())
         .run("train houses.csv --target price --model ridge --drop kind --scale standard --require r2>0.9 -o ridge.foretell")
         .run("train houses.csv --target kind --model decision-tree --drop price --param max_depth=3 -o tree.foretell --register houses --data data --alias production --note first")
+        .run("train houses.csv --target kind --model decision-tree --drop price --param max_depth=1 --register houses --data data --require accuracy>=production")
         .run("train houses.csv --target price --model linear --test-size 0 --drop kind")
         .run("train houses.csv --target kind --model gaussian-nb --drop price,built --folds 4 --seed 1")
         .run("train houses.csv --target price --model ridge --drop kind --groups district --weights size")
@@ -56,6 +57,7 @@ fn train_says_what_is_wrong_and_writes_nothing() {
     let price = "train houses.csv --target price -o model.foretell --register houses --data data --model";
     let session = Session::in_folder(folder.path().to_owned())
         .run(&format!("{price} ridge --drop kind --require r2>=0.99999"))
+        .run("train houses.csv --target price --model ridge --drop kind --require r2>=production")
         .run(&format!("{price} ridge --param alhpa=1"))
         .run(&format!("{price} ridge --param alpha=-1"))
         .run(&format!("{price} decision-tree --param criterion=giny"))
