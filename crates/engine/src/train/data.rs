@@ -8,6 +8,7 @@ use foretell_evaluate::{ClassAnswers, Observed, ValueAnswers};
 use foretell_frame::{Feature, Frame, Kind as ValueKind, Labels, Schema, Slot, TextColumn};
 use foretell_train::estimator::Kind;
 use foretell_train::{Holds, Target as Lesson};
+use rayon::prelude::*;
 
 use super::error::TrainError;
 use crate::score::class_of;
@@ -16,6 +17,8 @@ use crate::table::{Header, nearest};
 
 /// Whole numbers with at most so many different values are taken for classes, where nobody says what they are.
 const MOST_CLASSES: usize = 20;
+/// Rows that are looked at together.
+const ROWS_AT_ONCE: usize = 4096;
 /// A column with this share of numbers is most likely meant to be one of numbers; texts are mostly different with this share
 /// of different ones.
 const MOSTLY: f64 = 0.5;
@@ -159,10 +162,22 @@ impl Data {
     /// For each feature whether it is missing in some row.
     pub(super) fn nullable(&self) -> Vec<bool> {
         let frame = &self.frame;
-        let missing = |slot: &Slot| match slot {
-            Slot::Number(slot) => {
-                frame.numbers().iter().skip(*slot).step_by(frame.width().max(1)).any(|value| value.is_nan())
+        // Row by row, as they lie in memory.
+        let run = |rows: &[f64]| {
+            let mut missing = vec![false; frame.width()];
+            for row in rows.chunks_exact(frame.width()) {
+                missing.iter_mut().zip(row).for_each(|(missing, value)| *missing |= value.is_nan());
             }
+            missing
+        };
+        let join = |mut missing: Vec<bool>, more: Vec<bool>| {
+            missing.iter_mut().zip(more).for_each(|(missing, more)| *missing |= more);
+            missing
+        };
+        let runs = frame.numbers().par_chunks(ROWS_AT_ONCE * frame.width().max(1));
+        let numbers = runs.map(run).reduce(|| vec![false; frame.width()], join);
+        let missing = |slot: &Slot| match slot {
+            Slot::Number(slot) => numbers[*slot],
             Slot::Text(slot) => frame.texts()[*slot].iter().any(|text| text.is_none()),
             Slot::Unused => false,
         };

@@ -131,6 +131,71 @@ fn columns(values: &[f64], width: usize, wanted: &[usize]) -> Vec<Vec<f64>> {
     wanted.par_chunks(share).flat_map_iter(of_some).collect()
 }
 
+/// Rows that medians are taken from, evenly spread over all: they are shown, and nothing is computed with them.
+const SAMPLED: usize = 50_000;
+/// Rows that a thread looks at before the next ones.
+const RUN: usize = 4096;
+
+/// What can be told of a column of numbers in one look at all rows.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Facts {
+    /// The least and the greatest number.
+    pub(super) range: (f64, f64),
+    /// Whether some are missing.
+    pub(super) missing: bool,
+    /// The median, of some rows where there are very many.
+    pub(super) median: f64,
+}
+
+impl Facts {
+    /// Those of columns of a block of so many, row by row; fails where one has no number, or an infinite one.
+    pub(super) fn of(
+        values: &[f64],
+        width: usize,
+        wanted: &[usize],
+        names: &[&str],
+    ) -> Result<Vec<Self>, FitError> {
+        let nothing = || vec![(f64::INFINITY, f64::NEG_INFINITY, false); wanted.len()];
+        let of_run = |rows: &[f64]| {
+            let mut found = nothing();
+            for row in rows.chunks_exact(width) {
+                for ((low, high, missing), column) in found.iter_mut().zip(wanted) {
+                    let value = row[*column];
+                    // Comparisons with NaN are false.
+                    *low = if value < *low { value } else { *low };
+                    *high = if value > *high { value } else { *high };
+                    *missing |= value.is_nan();
+                }
+            }
+            found
+        };
+        let join = |mut found: Vec<(f64, f64, bool)>, more: Vec<(f64, f64, bool)>| {
+            for ((low, high, missing), (more_low, more_high, more_missing)) in found.iter_mut().zip(more) {
+                (*low, *high) = (low.min(more_low), high.max(more_high));
+                *missing |= more_missing;
+            }
+            found
+        };
+        let width = width.max(1);
+        let found = values.par_chunks(RUN * width).map(of_run).reduce(nothing, join);
+        let step = (values.len() / width).div_ceil(SAMPLED).max(1);
+        let finish = |(((low, high, missing), column), name): (((f64, f64, bool), &usize), &&str)| {
+            if low > high {
+                let got = "none in the rows to learn from";
+                return Err(FitError::data(format!("values in `{name}`"), got));
+            }
+            if let Some(bad) = [low, high].into_iter().find(|value| value.is_infinite()) {
+                return Err(FitError::data(format!("finite numbers in `{name}`"), format!("`{bad}`")));
+            }
+            let sample: Vec<f64> = values.iter().skip(*column).step_by(step * width).copied().collect();
+            // Where none of these rows has a value, any value stands for all.
+            let median = Known::new(&sample, name).map_or(low, |known| known.quantile(0.5));
+            Ok(Self { range: (low, high), missing, median })
+        };
+        found.into_par_iter().zip(wanted).zip(names).map(finish).collect()
+    }
+}
+
 /// The numbers of a column that are there.
 #[derive(Debug)]
 pub(super) struct Known {

@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use foretell_frame::{Feature, Frame, Method, MethodSet, Predictions, Schema, Slot};
+use foretell_frame::{Cell, Feature, Frame, Method, MethodSet, Predictions, Schema, Slot};
 use foretell_model::{
     Description, Model, ModelParts, Pipeline, PredictError, Predictor, Provenance, Scratch, Step, Task,
 };
 use rayon::prelude::*;
 
-use super::column::RawColumn;
+use super::column::{Facts, RawColumn};
 use crate::FitError;
 
 /// Rows that are transformed together.
@@ -102,7 +102,10 @@ impl<'a> Kitchen<'a> {
     }
 
     /// What steps make of all rows: the numbers and how many columns they have.
-    fn transform(&self, steps: &[Step]) -> Result<(Vec<f64>, usize), FitError> {
+    fn transform(&self, steps: &[Step]) -> Result<(Cow<'_, [f64]>, usize), FitError> {
+        if self.is_left_alone_by(steps) && self.frame.texts().is_empty() {
+            return Ok((Cow::Borrowed(self.frame.numbers()), self.frame.width()));
+        }
         let transformer = self.model(steps)?;
         let width = width_of(&transformer);
         let rows = self.frame.rows();
@@ -127,7 +130,29 @@ impl<'a> Kitchen<'a> {
             Ok(())
         };
         values.par_chunks_mut(BLOCK * width.max(1)).enumerate().try_for_each(of_block)?;
-        Ok((values, width))
+        Ok((Cow::Owned(values), width))
+    }
+
+    /// What can be told of features that are numbers; none where one is not.
+    pub(super) fn facts(&self, features: &[usize]) -> Result<Option<Vec<Facts>>, FitError> {
+        let number = |feature: &usize| match self.schema.slots()[*feature] {
+            Slot::Number(slot) => Some(slot),
+            Slot::Text(_) | Slot::Unused => None,
+        };
+        let Some(slots) = features.iter().map(number).collect::<Option<Vec<usize>>>() else {
+            return Ok(None);
+        };
+        let names: Vec<&str> = features.iter().map(|feature| self.names[*feature].as_str()).collect();
+        Facts::of(self.frame.numbers(), self.frame.width(), &slots, &names).map(Some)
+    }
+
+    /// Whether these steps leave all numbers as they are, in their order, and nothing else is there.
+    fn is_left_alone_by(&self, steps: &[Step]) -> bool {
+        let [Step::Parallel(branches)] = steps else { return false };
+        let columns = branches.iter().flat_map(|branch| branch.columns.iter().copied());
+        self.frame.width() == self.schema.len()
+            && columns.eq(0..self.schema.len())
+            && branches.iter().all(|branch| branch.weight.is_none() && branch.steps.iter().all(does_nothing))
     }
 
     /// The values of features.
@@ -190,7 +215,7 @@ impl<'a> Course<'a> {
     }
 
     /// What the rows have become: the numbers and how many columns they have.
-    pub(super) fn values(&self) -> Result<(Vec<f64>, usize), FitError> {
+    pub(super) fn values(&self) -> Result<(Cow<'_, [f64]>, usize), FitError> {
         self.kitchen.transform(&self.steps)
     }
 
@@ -203,6 +228,15 @@ impl<'a> Course<'a> {
     pub(super) fn block(&self) -> (&[f64], usize) {
         (self.kitchen.frame.numbers(), self.kitchen.frame.width())
     }
+}
+
+/// Whether a step only says something of its columns.
+fn does_nothing(step: &Step) -> bool {
+    if let Step::Scale(scale) = step {
+        return scale.operations.is_empty();
+    }
+    let Step::Impute(impute) = step else { return false };
+    impute.indicators.is_empty() && impute.fill.iter().all(|fill| *fill == Some(Cell::Missing))
 }
 
 fn width_of(transformer: &Model) -> usize {

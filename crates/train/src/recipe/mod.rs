@@ -22,9 +22,8 @@ use std::borrow::Cow;
 use foretell_frame::{Cell, Frame, Schema};
 use foretell_model::step::{Branch, Impute, Scale};
 use foretell_model::{Description, Model, Part, Pipeline, Step, Task};
-use rayon::prelude::*;
 
-use self::column::{Known, RawColumn};
+use self::column::{Facts, RawColumn};
 use self::kitchen::{Course, Kitchen, internal};
 use self::lesson::Lesson;
 pub use self::parameters::{
@@ -176,9 +175,13 @@ impl Recipe {
     ) -> Result<Made, FitError> {
         let names: Vec<&str> =
             group.features.iter().map(|feature| kitchen.names[*feature].as_str()).collect();
-        let mut raw = kitchen.raw(&group.features);
+        let categories = group.steps.iter().any(Transformer::encodes);
+        let facts = if categories { None } else { kitchen.facts(&group.features)? };
+        // Without steps nothing but the facts is needed.
+        let plain = group.steps.is_empty() && facts.is_some();
+        let mut raw = if plain { Vec::new() } else { kitchen.raw(&group.features) };
         let no_missing = self.learner.needs().no_missing;
-        let mut steps = self.given(group, &raw, &names)?;
+        let mut steps = self.given(group, facts.as_deref());
         // As long as there are texts, the values themselves are followed; from then on what the steps make of the rows.
         let mut course: Option<Course<'static>> = None;
         for (at, transformer) in group.steps.iter().enumerate() {
@@ -216,13 +219,14 @@ impl Recipe {
             && match (&course, group.steps.last().map(Transformer::gaps)) {
                 (Some(_), Some(Gaps::None)) => false,
                 (Some(course), Some(Gaps::Unknown)) => course.values()?.0.iter().any(|x| x.is_nan()),
+                (None, _) if plain => facts.iter().flatten().any(|facts| facts.missing),
                 (None, _) | (_, Some(Gaps::Same) | None) => raw.iter().any(RawColumn::has_missing),
             };
         if missing {
             let got = format!("missing values in {}; give them the step `impute`", listed(&names));
             return Err(FitError::data("values everywhere", got));
         }
-        let width = course.as_ref().map_or(Ok(raw.len()), Course::width)?;
+        let width = course.as_ref().map_or(Ok(group.features.len()), Course::width)?;
         let codes = group.steps.last() == Some(&Transformer::Codes);
         let columns = vec![if codes { Column::Category } else { Column::Number }; width];
         let branch = Branch { columns: group.features.clone(), steps, weight: None };
@@ -230,22 +234,18 @@ impl Recipe {
     }
 
     /// What is known of the columns of a group before its steps: what they held, and which are never missing.
-    fn given(&self, group: &Group, raw: &[RawColumn], names: &[&str]) -> Result<Vec<Step>, FitError> {
-        let categories = group.steps.iter().any(Transformer::encodes);
-        if categories || raw.iter().any(|column| column.numbers().is_none()) {
-            return Ok(Vec::new());
-        }
+    fn given(&self, group: &Group, facts: Option<&[Facts]>) -> Vec<Step> {
+        let Some(facts) = facts else { return Vec::new() };
         let mut steps = Vec::new();
         // Boosting sends what is missing where it was best to send it, or, where nothing was missing, anywhere.
         let accepts = matches!(self.learner, Learner::Boosting(_))
             || group.steps.iter().any(|step| matches!(step, Transformer::Impute(_)));
         if !accepts {
             let nullable = |at: usize| {
-                raw[at].has_missing()
-                    || self.nullable.get(group.features[at]).is_some_and(|nullable| *nullable)
+                facts[at].missing || self.nullable.get(group.features[at]).is_some_and(|nullable| *nullable)
             };
-            let refuse_missing = (0..raw.len()).filter(|at| !nullable(*at)).collect();
-            let fill = vec![Some(Cell::Missing); raw.len()];
+            let refuse_missing = (0..facts.len()).filter(|at| !nullable(*at)).collect();
+            let fill = vec![Some(Cell::Missing); facts.len()];
             steps.push(Step::Impute(Impute {
                 marker: Cell::Missing,
                 fill,
@@ -253,19 +253,13 @@ impl Recipe {
                 refuse_missing,
             }));
         }
-        let of_column = |(column, name): (&RawColumn, &&str)| {
-            let known = Known::new(column.numbers().unwrap_or_default(), name)?;
-            Ok((known.range(), known.quantile(0.5)))
-        };
-        let facts: Vec<((f64, f64), f64)> =
-            raw.par_iter().zip(names).map(of_column).collect::<Result<_, FitError>>()?;
         // Changes nothing: it becomes a part of what the model says of itself.
         steps.push(Step::Scale(Scale {
             operations: Vec::new(),
-            range: Some(facts.iter().map(|(range, _)| *range).collect()),
-            centre: Some(facts.iter().map(|(_, centre)| *centre).collect()),
+            range: Some(facts.iter().map(|facts| facts.range).collect()),
+            centre: Some(facts.iter().map(|facts| facts.median).collect()),
         }));
-        Ok(steps)
+        steps
     }
 
     fn description(&self, target: &Target<'_>) -> Description {
