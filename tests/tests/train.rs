@@ -221,3 +221,45 @@ fn ctrl_c_stops_and_leaves_nothing() {
     assert!(!model.exists());
     assert_eq!(fs::read_dir(folder.path()).expect("the folder").count(), 1, "only the table");
 }
+
+#[test]
+fn dates_and_texts_are_served_as_they_come() {
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    let mut table = "when,note,city,price\n".to_owned();
+    for row in 0..400 {
+        let hour = (noise(row * 3) * 24.0) as u64;
+        let kind = ["a very good", "a rather bad"][(row % 2) as usize];
+        let city = (noise(row * 3 + 1) * 200.0) as u64;
+        let price = hour as f64 + 10.0 * (row % 2) as f64 + noise(row * 3 + 2);
+        let day = 1 + row % 28;
+        writeln!(table, "2024-02-{day:02} {hour:02}:00:00+01:00,{kind} thing no {row},c{city},{price}")
+            .expect("memory");
+    }
+    fs::write(folder.path().join("t.csv"), table).expect("a table");
+    let spec = "[data]\npath = 't.csv'\ntarget = 'price'\n\
+                [[columns]]\nnames = ['when']\nsteps = ['date']\n\
+                [[columns]]\ntype = 'text'\nsteps = [{ step = 'tf-idf', max_features = 20 }]\n\
+                [[columns]]\ntype = 'category'\nsteps = ['target-encode']\n\
+                [model]\nkind = 'ridge'\n[evaluation]\nrequire = ['r2 > 0.9']\n\
+                [output]\npath = 'm.foretell'\n";
+    let path = folder.path().join("train.toml");
+    fs::write(&path, spec).expect("a specification");
+    run(Command::new(binary()).arg("train").arg(&path));
+    let model = folder.path().join("m.foretell");
+    let shown = run(Command::new(binary()).arg("inspect").arg(&model));
+    assert!(shown.contains("when: string of a date\n"), "{shown}");
+
+    let service = Service::start(&[model.as_os_str()]);
+    let row = |when: &str, note: &str| json!({"when": when, "note": note, "city": "nowhere"});
+    let ask = |when, note| {
+        service.post("/predict", &row(when, note)).ok()["prediction"].as_f64().expect("a number")
+    };
+    let late = ask("2031-07-04T20:00:00Z", "bad") - ask("2031-07-04 08:00", "bad");
+    assert!((10.0..14.0).contains(&late), "{late}");
+    let worse = ask("2024-05-01", "a rather bad thing") - ask("2024-05-01", "A VERY GOOD thing!");
+    assert!((7.0..13.0).contains(&worse), "{worse}");
+    let refused = service.post("/predict", &row("some day", ""));
+    assert_eq!(refused.status, 422, "{}", refused.text);
+    let error = &refused.json()["errors"][0];
+    assert_eq!((&error["type"], &error["loc"]), (&json!("not_a_date"), &json!(["when"])), "{error}");
+}

@@ -64,6 +64,9 @@ struct FeatureSummary<'m> {
     name: &'m str,
     #[serde(rename = "type")]
     kind: &'static str,
+    /// Whether it is a text of a date.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    date: bool,
     nullable: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     categories: Option<Vec<Value>>,
@@ -107,6 +110,7 @@ impl<'m> FeatureSummary<'m> {
         Self {
             name: &feature.name,
             kind: feature.kind.as_str(),
+            date: feature.date,
             nullable: feature.nullable,
             categories: feature.categories.as_ref().map(|cells| cells.iter().map(cell).collect()),
             range: feature.range,
@@ -194,6 +198,9 @@ impl StepSummary<'_> {
 impl FeatureSummary<'_> {
     fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut facts = self.kind.to_owned();
+        if self.date {
+            facts += " of a date";
+        }
         if self.nullable && self.kind != "any" {
             facts += ", may be missing";
         }

@@ -47,6 +47,8 @@ pub struct Feature {
     pub document: bool,
     /// Whether whole numbers are what their digits are as a text, as CatBoost takes its categories.
     pub digits: bool,
+    /// Whether it is a text of a date or a time, in ISO 8601.
+    pub date: bool,
     /// Whether the fitted pipeline accepts a missing value here.
     pub nullable: bool,
     /// Whether the fitted pipeline accepts positive and negative infinity here.
@@ -74,6 +76,7 @@ impl Feature {
             kind: Kind::Number,
             document: false,
             digits: false,
+            date: false,
             nullable: false,
             infinite: false,
             categories: None,

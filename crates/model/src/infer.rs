@@ -51,6 +51,7 @@ struct Known {
     used: bool,
     document: bool,
     digits: bool,
+    date: bool,
     nullable: bool,
     infinite: bool,
     categories: Option<Vec<Cell>>,
@@ -78,6 +79,7 @@ impl Facts {
             used: false,
             document: false,
             digits: false,
+            date: false,
             nullable: true,
             infinite: true,
             categories: None,
@@ -214,9 +216,10 @@ impl Facts {
         }
     }
 
-    /// Notes a typical text of a column that holds a feature's own values.
-    pub(crate) fn example_text(&mut self, column: &Column, text: &str) {
+    /// The column is read as texts of dates, such as this one.
+    pub(crate) fn date(&mut self, column: &Column, text: &str) {
         let Some(feature) = column.raw else { return };
+        self.features[feature].date = true;
         self.features[feature].example.get_or_insert_with(|| Cell::Text(text.to_owned()));
     }
 
@@ -254,6 +257,7 @@ impl Known {
             kind,
             document: self.document,
             digits: self.digits,
+            date: self.date,
             nullable: self.nullable || unused,
             infinite: (self.infinite && kind == Kind::Number) || unused,
             categories: self.categories,

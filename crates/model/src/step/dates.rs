@@ -127,7 +127,7 @@ impl Dates {
             if Moment::parse(example).is_none() {
                 return Err(ModelError::mismatch("a date as an example", format_args!("`{example}`")));
             }
-            facts.example_text(column, example);
+            facts.date(column, example);
             let part = Column { missing: column.missing, ..Column::COMPUTED };
             output.extend(self.parts.iter().map(|_| part));
         }

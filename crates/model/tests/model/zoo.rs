@@ -12,10 +12,10 @@ use foretell_model::head::{
 };
 use foretell_model::step::{
     Accents, Accepts, Analysis, Answer, Arithmetic, Branch, Categories, Codes, Combine, Curve, Curves,
-    Dataflow, DatePart, Dates, Extrapolation, Function, Impute, Moment, Norm, Normalize, OneHot, Operands,
-    Ordinal, Pairing, Part, PiecewiseLinear, Positions, Predict, Products, Quantile, Reduce, Reduction,
-    Refinement, Rowwise, Rule, Scale, Spline, Splines, Statistic, Step, Table, TargetStatistics, TermIndex,
-    Terms, TokenPattern, Units, Unknown, Zip,
+    Dataflow, DatePart, Dates, Extrapolation, Function, Impute, Norm, Normalize, OneHot, Operands, Ordinal,
+    Pairing, Part, PiecewiseLinear, Positions, Predict, Products, Quantile, Reduce, Reduction, Refinement,
+    Rowwise, Rule, Scale, Spline, Splines, Statistic, Step, Table, TargetStatistics, TermIndex, Terms,
+    TokenPattern, Units, Unknown, Zip,
 };
 use foretell_model::{Estimator, Fitted, Head, Model, ModelParts, Pipeline, Provenance, Task};
 
@@ -848,8 +848,7 @@ pub(crate) fn frame(model: &Model, rows: usize, seed: u64) -> Frame {
     let mut frame = Frame::new(schema);
     let texts = schema.features().iter().filter(|feature| feature.kind == Kind::Text);
     for (text, feature) in texts.enumerate() {
-        let dates = matches!(&feature.example, Cell::Text(text) if Moment::parse(text).is_some());
-        let values = if dates {
+        let values = if feature.date {
             [Some("2024-02-29"), Some("1969-12-31 23:59:58.5"), Some("2031-07-04T06:30-03:00"), None]
         } else if feature.document {
             [Some("Red fox, red!"), Some("green red-fox RED green"), Some(""), Some("purple")]

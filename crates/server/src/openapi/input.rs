@@ -167,9 +167,18 @@ fn described(feature: &Feature, mut schema: Value) -> Value {
     if let Some((low, high)) = feature.range {
         sentences.push(format!("From {low} to {high} in training."));
     }
+    if feature.date {
+        sentences.push("A date, or a date and a time, in ISO 8601.".to_owned());
+    }
     if let Some(categories) = feature.categories.as_ref().filter(|_| !feature.closed) {
-        let names: Vec<_> = categories.iter().map(|category| format!("`{}`", value(category))).collect();
-        sentences.push(format!("Categories in training: {}. Others are accepted.", names.join(", ")));
+        /// More would make a page that nobody reads.
+        const SHOWN: usize = 100;
+        let names = categories.iter().take(SHOWN).map(|category| format!("`{}`", value(category)));
+        let mut names = names.collect::<Vec<_>>().join(", ");
+        if categories.len() > SHOWN {
+            names += &format!(" and {} more", categories.len() - SHOWN);
+        }
+        sentences.push(format!("Categories in training: {names}. Others are accepted."));
     }
     if feature.kind == Kind::Unused {
         sentences.push("Not used by the model: any value, or none.".to_owned());
@@ -248,6 +257,22 @@ mod tests {
         assert_eq!(record["properties"]["a"]["description"], "From 4.3 to 7.9 in training.");
         assert_eq!(record["properties"]["a"]["examples"], json!([5]));
         assert!(record["properties"]["id"].get("type").is_none());
+    }
+
+    #[test]
+    fn what_is_known_of_a_text_is_told_in_words() {
+        let example = Cell::Text("2024-05-01".into());
+        let date = Feature { date: true, example, ..Feature::text("when") };
+        let expected = json!({
+            "type": "string", "description": "A date, or a date and a time, in ISO 8601.", "examples": ["2024-05-01"]
+        });
+        assert_eq!(described(&date, cell(&date, None)), expected);
+        let cities = (0..1000).map(|city| Cell::Text(format!("c{city}"))).collect();
+        let city = Feature { categories: Some(cities), ..Feature::text("city") };
+        let described = described(&city, cell(&city, None));
+        let told = described["description"].as_str().unwrap();
+        assert!(told.starts_with("Categories in training: `\"c0\"`, ") && !told.contains("c100`"), "{told}");
+        assert!(told.ends_with("`\"c99\"` and 900 more. Others are accepted."), "{told}");
     }
 
     #[test]
