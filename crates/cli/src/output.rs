@@ -20,6 +20,8 @@ pub(crate) enum Output {
     Replace { file: BufWriter<NamedTempFile>, path: PathBuf },
     /// What is there already and is no regular file: a device or a pipe, which must not be replaced.
     Direct { file: BufWriter<File>, path: PathBuf },
+    /// Nowhere but here.
+    Memory(Vec<u8>),
 }
 
 impl Output {
@@ -61,6 +63,7 @@ impl Output {
     pub(crate) fn finish(self) -> Result<(), Failure> {
         match self {
             Self::Stdout(mut stdout) => stdout.flush().map_err(|error| Failure::output(&error)),
+            Self::Memory(_) => Ok(()),
             Self::Direct { mut file, path } => file.flush().map_err(|error| unwritable(&path, &error)),
             Self::Replace { file, path } => {
                 let file = file.into_inner().map_err(|error| unwritable(&path, error.error()))?;
@@ -76,6 +79,7 @@ impl Write for Output {
             Self::Stdout(stdout) => stdout.write(bytes),
             Self::Replace { file, .. } => file.write(bytes),
             Self::Direct { file, .. } => file.write(bytes),
+            Self::Memory(all) => all.write(bytes),
         }
     }
 
@@ -84,6 +88,7 @@ impl Write for Output {
             Self::Stdout(stdout) => stdout.flush(),
             Self::Replace { file, .. } => file.flush(),
             Self::Direct { file, .. } => file.flush(),
+            Self::Memory(_) => Ok(()),
         }
     }
 }

@@ -1,10 +1,7 @@
 //! The record of predictions as a table to learn from: the features of a model, what really happened, and when.
 
-use std::io::BufWriter;
-
 use foretell_engine::log::RecordTable;
 use foretell_engine::store::{LogFilter, StoredSchema};
-use tempfile::TempPath;
 
 use super::export::unreadable;
 use super::writer::RecordWriter;
@@ -14,10 +11,10 @@ use crate::failure::{Failure, io_text};
 use crate::output::Output;
 use crate::store::StoreArguments;
 
-/// A table that was written to a scratch file, which is deleted with it.
+/// A table that is nowhere but in memory: what people were told must not be left behind by a process that is killed.
 #[derive(Debug)]
 pub(crate) struct Lessons {
-    pub(crate) file: TempPath,
+    pub(crate) csv: Vec<u8>,
     /// The column of what really happened.
     pub(crate) actual: String,
     /// The column of the time of the prediction.
@@ -37,12 +34,10 @@ pub(crate) fn lessons(model: &str, arguments: &StoreArguments) -> Result<Lessons
     let wanted: Vec<usize> = table.features().chain([table.actual(), table.at()]).collect();
     let columns: Vec<_> = wanted.iter().map(|column| table.columns()[*column].clone()).collect();
     let cannot = |error: &std::io::Error| {
-        Failure::new("cannot write the record to a scratch file").detail(io_text(error))
+        Failure::new("cannot make a table of the record of predictions").detail(io_text(error))
     };
-    let scratch = tempfile::NamedTempFile::with_suffix(".csv").map_err(|error| cannot(&error))?;
-    let file = BufWriter::new(scratch.reopen().map_err(|error| cannot(&error))?);
-    let output = Output::Direct { file, path: scratch.path().to_owned() };
-    let mut writer = RecordWriter::new(TableForm::Csv, &columns, output).map_err(|error| cannot(&error))?;
+    let memory = Output::Memory(Vec::new());
+    let mut writer = RecordWriter::new(TableForm::Csv, &columns, memory).map_err(|error| cannot(&error))?;
     let (mut cells, mut chosen) = (Vec::new(), Vec::new());
     while let Some((stored, page)) = runtime.block_on(export.next()).map_err(|error| unavailable(&error))? {
         for row in &page {
@@ -52,7 +47,10 @@ pub(crate) fn lessons(model: &str, arguments: &StoreArguments) -> Result<Lessons
             writer.write(&mut chosen).map_err(|error| cannot(&error))?;
         }
     }
-    writer.finish().map_err(|error| cannot(&error))?.finish()?;
+    let csv = match writer.finish().map_err(|error| cannot(&error))? {
+        Output::Memory(bytes) => bytes,
+        Output::Stdout(_) | Output::Replace { .. } | Output::Direct { .. } => Vec::new(),
+    };
     let name = |column: usize| table.columns()[column].name.clone();
-    Ok(Lessons { file: scratch.into_temp_path(), actual: name(table.actual()), at: name(table.at()) })
+    Ok(Lessons { csv, actual: name(table.actual()), at: name(table.at()) })
 }

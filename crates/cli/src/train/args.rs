@@ -18,7 +18,6 @@ use crate::failure::{Failure, io_text};
 use crate::log::{Lessons, lessons};
 use crate::rival::is_asked_for;
 use crate::store::StoreArguments;
-use tempfile::TempPath;
 
 #[derive(Debug, Args)]
 pub(crate) struct TrainArguments {
@@ -170,22 +169,20 @@ pub(crate) struct Table {
     pub(crate) shown: String,
     /// What it is in a report.
     pub(crate) name: String,
-    /// Deletes what was written for it.
-    _scratch: Option<TempPath>,
 }
 
 impl Table {
     /// What a specification learns from. One that learns from the record of predictions is told which columns are which.
     pub(crate) fn open(spec: &mut Spec, store: &StoreArguments) -> Result<Self, Failure> {
         if let TablePlace::Record(model) = &spec.table {
-            let Lessons { file, actual, at } = lessons(model, store)?;
+            let Lessons { csv, actual, at } = lessons(model, store)?;
             let (shown, name) = (format!("the record of `{model}`"), format!("record of {model}"));
             if spec.data.order.as_deref() != Some(at.as_str()) {
                 spec.data.drop.push(at);
             }
             (spec.data.target, spec.data.header) = (actual, Header::Present);
-            let input = Input::Files(vec![Source::File(file.to_path_buf())]);
-            return Ok(Self { input, shown, name, _scratch: Some(file) });
+            let input = Input::Files(vec![Source::Bytes(csv.into())]);
+            return Ok(Self { input, shown, name });
         }
         let (input, shown) = input(&spec.table)?;
         let name = match &input {
@@ -196,7 +193,7 @@ impl Table {
             Input::Files(_) | Input::Query { .. } => None,
         };
         let name = name.unwrap_or_else(|| shown.replace('`', ""));
-        Ok(Self { input, shown, name, _scratch: None })
+        Ok(Self { input, shown, name })
     }
 }
 
@@ -377,7 +374,7 @@ fn input(place: &TablePlace) -> Result<(Input, String), Failure> {
             let shown = format!("`{database}`");
             return Ok((Input::Query { database, sql: sql.clone() }, shown));
         }
-        // It is written to a file first.
+        // It is no file.
         TablePlace::Record(_) => &Vec::new(),
     };
     if patterns.iter().any(|path| path.as_os_str() == "-") {
