@@ -1,11 +1,15 @@
-//! How fast a predictor is on this machine, by itself: no file, no protocol.
+//! How fast a predictor is on this machine, by itself: no file, no protocol. And how fast it is made of a file.
 
 use std::hint::black_box;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use foretell_frame::{Frame, Method, MethodSet};
+use foretell_model::Predictor;
 
 use crate::live::LiveModel;
+use crate::open::{self, OpenError, OpenLimits};
 use crate::pool::{Pool, PoolOptions};
 use crate::predict::{PredictError, Worker};
 
@@ -82,6 +86,45 @@ pub fn run(model: &LiveModel, rows: &Frame, options: BenchOptions) -> Result<Ben
         one_row_us: one_row * 1e6,
         batch_rows: options.batch_rows,
         batch_row_us: whole_batch * 1e6 / options.batch_rows as f64,
+    })
+}
+
+/// Times of opening a model file, medians: from its bytes on, which are in memory.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Opening {
+    /// Size of the file.
+    pub file_bytes: u64,
+    /// Milliseconds from the bytes to a checked model.
+    pub model_ms: f64,
+    /// Milliseconds from the model to what predicts with it.
+    pub predictor_ms: f64,
+}
+
+/// Times the opening of a model file, apart from reading it from the disk and from starting a process.
+///
+/// # Errors
+/// As for [`open`](crate::open::open).
+pub fn opening(path: &Path, limits: &OpenLimits, repeats: usize) -> Result<Opening, OpenError> {
+    let bytes = open::read(path, limits.max_file_bytes)?;
+    let (mut models, mut predictors) = (Vec::new(), Vec::new());
+    for _ in 0..repeats.max(1) {
+        let start = Instant::now();
+        let model = foretell_formats::open(black_box(&bytes), &limits.loader)
+            .map_err(|source| OpenError::Refused { source })?;
+        models.push(start.elapsed().as_secs_f64() * 1e3);
+        let model = Arc::new(model);
+        let start = Instant::now();
+        black_box(Predictor::new(model));
+        predictors.push(start.elapsed().as_secs_f64() * 1e3);
+    }
+    let median = |times: &mut Vec<f64>| {
+        times.sort_by(f64::total_cmp);
+        times[times.len() / 2]
+    };
+    Ok(Opening {
+        file_bytes: bytes.len() as u64,
+        model_ms: median(&mut models),
+        predictor_ms: median(&mut predictors),
     })
 }
 

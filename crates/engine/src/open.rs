@@ -163,7 +163,7 @@ fn read_folder(
 
 /// Reads a whole file of at most `limit` bytes. The size that the file system tells is not trusted: the file
 /// may be a pipe, or grow.
-fn read(path: &Path, limit: u64) -> Result<Vec<u8>, OpenError> {
+pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, OpenError> {
     let io = |source| OpenError::Io { source };
     let file = File::open(path).map_err(io)?;
     let mut bytes = Vec::new();

@@ -392,6 +392,9 @@ fn bench_prints_what_programs_read() {
     for time in ["one_row_us", "batch_row_us"] {
         assert!(report[time].as_f64().expect("a time") > 0.0, "{report}");
     }
+    for time in ["model_ms", "predictor_ms"] {
+        assert!(report["opening"][time].as_f64().expect("a time") > 0.0, "{report}");
+    }
 }
 
 #[test]

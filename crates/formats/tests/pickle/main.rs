@@ -3,13 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod arrays;
+mod bounds;
 mod writer;
 
 use foretell_formats::pickle::{Pickle, Value};
 use foretell_formats::{FormatError, Limits, Problem};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use writer::{Val, pickle};
+use writer::{Style, Val, pickle, pickle_in};
 
 fn read(bytes: &[u8]) -> Result<Pickle<'_>, FormatError> {
     Pickle::read(bytes, &Limits::default())
@@ -36,6 +37,9 @@ fn values() -> impl Strategy<Value = Val> {
         prop_oneof![
             vec(inner.clone(), 0..5).prop_map(Val::List),
             vec(inner.clone(), 0..5).prop_map(Val::Tuple),
+            vec(inner.clone(), 0..5).prop_map(Val::Set),
+            vec(inner.clone(), 0..5).prop_map(Val::FrozenSet),
+            inner.clone().prop_map(|value| Val::Twice(Box::new(value))),
             pairs().prop_map(Val::Dict),
             pairs().prop_map(|state| Val::Object("sklearn.linear_model._ridge", "Ridge", state)),
         ]
@@ -66,10 +70,15 @@ fn assert_same(value: &Value<'_>, expected: &Val) {
         Val::Float(expected) => assert_eq!(value.float().unwrap().to_bits(), expected.to_bits()),
         Val::Text(expected) => assert_eq!(value.text().unwrap(), expected),
         Val::Bytes(expected) => assert_eq!(value.bytes().unwrap(), expected),
-        Val::List(expected) | Val::Tuple(expected) => {
+        Val::List(expected) | Val::Tuple(expected) | Val::Set(expected) | Val::FrozenSet(expected) => {
             let items = value.items().unwrap();
             assert_eq!(items.len(), expected.len());
             items.iter().zip(expected).for_each(|(item, expected)| assert_same(item, expected));
+        }
+        Val::Twice(expected) => {
+            let items = value.items().unwrap();
+            assert_eq!(items.len(), 2);
+            items.iter().for_each(|item| assert_same(item, expected));
         }
         Val::Dict(expected) => {
             let pairs = value.pairs().unwrap();
@@ -182,8 +191,12 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_protocol_reads_back_what_was_written(value in values(), protocol in 0..=5_u8) {
-        let bytes = pickle(&value, protocol);
+    fn every_protocol_reads_back_what_was_written(
+        value in values(),
+        protocol in 0..=5_u8,
+        (framed, long, shared) in any::<(bool, bool, bool)>(),
+    ) {
+        let bytes = pickle_in(&value, protocol, Style { framed, long, shared });
         let pickle = read(&bytes).unwrap();
         assert_same(&pickle.root(), &value);
     }

@@ -1,5 +1,7 @@
 //! A pickle writer for tests: values to bytes, in each protocol, as Python's pickler writes them.
 
+use std::collections::HashMap;
+
 /// A value to write, and what must be read back.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Val {
@@ -11,6 +13,10 @@ pub(crate) enum Val {
     Bytes(Vec<u8>),
     List(Vec<Val>),
     Tuple(Vec<Val>),
+    Set(Vec<Val>),
+    FrozenSet(Vec<Val>),
+    /// A list that holds the same value twice, the second time by the memo.
+    Twice(Box<Val>),
     Dict(Vec<(String, Val)>),
     /// `module`, `name`, and the state's entries.
     Object(&'static str, &'static str, Vec<(String, Val)>),
@@ -30,17 +36,43 @@ pub(crate) fn pickle(value: &Val, protocol: u8) -> Vec<u8> {
     writer.finish()
 }
 
+/// How a pickler writes what can be written in several ways.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Style {
+    /// All that follows the header is in one frame (protocol 4 and later).
+    pub(crate) framed: bool,
+    /// Texts, bytes and integers in their longest forms.
+    pub(crate) long: bool,
+    /// Texts that were written before are taken from the memo.
+    pub(crate) shared: bool,
+}
+
+/// Writes one value as a whole pickle in a style.
+pub(crate) fn pickle_in(value: &Val, protocol: u8, style: Style) -> Vec<u8> {
+    let mut writer = Writer { style, ..Writer::new(protocol) };
+    writer.value(value);
+    let mut out = writer.finish();
+    if style.framed && protocol >= 4 {
+        let length = (out.len() - 2) as u64;
+        out.splice(2..2, [0x95].into_iter().chain(length.to_le_bytes()));
+    }
+    out
+}
+
 /// The state of a pickler.
 pub(crate) struct Writer {
     pub(crate) out: Vec<u8>,
     protocol: u8,
     memo: usize,
+    style: Style,
+    /// Slots of the texts in the memo.
+    texts: HashMap<String, usize>,
 }
 
 impl Writer {
     pub(crate) fn new(protocol: u8) -> Self {
         let out = if protocol >= 2 { vec![0x80, protocol] } else { Vec::new() };
-        Writer { out, protocol, memo: 0 }
+        Writer { out, protocol, memo: 0, style: Style::default(), texts: HashMap::new() }
     }
 
     pub(crate) fn finish(mut self) -> Vec<u8> {
@@ -66,6 +98,18 @@ impl Writer {
         self.memo += 1;
     }
 
+    /// Puts a value of the memo on the stack.
+    fn get(&mut self, slot: usize) {
+        match self.protocol {
+            0 => self.bytes(format!("g{slot}\n").as_bytes()),
+            _ if slot < 256 => self.bytes(&[b'h', slot as u8]),
+            _ => {
+                self.bytes(b"j");
+                self.bytes(&(slot as u32).to_le_bytes());
+            }
+        }
+    }
+
     pub(crate) fn global(&mut self, module: &str, name: &str) {
         if self.protocol >= 4 {
             self.text(module);
@@ -78,7 +122,16 @@ impl Writer {
     }
 
     pub(crate) fn text(&mut self, text: &str) {
+        if let Some(&slot) = self.texts.get(text).filter(|_| self.style.shared) {
+            return self.get(slot);
+        }
+        self.texts.insert(text.to_owned(), self.memo);
         match self.protocol {
+            4.. if self.style.long => {
+                self.bytes(&[0x8d]);
+                self.bytes(&(text.len() as u64).to_le_bytes());
+                self.bytes(text.as_bytes());
+            }
             0 => {
                 self.bytes(b"V");
                 for char in text.chars() {
@@ -114,6 +167,10 @@ impl Writer {
                 writer.text("latin1");
             });
             self.bytes(b"tR");
+        } else if self.style.long && self.protocol >= 4 {
+            self.bytes(&[0x8e]);
+            self.bytes(&(bytes.len() as u64).to_le_bytes());
+            self.bytes(bytes);
         } else if bytes.len() < 256 {
             self.bytes(&[b'C', bytes.len() as u8]);
             self.bytes(bytes);
@@ -128,6 +185,10 @@ impl Writer {
     pub(crate) fn int(&mut self, value: i64) {
         match value {
             _ if self.protocol == 0 => self.bytes(format!("I{value}\n").as_bytes()),
+            _ if self.style.long && self.protocol >= 2 => {
+                self.bytes(b"\x8b\x08\0\0\0");
+                self.bytes(&value.to_le_bytes());
+            }
             0..=255 => self.bytes(&[b'K', value as u8]),
             256..=65535 => {
                 self.bytes(b"M");
@@ -213,6 +274,38 @@ impl Writer {
             self.mark(|writer| items.iter().for_each(|item| writer.value(item)));
             self.bytes(b"e");
         }
+    }
+
+    fn set(&mut self, items: &[Val], frozen: bool) {
+        let write = |writer: &mut Self| items.iter().for_each(|item| writer.value(item));
+        match (self.protocol, frozen) {
+            (4.., true) => {
+                self.mark(write);
+                self.bytes(&[0x91]);
+            }
+            (4.., false) => {
+                self.bytes(&[0x8f]);
+                self.memoize();
+                self.mark(write);
+                return self.bytes(&[0x90]);
+            }
+            _ => {
+                self.global("__builtin__", if frozen { "frozenset" } else { "set" });
+                self.mark(|writer| writer.list(items));
+                self.bytes(b"tR");
+            }
+        }
+        self.memoize();
+    }
+
+    fn twice(&mut self, value: &Val) {
+        self.bytes(b"(");
+        self.value(value);
+        let slot = self.memo;
+        self.memoize();
+        self.get(slot);
+        self.bytes(b"l");
+        self.memoize();
     }
 
     fn object(&mut self, module: &str, name: &str, state: &[(String, Val)]) {
@@ -303,6 +396,9 @@ impl Writer {
             Val::Bytes(bytes) => self.raw_bytes(bytes),
             Val::List(items) => self.list(items),
             Val::Tuple(items) => self.tuple(items),
+            Val::Set(items) => self.set(items, false),
+            Val::FrozenSet(items) => self.set(items, true),
+            Val::Twice(value) => self.twice(value),
             Val::Dict(pairs) => self.dict(pairs),
             Val::Object(module, name, state) => self.object(module, name, state),
             Val::Array { shape, fortran, big_endian, data } => {

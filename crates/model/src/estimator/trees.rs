@@ -108,6 +108,9 @@ impl Trees {
     /// Checks everything that walks rely on; the number of raw scores.
     pub(crate) fn check(&self) -> Result<usize, ModelError> {
         self.check_counts()?;
+        if self.descends() {
+            return Ok(self.outputs);
+        }
         let mut seen = vec![false; self.nodes.left.len()];
         for (tree, &root) in self.roots.iter().enumerate() {
             self.check_tree(root, &mut seen).map_err(|(node, problem)| ModelError::BrokenTree {
@@ -118,6 +121,40 @@ impl Trees {
             })?;
         }
         Ok(self.outputs)
+    }
+
+    /// Whether all nodes are sound and every child stands behind its one parent, as nearly all libraries write trees: then there
+    /// is no circle, and one pass in the order of memory tells. `false` says nothing.
+    fn descends(&self) -> bool {
+        let nodes = &self.nodes;
+        let (count, leaves) = (nodes.left.len(), self.leaves.values.len() / self.leaves.width);
+        let mut has_parent = vec![false; count];
+        let mut is_child =
+            |node: u32| has_parent.get_mut(node as usize).is_some_and(|has| !std::mem::replace(has, true));
+        for at in 0..count {
+            let (left, right) = (nodes.left[at], nodes.right[at]);
+            if left == right {
+                if left as usize >= leaves {
+                    return false;
+                }
+                continue;
+            }
+            let behind = (left.min(right) as usize) > at;
+            let tests = (nodes.feature[at] as usize) < self.features && !nodes.threshold[at].is_nan();
+            if !behind || !tests || nodes.categorical[at] && !self.tests_a_set(at) {
+                return false;
+            }
+            if !is_child(left) || !is_child(right) {
+                return false;
+            }
+        }
+        self.roots.iter().all(|root| is_child(*root))
+    }
+
+    /// Whether the threshold of a categorical node is the number of a set.
+    fn tests_a_set(&self, node: usize) -> bool {
+        let threshold = self.nodes.threshold[node];
+        threshold >= 0.0 && threshold.fract() == 0.0 && threshold < self.category_sets.len() as f64
     }
 
     fn check_counts(&self) -> Result<(), ModelError> {
@@ -185,8 +222,7 @@ impl Trees {
             if threshold.is_nan() {
                 return Err((node, "its threshold is not a number"));
             }
-            let set = threshold >= 0.0 && threshold.fract() == 0.0;
-            if self.nodes.categorical[at] && !(set && threshold < self.category_sets.len() as f64) {
+            if self.nodes.categorical[at] && !self.tests_a_set(at) {
                 return Err((node, "its category set does not exist"));
             }
             open.extend([right, left]);
@@ -194,14 +230,16 @@ impl Trees {
         Ok(())
     }
 
-    /// Gives features without an example the middle one of the thresholds they are tested against.
+    /// Gives features without an example the middle one of the thresholds they are tested against, of the first so many.
     pub(super) fn examples(&self, columns: &[Column], facts: &mut Facts) {
+        /// More thresholds cost time and tell no better what a feature is like.
+        const MOST: usize = 4096;
         let wanted: Vec<bool> = columns.iter().map(|column| facts.wants_example(column)).collect();
         let mut thresholds = vec![Vec::new(); columns.len()];
         for node in 0..self.nodes.left.len() {
             let feature = self.nodes.feature[node] as usize;
             let split = self.nodes.left[node] != self.nodes.right[node] && !self.nodes.categorical[node];
-            if split && wanted.get(feature) == Some(&true) {
+            if split && wanted.get(feature) == Some(&true) && thresholds[feature].len() < MOST {
                 thresholds[feature].push(self.nodes.threshold[node]);
             }
         }

@@ -189,6 +189,33 @@ fn nodes_that_are_no_tree() {
 }
 
 #[test]
+fn nodes_may_stand_in_any_order() {
+    let mut trees = forest(2, 2, 2, 1, false, &mut Numbers(1));
+    let last = trees.nodes.left.len() as u32 - 1;
+    let nodes = &mut trees.nodes;
+    for (left, right) in nodes.left.iter_mut().zip(&mut nodes.right).filter(|(left, right)| left != right) {
+        (*left, *right) = (last - *left, last - *right);
+    }
+    nodes.feature.reverse();
+    nodes.threshold.reverse();
+    nodes.left.reverse();
+    nodes.right.reverse();
+    nodes.missing_left.reverse();
+    nodes.categorical.reverse();
+    nodes.zero_missing.reverse();
+    trees.roots.iter_mut().for_each(|root| *root = last - *root);
+    let fitted = |trees: &Trees| {
+        let estimator = Estimator::Trees(trees.clone());
+        Some(Fitted { estimator, head: regression(1, Link::Identity) })
+    };
+    Model::new(parts(2, Vec::new(), fitted(&trees))).unwrap();
+    let root = trees.roots[1] as usize;
+    trees.nodes.feature[root] = 2;
+    let expected = format!("estimator: tree 1, node {root}: it tests a feature that does not exist");
+    assert_eq!(refusal(2, Vec::new(), fitted(&trees)), expected);
+}
+
+#[test]
 fn counts_of_trees() {
     let cases: [Broken<'_, Trees>; 8] = [
         (&|t| t.nodes.missing_left.truncate(3), "expected 14 entries in every array of nodes, got 3"),
