@@ -145,11 +145,13 @@ fn the_same_data_options_and_seed_give_the_same_bytes_on_any_number_of_threads()
     let folder = tempfile::tempdir().expect("a scratch folder");
     let table = folder.path().join("class.csv");
     write_table(&table, "class");
-    for kind in ["random-forest", "gradient-boosting", "mlp", "lda"] {
+    let with_target = ["random-forest", "gradient-boosting", "mlp", "lda", "logistic", "linear-svm", "sgd"];
+    let kinds = with_target.map(|kind| (kind, "--target")).into_iter();
+    for (kind, role) in kinds.chain(["k-means", "isolation-forest"].map(|kind| (kind, "--drop"))) {
         let bytes = [("1", "7"), ("3", "7"), ("2", "8")].map(|(threads, seed)| {
             let out = folder.path().join(format!("{kind}-{threads}.foretell"));
             let mut command = Command::new(binary());
-            command.arg("train").arg(&table).args(["--target", "class", "--model", kind, "--seed", seed]);
+            command.arg("train").arg(&table).args([role, "class", "--model", kind, "--seed", seed]);
             run(command.arg("-o").arg(&out).env("RAYON_NUM_THREADS", threads));
             fs::read(out).expect("a model")
         });

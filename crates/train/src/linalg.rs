@@ -9,7 +9,7 @@ use crate::error::FitError;
 use crate::sample::Sample;
 
 /// Rows whose products are added up before the sums of runs are: the same on any number of threads.
-const RUN: usize = 4096;
+pub(crate) const RUN: usize = 4096;
 
 /// The weighted means of the columns.
 pub(crate) fn means(sample: &Sample<'_>) -> Vec<f64> {

@@ -218,6 +218,64 @@ impl<T: Parameter> Parameter for Vec<T> {
     }
 }
 
+/// A value, or what an estimator takes of itself where nobody says it: what is written `auto`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Auto<T>(pub Option<T>);
+
+impl<T: Parameter> Parameter for Auto<T> {
+    fn read(value: &Value, range: Range) -> Option<Self> {
+        let auto = matches!(value, Value::Text(text) if text == "auto");
+        if auto { Some(Self(None)) } else { T::read(value, range).map(|told| Self(Some(told))) }
+    }
+
+    fn write(&self) -> Value {
+        self.0.as_ref().map_or_else(|| Value::Text("auto".to_owned()), T::write)
+    }
+
+    fn expected(range: Range) -> String {
+        format!("{} or `auto`", T::expected(range))
+    }
+}
+
+/// A part of some things.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Amount {
+    /// So many.
+    Count(usize),
+    /// This share of them.
+    Share(f64),
+}
+
+impl Amount {
+    /// How many of all, at least one.
+    pub(crate) fn of(self, all: usize) -> usize {
+        match self {
+            Self::Count(count) => count.min(all),
+            Self::Share(share) => ((share * all as f64) as usize).clamp(1, all),
+        }
+    }
+}
+
+impl Parameter for Amount {
+    fn read(value: &Value, range: Range) -> Option<Self> {
+        if matches!(value, Value::Int(_)) {
+            return usize::read(value, Range::AtLeast(1.0)).map(Self::Count);
+        }
+        f64::read(value, range).map(Self::Share)
+    }
+
+    fn write(&self) -> Value {
+        match self {
+            Self::Count(count) => count.write(),
+            Self::Share(share) => share.write(),
+        }
+    }
+
+    fn expected(range: Range) -> String {
+        format!("a whole number of 1 or more, or a share{range}")
+    }
+}
+
 /// Named parameters with defaults.
 pub trait Parameters: Default {
     /// What has these parameters, by scikit-learn's name.

@@ -47,6 +47,12 @@ impl<'a> Sample<'a> {
         self.check_finite()
     }
 
+    /// Fails unless everything fits where there is no target, and no value is missing or infinite.
+    pub(crate) fn check_alone(&self) -> Result<(), FitError> {
+        self.check(self.rows())?;
+        self.check_finite()
+    }
+
     /// Fails where rows weigh differently, for estimators that do not know weights.
     pub(crate) fn check_unweighted(&self) -> Result<(), FitError> {
         match self.weights {

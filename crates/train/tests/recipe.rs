@@ -64,7 +64,8 @@ fn an_encoded_target_does_not_leak() {
     for smooth in [Value::Text("auto".to_owned()), Value::Float(0.0)] {
         let encode = step("target-encode", &[("smooth", smooth)]);
         let recipe = recipe("linear", false, vec![Vec::new(), vec![encode]]);
-        let model = recipe.fit(&schema, &frame, Target::Values(&y), None, &Context::seeded(1)).unwrap().model;
+        let model =
+            recipe.fit(&schema, &frame, Some(Target::Values(&y)), None, &Context::seeded(1)).unwrap().model;
         let answers = predict(model, &frame).unwrap();
         let error: f64 = answers.iter().zip(&y).map(|(answer, y)| (answer - y).powi(2)).sum();
         let mean = y.iter().sum::<f64>() / 600.0;
@@ -99,7 +100,8 @@ fn what_is_fitted_is_the_same_on_any_number_of_threads() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let target = Target::Classes { codes: &codes, labels: &labels };
         pool.install(|| {
-            let model = recipe.fit(&schema, &frame, target, None, &Context::seeded(seed)).unwrap().model;
+            let model =
+                recipe.fit(&schema, &frame, Some(target), None, &Context::seeded(seed)).unwrap().model;
             artifact::encode(&model, "")
         })
     };
@@ -119,7 +121,9 @@ fn dates_are_served_as_texts() {
     let y: Vec<f64> = (0..100).map(|row| if weekday(row) < 4 { 1.0 } else { 2.0 }).collect();
     let fit = |parameters: &[(&str, Value)], kind, rows: &Frame| {
         let recipe = recipe(kind, false, vec![Vec::new(), vec![step("date", parameters)]]);
-        recipe.fit(&schema, rows, Target::Values(&y), None, &Context::seeded(1)).map(|product| product.model)
+        recipe
+            .fit(&schema, rows, Some(Target::Values(&y)), None, &Context::seeded(1))
+            .map(|product| product.model)
     };
     let model = fit(&[], "decision-tree", &rows).unwrap();
     let feature = &model.schema().features()[1];
@@ -151,7 +155,7 @@ fn texts_that_would_fill_the_memory_are_refused() {
     let (schema, frame) = frame(20_000, noise, &[&|row| Some(format!("word{row}"))]);
     let y: Vec<f64> = (0..20_000).map(noise).collect();
     let recipe = recipe("linear", false, vec![Vec::new(), vec![step("bag-of-words", &[])]]);
-    let error = recipe.fit(&schema, &frame, Target::Values(&y), None, &Context::seeded(1)).unwrap_err();
+    let error = recipe.fit(&schema, &frame, Some(Target::Values(&y)), None, &Context::seeded(1)).unwrap_err();
     assert!(matches!(error, FitError::Data { .. }));
     let message = error.to_string();
     assert!(message.contains("20000 rows of 20001 columns") && message.contains("max_features"), "{message}");
@@ -164,7 +168,7 @@ fn steps_say_what_they_cannot_learn_from() {
     let error = |number: Transformer, text: Transformer| {
         let recipe = recipe("linear", false, vec![vec![number], vec![text]]);
         let target = Target::Values(&y);
-        recipe.fit(&schema, &frame, target, None, &Context::seeded(1)).unwrap_err().to_string()
+        recipe.fit(&schema, &frame, Some(target), None, &Context::seeded(1)).unwrap_err().to_string()
     };
     let standard = || step("standard", &[]);
     let box_cox = step("power", &[("method", Value::Text("box-cox".to_owned()))]);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use foretell_frame::{Frame, Labels, Method, MethodSet, Predictions};
 use foretell_model::{Description, Model, ModelParts, Pipeline, Predictor, Provenance, Scratch, Task};
-use foretell_train::estimator::{Learnt, sgd};
+use foretell_train::estimator::{Learnt, isolation, k_means, sgd};
 use foretell_train::parameter::{Parameters, Value};
 use foretell_train::{Column, Context, Sample, Target};
 
@@ -50,9 +50,9 @@ fn reference(name: &str) -> (f64, f64) {
 
 /// What a model answers to some rows.
 fn answers(learnt: Learnt, task: Task, method: Method, rows: &[f64]) -> Vec<f64> {
-    let Learnt { steps: scoring, fitted, .. } = learnt;
+    let Learnt { steps: scoring, fitted, transform, .. } = learnt;
     let model = Model::new(ModelParts {
-        pipeline: Pipeline { scoring, estimator: Some(fitted), ..Pipeline::default() },
+        pipeline: Pipeline { scoring, estimator: Some(fitted), transform, ..Pipeline::default() },
         features: WIDTH,
         names: None,
         hints: None,
@@ -137,5 +137,88 @@ fn stochastic_gradient_descent_is_as_good_as_scikit_learns() {
             let left: f64 = got.iter().zip(known).map(|(got, y)| (got - y).powi(2)).sum();
             1.0 - left / known.iter().map(|y| (y - mean).powi(2)).sum::<f64>()
         });
+    }
+}
+
+/// Rows around seven points, some of them close to each other.
+fn clouds() -> Vec<f64> {
+    let centre = |cloud: usize, column: usize| 4.0 * noise(50_000 + cloud * WIDTH + column);
+    let at = |at: usize| centre(at / WIDTH % 7, at % WIDTH) + noise(60_000 + at) + noise(90_000 + at);
+    (0..1400 * WIDTH).map(at).collect()
+}
+
+/// The sum of the squares of the distances to the nearest centres.
+fn inertia(learnt: Learnt, rows: &[f64], clusters: usize) -> f64 {
+    let assigned = answers(learnt.clone(), Task::Clustering, Method::Predict, rows);
+    let distances = answers(learnt, Task::Clustering, Method::Transform, rows);
+    let of_row = |(distances, assigned): (&[f64], &f64)| {
+        let least = distances.iter().copied().fold(f64::INFINITY, f64::min);
+        assert!((distances[*assigned as usize] - least).abs() < 1e-9, "{distances:?} {assigned}");
+        least * least
+    };
+    distances.chunks_exact(clusters).zip(&assigned).map(of_row).sum()
+}
+
+#[test]
+fn clusters_are_as_tight_as_scikit_learns() {
+    let rows = clouds();
+    let sample = Sample { values: &rows, columns: &COLUMNS, weights: None };
+    let random = [("init", text("random")), ("n_init", Value::Int(2))];
+    let count = |count| ("n_clusters", Value::Int(count));
+    for (name, clusters, parameters) in [
+        ("clusters", 7, vec![count(7)]),
+        ("clusters-many", 20, vec![count(20)]),
+        ("clusters-random", 7, [vec![count(7)], random.to_vec()].concat()),
+    ] {
+        // Of the whole spread, so that numbers are about 1 at most.
+        let whole = reference("clusters-whole").0;
+        assert_as_good(name, |seed| {
+            let learnt = k_means::fit(&with(&parameters), sample, &Context::seeded(seed)).unwrap();
+            inertia(learnt, &rows, clusters) / whole
+        });
+    }
+}
+
+#[test]
+fn clusters_of_few_rows_are_found_and_weights_count() {
+    // Four different rows, one of which weighs nothing, and as many clusters as others.
+    let mut rows = vec![0.0; 40 * WIDTH];
+    rows.chunks_exact_mut(WIDTH).enumerate().for_each(|(at, row)| row[0] = (at % 4) as f64 * 10.0 + 1e6);
+    let weights: Vec<f64> = (0..40).map(|at| f64::from(at % 4 != 3)).collect();
+    let sample = Sample { values: &rows, columns: &COLUMNS, weights: Some(&weights) };
+    let three = with(&[("n_clusters", Value::Int(3)), ("init", text("random")), ("n_init", Value::Int(1))]);
+    for seed in 0..20 {
+        let learnt = k_means::fit(&three, sample, &Context::seeded(seed)).unwrap();
+        assert!(inertia(learnt, &rows[..3 * WIDTH], 3) < 1e-6, "{seed}");
+    }
+    let many = with(&[("n_clusters", Value::Int(31))]);
+    let error = k_means::fit(&many, sample, &Context::seeded(0)).unwrap_err();
+    assert!(error.to_string().contains("at most 30, the number of rows, got `31`"), "{error}");
+}
+
+#[test]
+fn isolation_scores_are_distributed_as_scikit_learns() {
+    let table = Table::new();
+    let outlier = [4.0, -4.0, 4.0, -4.0, 4.0];
+    let share = [("contamination", Value::Float(0.05)), ("max_samples", Value::Float(0.5))];
+    let few = [("max_features", Value::Int(2)), ("bootstrap", Value::Bool(true))];
+    for (name, parameters) in [("isolation", &[][..]), ("isolation-share", &share), ("isolation-few", &few)] {
+        let scores = |seed: u64| {
+            let learnt = isolation::fit(&with(parameters), table.sample(), &Context::seeded(seed)).unwrap();
+            let rows: Vec<f64> = table.x[..200 * WIDTH].iter().chain(&outlier).copied().collect();
+            let scores = answers(learnt.clone(), Task::Outlier, Method::ScoreSamples, &rows);
+            let found = answers(learnt, Task::Outlier, Method::Predict, &table.x[..LEARNS * WIDTH]);
+            let found = found.iter().filter(|answer| **answer < 0.0).count() as f64 / found.len() as f64;
+            (scores, found)
+        };
+        let mean = |scores: &[f64]| scores.iter().sum::<f64>() / scores.len() as f64;
+        assert_as_good(&format!("{name}-mean"), |seed| mean(&scores(seed).0[..200]));
+        assert_as_good(&format!("{name}-spread"), |seed| {
+            let (scores, _) = scores(seed);
+            let mean = mean(&scores[..200]);
+            scores[..200].iter().map(|score| (score - mean).powi(2)).sum::<f64>().sqrt()
+        });
+        assert_as_good(&format!("{name}-outlier"), |seed| scores(seed).0[200]);
+        assert_as_good(&format!("{name}-found"), |seed| scores(seed).1);
     }
 }

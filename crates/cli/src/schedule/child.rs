@@ -52,9 +52,9 @@ pub(crate) fn run(arguments: &RetrainArguments) -> Result<(), Failure> {
     let production = production(&trained, &data, &arguments.model, &spec.require, &store)?;
     let beside = production.as_ref().and_then(|production| production.observed.as_ref());
     let (observed, seen) = (trained.observed.take(), trained.seen.clone());
-    let assessment = observed
-        .as_ref()
-        .map(|observed| Assessment::beside(&seen, observed, beside, &spec.require, spec.training.seed));
+    let assess =
+        |(observed, seen)| Assessment::beside(seen, observed, beside, &spec.require, spec.training.seed);
+    let assessment = observed.as_ref().zip(seen.as_ref()).map(assess);
     if let Some(assessment) = &assessment {
         tell(&summary(&spec, &trained, &data, assessment));
     }

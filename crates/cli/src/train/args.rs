@@ -28,12 +28,12 @@ pub(crate) struct TrainArguments {
     /// What the database is asked; its answer is the table
     #[arg(long, value_name = "SQL")]
     query: Option<String>,
-    /// Column of the known answers: its name, or its position from 0
+    /// Column of the known answers: its name, or its position from 0; isolation-forest and k-means have none
     #[arg(long, value_name = "COLUMN")]
     target: Option<String>,
     /// What is fitted: linear, ridge, lasso, elastic-net, logistic, linear-svm, sgd, lda, qda,
     /// gaussian-nb, multinomial-nb, bernoulli-nb, k-neighbors, decision-tree, random-forest, extra-trees,
-    /// gradient-boosting or mlp, scikit-learn's name of the class, or auto: the best of some by cross-validation
+    /// gradient-boosting, mlp, isolation-forest or k-means, scikit-learn's name of the class, or auto: the best of some by cross-validation
     #[arg(long, value_name = "KIND", value_parser = parse_kind)]
     model: Option<(Option<Kind>, Option<bool>)>,
     /// A parameter by scikit-learn's name (of boosting: XGBoost's), such as max_depth=4 or criterion=entropy; may be repeated
@@ -180,7 +180,7 @@ impl Table {
             if spec.data.order.as_deref() != Some(at.as_str()) {
                 spec.data.drop.push(at);
             }
-            (spec.data.target, spec.data.header) = (actual, Header::Present);
+            (spec.data.target, spec.data.header) = (Some(actual), Header::Present);
             let input = Input::Files(vec![Source::Bytes(csv.into())]);
             return Ok(Self { input, shown, name });
         }
@@ -224,6 +224,20 @@ impl Job {
         }
         if let Some(name) = &spec.register {
             model_name(name).map_err(|expected| Failure::usage(format!("`{name}`: {expected}")))?;
+        }
+        if let Some(kind) = spec.training.kind.filter(|kind| !kind.has_target()) {
+            if spec.data.target.is_some() {
+                return Err(Failure::usage(format!(
+                    "`{}` learns of the rows alone, and has no target",
+                    kind.name
+                ))
+                .hint("leave it away; drop its column if it is not to be learnt from".to_owned()));
+            }
+            if !spec.require.is_empty() || spec.report.is_some() {
+                let message =
+                    format!("`{}` has no known answers to require something of, or to report", kind.name);
+                return Err(Failure::usage(message));
+            }
         }
         if spec.training.evaluation == Evaluation::None && !(spec.require.is_empty() && spec.report.is_none())
         {
@@ -284,8 +298,11 @@ fn from_flags(arguments: &TrainArguments) -> Result<Spec, Failure> {
         Failure::usage(format!("expected `{what}`"))
             .hint("or give a TOML file, which says all of it".to_owned())
     };
-    let target = arguments.target.clone().ok_or_else(|| needed("--target COLUMN"))?;
     let (kind, of_class) = arguments.model.ok_or_else(|| needed("--model KIND"))?;
+    let target = arguments.target.clone();
+    if target.is_none() && kind.is_none_or(Kind::has_target) {
+        return Err(needed("--target COLUMN"));
+    }
     let told = arguments.task.map(|task| task == TaskWord::Classification);
     if let (Some(class), Some(told)) = (of_class, told)
         && class != told

@@ -63,13 +63,15 @@ pub(crate) fn run(arguments: &TrainArguments) -> Result<(), Failure> {
     };
     let beside = production.as_ref().and_then(|production| production.observed.as_ref());
     let (observed, seen) = (trained.observed.take(), trained.seen.clone());
-    let assess = |observed| Assessment::beside(&seen, observed, beside, &spec.require, seed);
-    let assessment = observed.as_ref().map(assess);
+    let assess = |(observed, seen)| Assessment::beside(seen, observed, beside, &spec.require, seed);
+    let assessment = observed.as_ref().zip(seen.as_ref()).map(assess);
     if let Some(assessment) = &assessment {
         if !arguments.json {
             Output::print(&summary(&spec, &trained, &data, assessment))?;
         }
         unmet(&assessment.outcomes).map_err(|failure| failure.hint("nothing was written".to_owned()))?;
+    } else if !trained.measures.is_empty() && !arguments.json {
+        Output::print(&summary_of_measures(&trained, &data))?;
     }
     interrupt.write()?;
     let metadata = metadata(&spec, &data, &trained, assessment.as_ref());
@@ -99,7 +101,14 @@ pub(crate) fn run(arguments: &TrainArguments) -> Result<(), Failure> {
         None => None,
     };
     if arguments.json {
-        let metrics = assessment.as_ref().map(|assessment| assessment.json(trained.model()));
+        let metrics = match &assessment {
+            Some(assessment) => Some(assessment.json(trained.model())),
+            None if trained.measures.is_empty() => None,
+            None => {
+                let rows = ("rows".to_owned(), json!(trained.held_out.0.rows()));
+                Some(std::iter::once(rows).chain(measures(&trained)).collect::<Map<_, _>>().into())
+            }
+        };
         let printed = json!({"training": known, "measured": metrics, "registered": registered});
         return Output::print(&format!("{printed}\n"));
     }
@@ -129,6 +138,25 @@ pub(crate) fn summary(spec: &Spec, trained: &Trained, data: &Data, assessment: &
 
 /// How many candidates are told.
 const SHOWN: usize = 10;
+
+/// The same of a model that has no target.
+fn summary_of_measures(trained: &Trained, data: &Data) -> String {
+    let (model, held_out) = (trained.model(), trained.held_out.0.rows());
+    let (learnt, features) = (data.rows() - held_out, model.schema().len());
+    let estimator = model.estimator();
+    let mut text =
+        format!("{estimator} learnt from {learnt} rows of {features} features, measured on others\n");
+    text += &format!("rows: {held_out}\n");
+    for (name, value) in &trained.measures {
+        text += &format!("{}: {value:.6}\n", name.replace('_', " "));
+    }
+    text
+}
+
+/// What is measured of a model that has no target.
+fn measures(trained: &Trained) -> impl Iterator<Item = (String, serde_json::Value)> {
+    trained.measures.iter().map(|(name, value)| ((*name).to_owned(), json!(value)))
+}
 
 /// What the estimator was chosen from, and why.
 fn tried(trained: &Trained) -> String {
@@ -188,6 +216,7 @@ pub(crate) fn metadata(
         let metrics = assessment.metrics.iter();
         metrics.map(|known| (known.metric.name().to_owned(), json!(known.value))).collect::<Map<_, _>>()
     });
+    let metrics = metrics.or_else(|| (!trained.measures.is_empty()).then(|| measures(trained).collect()));
     let known = json!({
         "foretell_version": env!("CARGO_PKG_VERSION"),
         "estimator": trained.model().estimator(),

@@ -35,7 +35,9 @@ fn train_measures_and_writes() {
         .run("train houses.csv --target price --model ridge --drop kind,built --order size --test-size 0.25")
         .run("train houses.csv --target price --model auto --drop kind")
         .run("train houses.csv --target price --model ridge --drop kind --search alpha=[0.01,1,100] --search fit_intercept=[true,false]")
-        .run("train houses.csv --target kind --model decision-tree --drop price --search max_depth={low=1,high=6} --candidates 4 --metric accuracy --halving 2");
+        .run("train houses.csv --target kind --model decision-tree --drop price --search max_depth={low=1,high=6} --candidates 4 --metric accuracy --halving 2")
+        .run("train houses.csv --model k-means --param n_clusters=3 --scale standard --drop kind -o districts.foretell")
+        .run("train houses.csv --model IsolationForest --param contamination=0.1 --test-size 0.25");
     assert!(folder.path().join("ridge.foretell").exists() && folder.path().join("tree.foretell").exists());
     session.check("train");
     let mut inspect = Command::new(env!("CARGO_BIN_EXE_foretell"));
@@ -79,6 +81,10 @@ fn train_says_what_is_wrong_and_writes_nothing() {
         .run(&format!("{price} ridge --drop kind --search alpha=[1] --metric r3"))
         .run("train houses.toml --target price")
         .run("train houses.csv --model ridge")
+        .run("train houses.csv --target kind --model k-means")
+        .run("train houses.csv --model k-means --require accuracy>0.5")
+        .run("train houses.csv --model isolation-forest --folds 3")
+        .run("train houses.csv --model k-means --param n_clusters=99")
         .run("train houses.csv --target kind --model ridge -o model.foretell")
         .run("train houses.csv --target built --model ridge -o model.foretell")
         .run("train odd.csv --target price --model ridge -o model.foretell")

@@ -28,8 +28,8 @@ const SEVERAL: f64 = 3.0;
 /// What is what in a table.
 #[derive(Debug, Clone)]
 pub struct DataOptions {
-    /// The column of known answers: its name, or its position from 0.
-    pub target: String,
+    /// The column of known answers: its name, or its position from 0; none where rows alone are learnt from.
+    pub target: Option<String>,
     /// Whether a CSV table names its columns.
     pub header: Header,
     /// Names of all columns, for a table without a header.
@@ -71,8 +71,8 @@ pub struct Data {
     /// What each feature holds.
     pub(super) holds: Vec<Holds>,
     frame: Frame,
-    /// The known answers.
-    target: TextColumn,
+    /// The known answers, where there are any.
+    target: Option<TextColumn>,
     places: Places,
     digest: String,
     empty: Vec<String>,
@@ -126,7 +126,6 @@ impl Data {
             rows.sort_by(|a, b| keys[*a].cmp(&keys[*b]));
             rows
         });
-        let target = target.unwrap_or_default();
         let texts = |slot: &Slot| matches!(slot, Slot::Text(slot) if is_read(&frame.texts()[*slot]));
         let seen = |slot: &Slot| if texts(slot) { Holds::Texts } else { Holds::Categories };
         let holds = holds.into_iter().zip(schema.slots());
@@ -200,11 +199,19 @@ impl Data {
     }
 
     fn target(&self, row: usize) -> Result<&str, TrainError> {
-        self.target.get(row).ok_or_else(|| TrainError::MissingTarget { place: self.place(row) })
+        let known = self.target.as_ref().and_then(|target| target.get(row));
+        known.ok_or_else(|| TrainError::MissingTarget { place: self.place(row) })
     }
 
-    /// What is learnt: classes, or numbers where the answers are, and nobody says that they are classes.
+    /// What is learnt: classes, or numbers where the answers are, and nobody says that they are classes; nothing where there are
+    /// none, and the estimator needs none.
     pub(super) fn lesson(&self, kind: Option<Kind>, classes: Option<bool>) -> Result<Answered, TrainError> {
+        match (kind.filter(|kind| !kind.has_target()), &self.target) {
+            (Some(_), None) => return Ok(Answered::Nothing),
+            (Some(kind), Some(_)) => return Err(TrainError::NeedlessTarget { name: kind.name }),
+            (None, None) => return Err(TrainError::NoTarget),
+            (None, Some(_)) => {}
+        }
         let texts: Vec<&str> = (0..self.rows()).map(|row| self.target(row)).collect::<Result<_, _>>()?;
         let labels = labels(&texts);
         let classes = match (classes, kind.and_then(Kind::only)) {
@@ -244,7 +251,9 @@ impl Data {
     /// Some of the rows, and the known answers.
     pub(super) fn select(&self, rows: &[usize]) -> (Frame, TextColumn) {
         let mut target = TextColumn::default();
-        rows.iter().for_each(|row| target.push(self.target.get(*row)));
+        if let Some(known) = &self.target {
+            rows.iter().for_each(|row| target.push(known.get(*row)));
+        }
         (self.frame.select(rows), target)
     }
 }
@@ -328,8 +337,7 @@ impl Roles {
         let all = |names: &[String]| names.iter().map(|name| find(name)).collect::<Result<Vec<_>, _>>();
         let one = |name: &Option<String>| name.as_deref().map(find).transpose();
         let mut types = vec![None; names.len()];
-        let (target, dropped, unused) =
-            (Some(find(&options.target)?), all(&options.drop)?, all(&options.unused)?);
+        let (target, dropped, unused) = (one(&options.target)?, all(&options.drop)?, all(&options.unused)?);
         let (weights, groups, order) = (one(&options.weights)?, one(&options.groups)?, one(&options.order)?);
         if order.is_some() && (order == groups || order == weights) || weights.is_some() && weights == groups
         {
@@ -436,7 +444,7 @@ impl Features {
         }
         // Without a header a column is found by its place, so none can be left out.
         let by_place = !named || options.names.is_some();
-        if by_place && features.len() + 1 < columns.len() {
+        if by_place && features.len() + usize::from(roles.target.is_some()) < columns.len() {
             return Err(TrainError::Nothing {
                 what: "header row, so its columns cannot be told apart; none can be left out",
             });
@@ -515,7 +523,12 @@ fn seem_classes(labels: &Labels) -> bool {
 #[derive(Debug)]
 pub(super) enum Answered {
     Values(Vec<f64>),
-    Classes { codes: Vec<u32>, labels: Labels },
+    Classes {
+        codes: Vec<u32>,
+        labels: Labels,
+    },
+    /// Rows alone are learnt from.
+    Nothing,
 }
 
 impl Answered {
@@ -525,25 +538,28 @@ impl Answered {
             Self::Classes { codes, labels } => {
                 Self::Classes { codes: rows.iter().map(|row| codes[*row]).collect(), labels: labels.clone() }
             }
+            Self::Nothing => Self::Nothing,
         }
     }
 
-    pub(super) fn target(&self) -> Lesson<'_> {
+    pub(super) fn target(&self) -> Option<Lesson<'_>> {
         match self {
-            Self::Values(values) => Lesson::Values(values),
-            Self::Classes { codes, labels } => Lesson::Classes { codes, labels },
+            Self::Values(values) => Some(Lesson::Values(values)),
+            Self::Classes { codes, labels } => Some(Lesson::Classes { codes, labels }),
+            Self::Nothing => None,
         }
     }
 
     /// What a model that looks at no feature would learn from.
-    pub(super) fn seen(self) -> Observed {
+    pub(super) fn seen(self) -> Option<Observed> {
         match self {
-            Self::Values(known) => Observed::Values(ValueAnswers { known, ..ValueAnswers::default() }),
-            Self::Classes { codes, labels } => Observed::Classes(ClassAnswers {
+            Self::Values(known) => Some(Observed::Values(ValueAnswers { known, ..ValueAnswers::default() })),
+            Self::Classes { codes, labels } => Some(Observed::Classes(ClassAnswers {
                 classes: labels.len(),
                 known: codes.into_iter().map(|code| Some(code as usize)).collect(),
                 ..ClassAnswers::default()
-            }),
+            })),
+            Self::Nothing => None,
         }
     }
 }

@@ -71,6 +71,23 @@ pub enum TrainError {
         /// Where.
         place: Place,
     },
+    /// No target, for an estimator that learns one.
+    #[error("nothing says which column is the target")]
+    NoTarget,
+    /// A target, for an estimator that learns of rows alone.
+    #[error("`{name}` learns of the rows alone, and has no target")]
+    NeedlessTarget {
+        /// The estimator.
+        name: &'static str,
+    },
+    /// Folds, or a search, which has them too, for an estimator without a target.
+    #[error(
+        "`{name}` has no target, so it can neither be measured in folds nor can parameters be looked for"
+    )]
+    NoFolds {
+        /// The estimator.
+        name: &'static str,
+    },
     /// A target that is no number, for an estimator of numbers.
     #[error("{place}: `{class}` learns numbers, and the target is `{got}`")]
     TargetNotANumber {
@@ -156,6 +173,15 @@ impl TrainError {
             }
             Self::Split { class: Some(class), .. } => {
                 Some(format!("it is `{class}`; leave its row out, or hold no rows out"))
+            }
+            Self::NoTarget => {
+                Some(format!("without one there are {}", kinds(|kind| kind.untargeted.is_some())))
+            }
+            Self::NeedlessTarget { .. } => {
+                Some("leave it away; drop its column if it is not to be learnt from".to_owned())
+            }
+            Self::NoFolds { .. } => {
+                Some("hold a share of the rows out, or none, and tell the parameters".to_owned())
             }
             Self::Row { .. }
             | Self::Schema(_)

@@ -10,8 +10,8 @@ mod spec;
 use std::time::{Duration, Instant};
 
 use foretell_evaluate::{Fold, Method, Observed, Split, SplitError};
-use foretell_frame::{Frame, Labels, Slot, TextColumn};
-use foretell_model::artifact;
+use foretell_frame::{Frame, Labels, Method as Output, MethodSet, Slot, TextColumn};
+use foretell_model::{Task, artifact};
 pub use foretell_train::estimator::Kind;
 use foretell_train::estimator::Learner;
 pub use foretell_train::parameter::Value;
@@ -30,7 +30,8 @@ pub use self::spec::{
 use crate::given::Given;
 use crate::live::{LiveModel, Naming};
 use crate::open::{OpenLimits, open_bytes};
-use crate::score::Answers;
+use crate::predict::Worker;
+use crate::score::{Answers, ScoreError};
 
 /// What is to be trained.
 #[derive(Debug, Clone)]
@@ -97,8 +98,10 @@ pub struct Trained {
     live: LiveModel,
     /// What it answers to the rows that it is measured on, where there are any.
     pub observed: Option<Observed>,
-    /// The answers that it has learnt from.
-    pub seen: Observed,
+    /// The answers that it has learnt from, where there are any.
+    pub seen: Option<Observed>,
+    /// What can be said of a model without a target, by name, on the rows that were held out.
+    pub measures: Vec<(&'static str, f64)>,
     /// The rows that were held out; none where parts of all rows were.
     pub held_out: (Frame, TextColumn),
     /// The rows that it was measured on, in the order of `observed`.
@@ -143,6 +146,10 @@ impl Trained {
 /// Options and data that do not fit each other, and a progress that ends it.
 pub fn train(data: &Data, options: &TrainOptions, progress: &dyn Progress) -> Result<Trained, TrainError> {
     let answered = data.lesson(options.kind, options.classes)?;
+    let in_folds = matches!(options.evaluation, Evaluation::Folds(_)) || options.search.is_some();
+    if let (Answered::Nothing, true, Some(kind)) = (&answered, in_folds, options.kind) {
+        return Err(TrainError::NoFolds { name: kind.name });
+    }
     let workshop = Workshop { data, options, answered, progress };
     let all: Vec<usize> = (0..data.rows()).collect();
     let (learns, held_out) = match options.evaluation {
@@ -157,8 +164,10 @@ pub fn train(data: &Data, options: &TrainOptions, progress: &dyn Progress) -> Re
     let Product { model, curves, gain } = workshop.product(kind, &learner, &learns)?;
     let live = live(artifact::encode(&model, "{}"))?;
     let took = started.elapsed();
+    let alone = !kind.has_target();
     let observed = match options.evaluation {
         Evaluation::None => None,
+        Evaluation::Holdout(_) if alone => None,
         Evaluation::Holdout(_) => Some(workshop.ask(&live, &held_out)?),
         Evaluation::Folds(folds) => Some(workshop.cross_validate(kind, &learner, &learns, folds)?),
     };
@@ -167,7 +176,9 @@ pub fn train(data: &Data, options: &TrainOptions, progress: &dyn Progress) -> Re
         "predictions": observed.as_ref().map(profile::predictions),
     });
     let mut seen = workshop.answered.select(&learns).seen();
-    seen.set_weights(data.weights_of(&learns).unwrap_or_default());
+    if let Some(seen) = &mut seen {
+        seen.set_weights(data.weights_of(&learns).unwrap_or_default());
+    }
     let measured_on = match options.evaluation {
         Evaluation::None | Evaluation::Holdout(_) => held_out.clone(),
         Evaluation::Folds(folds) => {
@@ -175,10 +186,12 @@ pub fn train(data: &Data, options: &TrainOptions, progress: &dyn Progress) -> Re
         }
     };
     let held_out = data.select(&held_out);
+    let measures = if alone { measures(&live, &held_out.0)? } else { Vec::new() };
     Ok(Trained {
         live,
         observed,
         seen,
+        measures,
         held_out,
         measured_on,
         parameters: learner.parameters(),
@@ -273,7 +286,7 @@ impl Workshop<'_> {
             Answered::Classes { codes, .. } if groups.is_none() && order.is_none() => {
                 Some(rows.iter().map(|row| codes[*row] as usize).collect::<Vec<_>>())
             }
-            Answered::Classes { .. } | Answered::Values(_) => None,
+            Answered::Classes { .. } | Answered::Values(_) | Answered::Nothing => None,
         };
         let split = Split {
             method,
@@ -286,7 +299,7 @@ impl Workshop<'_> {
         let folds = split.folds(rows.len()).map_err(|source| {
             let class = match (&source, &self.answered) {
                 (SplitError::RareClass { class }, Answered::Classes { labels, .. }) => label(labels, *class),
-                (_, Answered::Classes { .. } | Answered::Values(_)) => None,
+                (_, Answered::Classes { .. } | Answered::Values(_) | Answered::Nothing) => None,
             };
             TrainError::Split { source, class }
         })?;
@@ -294,6 +307,37 @@ impl Workshop<'_> {
         let named = |fold: Fold| Fold { train: named(fold.train), test: named(fold.test) };
         Ok(folds.into_iter().map(named).collect())
     }
+}
+
+/// What can be said of a model without a target on some rows: how many are outliers; or how far they are from the nearest
+/// centre, and how much nearer that is than the next (Hruschka, de Castro and Campello, "Evolutionary Algorithms for
+/// Clustering Gene-Expression Data", 2004: the silhouette of rows by centres, and not by all pairs of rows).
+fn measures(live: &LiveModel, rows: &Frame) -> Result<Vec<(&'static str, f64)>, TrainError> {
+    if rows.rows() == 0 {
+        return Ok(Vec::new());
+    }
+    let outliers = live.task() == Task::Outlier;
+    let method = if outliers { Output::Predict } else { Output::Transform };
+    let mut worker = Worker::new();
+    let answers = worker.predict(live, rows, MethodSet::EMPTY.with(method)).map_err(ScoreError::from)?;
+    let values = answers.get(method).map_or(&[][..], |output| output.values());
+    let mean = |sum: f64| sum / rows.rows() as f64;
+    if outliers {
+        let found = values.iter().filter(|answer| **answer < 0.0).count();
+        return Ok(vec![("share_of_outliers", mean(found as f64))]);
+    }
+    let (mut squares, mut silhouette) = (0.0, 0.0);
+    let clusters = values.len() / rows.rows();
+    for distances in values.chunks_exact(clusters.max(1)) {
+        let (mut nearest, mut next) = (f64::INFINITY, f64::INFINITY);
+        for distance in distances {
+            next = next.min(distance.max(nearest));
+            nearest = nearest.min(*distance);
+        }
+        squares += nearest * nearest;
+        silhouette += if next > 0.0 && next.is_finite() { 1.0 - nearest / next } else { 0.0 };
+    }
+    Ok(vec![("mean_squared_distance", mean(squares)), ("simplified_silhouette", mean(silhouette))])
 }
 
 /// What becomes of each column.

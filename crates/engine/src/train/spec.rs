@@ -253,9 +253,11 @@ impl Spec {
             })
         };
         let table = place(data.path, data.database, data.query, data.log, folder)?;
+        let needless = kind.is_some_and(|kind| !kind.has_target());
         let target = match (&table, data.target) {
-            (TablePlace::Record(_), None) => Target::Name(ACTUAL.to_owned()),
-            (TablePlace::Files(_) | TablePlace::Query { .. }, Some(target)) => target,
+            (TablePlace::Record(_), None) => Some(Target::Name(ACTUAL.to_owned())),
+            (TablePlace::Files(_) | TablePlace::Query { .. }, Some(target)) => Some(target),
+            (TablePlace::Files(_) | TablePlace::Query { .. }, None) if needless => None,
             (TablePlace::Record(_), Some(_)) => {
                 let expected = "expected none beside `log`: what really happened is learnt".to_owned();
                 return Err(SpecError::Value { key: "data.target", expected, got: "one".to_owned() });
@@ -283,10 +285,10 @@ impl Spec {
         Ok(Self {
             table,
             data: DataOptions {
-                target: match target {
+                target: target.map(|target| match target {
                     Target::Name(name) => name,
                     Target::Position(position) => position.to_string(),
-                },
+                }),
                 header: match data.header {
                     None => Header::Auto,
                     Some(true) => Header::Present,
@@ -575,7 +577,7 @@ mod tests {
         };
         let of_log = spec("log = 'houses'\norder = 'at'").unwrap();
         assert_eq!(of_log.table, TablePlace::Record("houses".to_owned()));
-        assert_eq!(of_log.data.target, "actual");
+        assert_eq!(of_log.data.target.as_deref(), Some("actual"));
         for (wrong, told) in [
             ("", "`data`: expected either `path`"),
             ("log = 'a'\npath = 'b.csv'\ntarget = 1", "`data`: expected either `path`"),

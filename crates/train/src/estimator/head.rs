@@ -8,7 +8,12 @@ use foretell_model::head::{
 
 /// A number.
 pub(super) fn values() -> Head {
-    Head::Regression(Regression { shape: Shape::Vector, link: Link::Identity, margin: false, rounds: 1.0 })
+    values_of(Shape::Vector)
+}
+
+/// Numbers as they are.
+pub(super) fn values_of(shape: Shape) -> Head {
+    Head::Regression(Regression { shape, link: Link::Identity, margin: false, rounds: 1.0 })
 }
 
 /// Classes of one target by this rule, with these probabilities and their logarithms.

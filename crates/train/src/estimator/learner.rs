@@ -2,6 +2,8 @@
 
 use super::boosting::Boosting;
 use super::elastic_net::{ElasticNet, Lasso};
+use super::isolation::IsolationForest;
+use super::k_means::KMeans;
 use super::lda::LinearDiscriminantAnalysis;
 use super::learnt::Learnt;
 use super::linear::LinearRegression;
@@ -14,7 +16,10 @@ use super::ridge::Ridge;
 use super::sgd::{SGDClassifier, SGDRegressor};
 use super::svm::{LinearSVC, LinearSVR};
 use super::tree::{DecisionTree, Forest};
-use super::{boosting, elastic_net, lda, linear, logistic, naive_bayes, neighbours, qda, ridge, sgd, svm};
+use super::{
+    boosting, elastic_net, isolation, k_means, lda, linear, logistic, naive_bayes, neighbours, qda, ridge,
+    sgd, svm,
+};
 use crate::parameter::{Parameters, Value};
 use crate::{Context, FitError, Sample, Target};
 
@@ -59,6 +64,10 @@ pub enum Learner {
     Boosting(Boosting),
     /// A multi-layer perceptron.
     Mlp(Mlp),
+    /// Outliers.
+    Isolation(IsolationForest),
+    /// Clusters.
+    Clusters(KMeans),
 }
 
 /// An estimator as it is asked for.
@@ -70,135 +79,86 @@ pub struct Kind {
     pub classifier: Option<&'static str>,
     /// The class of scikit-learn that learns numbers, where there is one.
     pub regressor: Option<&'static str>,
+    /// The class of scikit-learn that learns without a target, where there is one; then there are no others.
+    pub untargeted: Option<&'static str>,
     make: fn(classes: bool) -> Learner,
 }
 
 /// What can be fitted.
-pub const KINDS: [Kind; 18] = [
-    Kind {
-        name: "linear",
-        classifier: None,
-        regressor: Some("LinearRegression"),
-        make: |_| Learner::Linear(LinearRegression::default()),
-    },
-    Kind {
-        name: "ridge",
-        classifier: None,
-        regressor: Some("Ridge"),
-        make: |_| Learner::Ridge(Ridge::default()),
-    },
-    Kind {
-        name: "lasso",
-        classifier: None,
-        regressor: Some("Lasso"),
-        make: |_| Learner::Lasso(Lasso::default()),
-    },
-    Kind {
-        name: "elastic-net",
-        classifier: None,
-        regressor: Some("ElasticNet"),
-        make: |_| Learner::ElasticNet(ElasticNet::default()),
-    },
-    Kind {
-        name: "logistic",
-        classifier: Some("LogisticRegression"),
-        regressor: None,
-        make: |_| Learner::Logistic(LogisticRegression::default()),
-    },
-    Kind {
-        name: "linear-svm",
-        classifier: Some("LinearSVC"),
-        regressor: Some("LinearSVR"),
-        make: |classes| match classes {
-            true => Learner::SupportClasses(LinearSVC::default()),
-            false => Learner::SupportValues(LinearSVR::default()),
-        },
-    },
-    Kind {
-        name: "sgd",
-        classifier: Some("SGDClassifier"),
-        regressor: Some("SGDRegressor"),
-        make: |classes| match classes {
-            true => Learner::DescentClasses(SGDClassifier::default()),
-            false => Learner::DescentValues(SGDRegressor::default()),
-        },
-    },
-    Kind {
-        name: "lda",
-        classifier: Some("LinearDiscriminantAnalysis"),
-        regressor: None,
-        make: |_| Learner::Discriminant(LinearDiscriminantAnalysis::default()),
-    },
-    Kind {
-        name: "qda",
-        classifier: Some("QuadraticDiscriminantAnalysis"),
-        regressor: None,
-        make: |_| Learner::Quadratic(QuadraticDiscriminantAnalysis::default()),
-    },
-    Kind {
-        name: "gaussian-nb",
-        classifier: Some("GaussianNB"),
-        regressor: None,
-        make: |_| Learner::NaiveBayes(GaussianNB::default()),
-    },
-    Kind {
-        name: "multinomial-nb",
-        classifier: Some("MultinomialNB"),
-        regressor: None,
-        make: |_| Learner::Multinomial(MultinomialNB::default()),
-    },
-    Kind {
-        name: "bernoulli-nb",
-        classifier: Some("BernoulliNB"),
-        regressor: None,
-        make: |_| Learner::Bernoulli(BernoulliNB::default()),
-    },
-    Kind {
-        name: "k-neighbors",
-        classifier: Some("KNeighborsClassifier"),
-        regressor: Some("KNeighborsRegressor"),
-        make: |_| Learner::Neighbours(KNeighbors::default()),
-    },
-    Kind {
-        name: "decision-tree",
-        classifier: Some("DecisionTreeClassifier"),
-        regressor: Some("DecisionTreeRegressor"),
-        make: |_| Learner::Tree(DecisionTree::default()),
-    },
-    Kind {
-        name: "random-forest",
-        classifier: Some("RandomForestClassifier"),
-        regressor: Some("RandomForestRegressor"),
-        make: |classes| Learner::Forest(Forest::random(classes)),
-    },
-    Kind {
-        name: "extra-trees",
-        classifier: Some("ExtraTreesClassifier"),
-        regressor: Some("ExtraTreesRegressor"),
-        make: |classes| Learner::Forest(Forest::extra(classes)),
-    },
-    Kind {
-        name: "gradient-boosting",
-        classifier: Some("GradientBoostingClassifier"),
-        regressor: Some("GradientBoostingRegressor"),
-        make: |_| Learner::Boosting(Boosting::default()),
-    },
-    Kind {
-        name: "mlp",
-        classifier: Some("MLPClassifier"),
-        regressor: Some("MLPRegressor"),
-        make: |_| Learner::Mlp(Mlp::default()),
-    },
+pub const KINDS: [Kind; 20] = [
+    Kind::values("linear", "LinearRegression", |_| Learner::Linear(LinearRegression::default())),
+    Kind::values("ridge", "Ridge", |_| Learner::Ridge(Ridge::default())),
+    Kind::values("lasso", "Lasso", |_| Learner::Lasso(Lasso::default())),
+    Kind::values("elastic-net", "ElasticNet", |_| Learner::ElasticNet(ElasticNet::default())),
+    Kind::classes("logistic", "LogisticRegression", |_| Learner::Logistic(LogisticRegression::default())),
+    Kind::both("linear-svm", "LinearSVC", "LinearSVR", |classes| match classes {
+        true => Learner::SupportClasses(LinearSVC::default()),
+        false => Learner::SupportValues(LinearSVR::default()),
+    }),
+    Kind::both("sgd", "SGDClassifier", "SGDRegressor", |classes| match classes {
+        true => Learner::DescentClasses(SGDClassifier::default()),
+        false => Learner::DescentValues(SGDRegressor::default()),
+    }),
+    Kind::classes("lda", "LinearDiscriminantAnalysis", |_| {
+        Learner::Discriminant(LinearDiscriminantAnalysis::default())
+    }),
+    Kind::classes("qda", "QuadraticDiscriminantAnalysis", |_| {
+        Learner::Quadratic(QuadraticDiscriminantAnalysis::default())
+    }),
+    Kind::classes("gaussian-nb", "GaussianNB", |_| Learner::NaiveBayes(GaussianNB::default())),
+    Kind::classes("multinomial-nb", "MultinomialNB", |_| Learner::Multinomial(MultinomialNB::default())),
+    Kind::classes("bernoulli-nb", "BernoulliNB", |_| Learner::Bernoulli(BernoulliNB::default())),
+    Kind::both("k-neighbors", "KNeighborsClassifier", "KNeighborsRegressor", |_| {
+        Learner::Neighbours(KNeighbors::default())
+    }),
+    Kind::both("decision-tree", "DecisionTreeClassifier", "DecisionTreeRegressor", |_| {
+        Learner::Tree(DecisionTree::default())
+    }),
+    Kind::both("random-forest", "RandomForestClassifier", "RandomForestRegressor", |classes| {
+        Learner::Forest(Forest::random(classes))
+    }),
+    Kind::both("extra-trees", "ExtraTreesClassifier", "ExtraTreesRegressor", |classes| {
+        Learner::Forest(Forest::extra(classes))
+    }),
+    Kind::both("gradient-boosting", "GradientBoostingClassifier", "GradientBoostingRegressor", |_| {
+        Learner::Boosting(Boosting::default())
+    }),
+    Kind::both("mlp", "MLPClassifier", "MLPRegressor", |_| Learner::Mlp(Mlp::default())),
+    Kind::untargeted("isolation-forest", "IsolationForest", |_| {
+        Learner::Isolation(IsolationForest::default())
+    }),
+    Kind::untargeted("k-means", "KMeans", |_| Learner::Clusters(KMeans::default())),
 ];
 
 impl Kind {
+    const fn classes(name: &'static str, class: &'static str, make: fn(bool) -> Learner) -> Self {
+        Self { name, classifier: Some(class), regressor: None, untargeted: None, make }
+    }
+
+    const fn values(name: &'static str, class: &'static str, make: fn(bool) -> Learner) -> Self {
+        Self { name, classifier: None, regressor: Some(class), untargeted: None, make }
+    }
+
+    const fn both(
+        name: &'static str,
+        classifier: &'static str,
+        regressor: &'static str,
+        make: fn(bool) -> Learner,
+    ) -> Self {
+        Self { name, classifier: Some(classifier), regressor: Some(regressor), untargeted: None, make }
+    }
+
+    const fn untargeted(name: &'static str, class: &'static str, make: fn(bool) -> Learner) -> Self {
+        Self { name, classifier: None, regressor: None, untargeted: Some(class), make }
+    }
+
     /// The kind with this short name, or the name of one of its classes; with the latter, whether it learns classes.
     pub fn find(name: &str) -> Option<(Self, Option<bool>)> {
         KINDS.into_iter().find_map(|kind| {
-            if kind.name == name {
+            let is = |class: Option<&str>| class == Some(name);
+            if kind.name == name || is(kind.untargeted) {
                 return Some((kind, None));
             }
-            let is = |class: Option<&str>| class == Some(name);
             let classes = if is(kind.classifier) { true } else { is(kind.regressor).then_some(false)? };
             Some((kind, Some(classes)))
         })
@@ -213,10 +173,15 @@ impl Kind {
         }
     }
 
-    /// The class of scikit-learn that it is for classes or numbers.
+    /// Whether it learns what is known of rows; else it learns of the rows alone.
+    pub fn has_target(self) -> bool {
+        self.untargeted.is_none()
+    }
+
+    /// The class of scikit-learn that it is for classes or numbers, or without them.
     pub fn class(self, classes: bool) -> &'static str {
         let class = if classes { self.classifier } else { self.regressor };
-        class.unwrap_or(self.name)
+        class.or(self.untargeted).unwrap_or(self.name)
     }
 
     /// Its learner with the parameters' defaults.
@@ -259,6 +224,8 @@ macro_rules! each {
             Learner::Forest($parameters) => $done,
             Learner::Boosting($parameters) => $done,
             Learner::Mlp($parameters) => $done,
+            Learner::Isolation($parameters) => $done,
+            Learner::Clusters($parameters) => $done,
         }
     };
 }
@@ -294,49 +261,54 @@ impl Learner {
             | Self::NaiveBayes(_)
             | Self::Multinomial(_)
             | Self::Bernoulli(_)
-            | Self::Neighbours(_) => Needs { no_missing: true, indicators: true, scaled: false },
+            | Self::Neighbours(_)
+            | Self::Isolation(_)
+            | Self::Clusters(_) => Needs { no_missing: true, indicators: true, scaled: false },
             Self::DescentClasses(_) | Self::DescentValues(_) | Self::Mlp(_) => {
                 Needs { no_missing: true, indicators: true, scaled: true }
             }
         }
     }
 
-    /// Fits.
+    /// Fits, where it needs one with a target.
     ///
     /// # Errors
     /// Parameters out of their range, data that it cannot learn from, and a progress that ends it.
     pub fn fit(
         &self,
         sample: Sample<'_>,
-        target: Target<'_>,
+        target: Option<Target<'_>>,
         context: &Context<'_>,
     ) -> Result<Learnt, FitError> {
+        let target = target.ok_or_else(|| FitError::data("a target", "none"));
         let fitted = match self {
-            Self::Linear(parameters) => linear::fit(parameters, sample, target, context),
-            Self::Ridge(parameters) => ridge::fit(parameters, sample, target, context),
-            Self::Lasso(parameters) => elastic_net::fit(&parameters.into(), sample, target, context),
-            Self::ElasticNet(parameters) => elastic_net::fit(parameters, sample, target, context),
-            Self::Logistic(parameters) => logistic::fit(parameters, sample, target, context),
-            Self::SupportClasses(parameters) => svm::fit_classes(parameters, sample, target, context),
-            Self::SupportValues(parameters) => svm::fit_values(parameters, sample, target, context),
-            Self::DescentClasses(parameters) => sgd::fit_classes(parameters, sample, target, context),
-            Self::DescentValues(parameters) => sgd::fit_values(parameters, sample, target, context),
-            Self::Discriminant(parameters) => lda::fit(parameters, sample, target, context),
-            Self::Quadratic(parameters) => return qda::fit(parameters, sample, target, context),
-            Self::NaiveBayes(parameters) => naive_bayes::fit(parameters, sample, target, context),
+            Self::Linear(parameters) => linear::fit(parameters, sample, target?, context),
+            Self::Ridge(parameters) => ridge::fit(parameters, sample, target?, context),
+            Self::Lasso(parameters) => elastic_net::fit(&parameters.into(), sample, target?, context),
+            Self::ElasticNet(parameters) => elastic_net::fit(parameters, sample, target?, context),
+            Self::Logistic(parameters) => logistic::fit(parameters, sample, target?, context),
+            Self::SupportClasses(parameters) => svm::fit_classes(parameters, sample, target?, context),
+            Self::SupportValues(parameters) => svm::fit_values(parameters, sample, target?, context),
+            Self::DescentClasses(parameters) => sgd::fit_classes(parameters, sample, target?, context),
+            Self::DescentValues(parameters) => sgd::fit_values(parameters, sample, target?, context),
+            Self::Discriminant(parameters) => lda::fit(parameters, sample, target?, context),
+            Self::Quadratic(parameters) => return qda::fit(parameters, sample, target?, context),
+            Self::NaiveBayes(parameters) => naive_bayes::fit(parameters, sample, target?, context),
             Self::Multinomial(parameters) => {
-                naive_bayes::fit_multinomial(parameters, sample, target, context)
+                naive_bayes::fit_multinomial(parameters, sample, target?, context)
             }
             Self::Bernoulli(parameters) => {
-                return naive_bayes::fit_bernoulli(parameters, sample, target, context);
+                return naive_bayes::fit_bernoulli(parameters, sample, target?, context);
             }
-            Self::Neighbours(parameters) => neighbours::fit(parameters, sample, target, context),
-            Self::Tree(parameters) => return parameters.learn(sample, target, context),
-            Self::Forest(parameters) => return parameters.learn(sample, target, context),
+            Self::Neighbours(parameters) => neighbours::fit(parameters, sample, target?, context),
+            Self::Tree(parameters) => return parameters.learn(sample, target?, context),
+            Self::Forest(parameters) => return parameters.learn(sample, target?, context),
             Self::Boosting(parameters) => {
-                return boosting::boost(parameters, sample, target, None, context).map(Learnt::from);
+                return boosting::boost(parameters, sample, target?, None, context).map(Learnt::from);
             }
-            Self::Mlp(parameters) => return parameters.learn(sample, target, context).map(Learnt::from),
+            Self::Mlp(parameters) => return parameters.learn(sample, target?, context).map(Learnt::from),
+            Self::Isolation(parameters) => return isolation::fit(parameters, sample, context),
+            Self::Clusters(parameters) => return k_means::fit(parameters, sample, context),
         };
         fitted.map(Learnt::from)
     }

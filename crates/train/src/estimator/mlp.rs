@@ -113,7 +113,7 @@ impl From<Outcome> for Learnt {
             [("training", outcome.loss_curve), ("score of rows held back", outcome.validation_scores)];
         let curves = curves.into_iter().filter(|(_, values)| !values.is_empty()).collect();
         let history = History { curves, gain: Vec::new() };
-        Self { steps: Vec::new(), fitted: outcome.fitted, history }
+        Self { history, ..Self::from(outcome.fitted) }
     }
 }
 

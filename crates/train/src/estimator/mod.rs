@@ -4,6 +4,8 @@ pub mod boosting;
 pub mod elastic_net;
 mod head;
 mod hold_out;
+pub mod isolation;
+pub mod k_means;
 pub mod lda;
 mod learner;
 mod learnt;

@@ -6,7 +6,6 @@ use foretell_model::estimator::{GaussianNaiveBayes, Linear};
 use foretell_model::step::{Accepts, Curve, Curves};
 use foretell_model::{Estimator, Fitted, Step};
 
-use super::History;
 use super::{Learnt, head};
 use crate::context::Context;
 use crate::error::FitError;
@@ -168,9 +167,6 @@ pub fn fit_bernoulli(
     };
     let linear = Linear { features, coefficients, intercept };
     let fitted = Fitted { estimator: Estimator::Linear(linear), head: head::joint(labels) };
-    Ok(Learnt {
-        steps: parameters.binarize.map(threshold).into_iter().collect(),
-        fitted,
-        history: History::default(),
-    })
+    let steps = parameters.binarize.map(threshold).into_iter().collect();
+    Ok(Learnt { steps, ..Learnt::from(fitted) })
 }

@@ -10,7 +10,6 @@ use foretell_model::head::{Classification, LabelRule, LogProbability, Probabilit
 use foretell_model::step::{Arithmetic, Function, Scale};
 use foretell_model::{Estimator, Fitted, Head, Step};
 
-use super::History;
 use super::{Learnt, head};
 use crate::context::Context;
 use crate::error::FitError;
@@ -99,8 +98,7 @@ pub fn fit(
     });
     Ok(Learnt {
         steps: vec![Step::Scale(subtract), Step::Project(project), Step::Elementwise(vec![Function::Square])],
-        fitted: Fitted { estimator: Estimator::Linear(linear), head },
-        history: History::default(),
+        ..Learnt::from(Fitted { estimator: Estimator::Linear(linear), head })
     })
 }
 

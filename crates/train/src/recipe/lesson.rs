@@ -8,8 +8,8 @@ pub(super) struct Lesson<'a> {
     pub(super) columns: &'a [RawColumn],
     /// Names of the columns for messages; none for those that were computed.
     pub(super) names: &'a [&'a str],
-    /// What is to be predicted.
-    pub(super) target: &'a Target<'a>,
+    /// What is to be predicted, where there is a target.
+    pub(super) target: Option<&'a Target<'a>>,
     /// Where everything random comes from.
     pub(super) seed: u64,
 }
@@ -22,7 +22,12 @@ impl<'a> Lesson<'a> {
 
     /// Number of rows.
     pub(super) fn rows(&self) -> usize {
-        self.target.rows()
+        self.target.map_or_else(|| self.columns.first().map_or(0, RawColumn::len), Target::rows)
+    }
+
+    /// The target, which a class needs.
+    pub(super) fn target(&self, class: &str) -> Result<&'a Target<'a>, FitError> {
+        self.target.ok_or_else(|| FitError::data(format!("a target for `{class}`"), "none"))
     }
 
     /// The numbers of columns, for a class; fails on texts, infinities, and columns without a number.

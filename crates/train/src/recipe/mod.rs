@@ -21,7 +21,7 @@ use std::borrow::Cow;
 
 use foretell_frame::{Cell, Frame, Schema};
 use foretell_model::step::{Branch, Impute, Scale};
-use foretell_model::{Description, Model, Part, Pipeline, Step, Task};
+use foretell_model::{Description, Head, Model, Part, Pipeline, Step, Task};
 
 use self::column::{Facts, RawColumn};
 use self::kitchen::{Course, Kitchen, internal};
@@ -121,14 +121,14 @@ impl Recipe {
         &self,
         schema: &Schema,
         frame: &Frame,
-        target: Target<'_>,
+        target: Option<Target<'_>>,
         weights: Option<&[f64]>,
         context: &Context<'_>,
     ) -> Result<Product, FitError> {
         let kitchen = Kitchen::new(Cow::Borrowed(schema), Cow::Borrowed(frame));
         let mut branches = Vec::new();
         for group in &self.groups {
-            branches.push(self.branch(&kitchen, group, &target, context)?);
+            branches.push(self.branch(&kitchen, group, target.as_ref(), context)?);
         }
         let mut columns: Vec<Column> =
             branches.iter().flat_map(|made| made.columns.iter().copied()).collect();
@@ -140,7 +140,7 @@ impl Recipe {
         for transformer in &self.steps {
             let (values, width) = course.values()?;
             let raw = RawColumn::of_block(&values, width);
-            let lesson = Lesson { columns: &raw, names: &[], target: &target, seed: context.seed };
+            let lesson = Lesson { columns: &raw, names: &[], target: target.as_ref(), seed: context.seed };
             let learnt = transformer.fit(&lesson)?;
             course.follow(&learnt)?;
             steps.extend(learnt.steps);
@@ -150,13 +150,18 @@ impl Recipe {
             columns = vec![Column::Number; width];
         }
         let sample = Sample { values: &values, columns: &columns, weights };
-        let Learnt { steps: scoring, fitted, history } = self.learner.fit(sample, target, context)?;
+        let Learnt { steps: scoring, fitted, transform, history } =
+            self.learner.fit(sample, target, context)?;
+        let of_classes = matches!(target, Some(Target::Classes { .. }));
         let task = match target {
-            Target::Values(_) => Task::Regression,
-            Target::Classes { .. } => Task::Classification,
+            Some(Target::Values(_)) => Task::Regression,
+            Some(Target::Classes { .. }) => Task::Classification,
+            None if matches!(fitted.head, Head::Outlier(_)) => Task::Outlier,
+            None => Task::Clustering,
         };
-        let pipeline = Pipeline { steps, scoring, estimator: Some(fitted), ..Pipeline::default() };
-        let model = Model::new(kitchen.parts(pipeline, task, self.description(&target))).map_err(internal)?;
+        let pipeline = Pipeline { steps, scoring, estimator: Some(fitted), transform, ..Pipeline::default() };
+        let model =
+            Model::new(kitchen.parts(pipeline, task, self.description(of_classes))).map_err(internal)?;
         let mut gain = Vec::new();
         if let Some(owners) = owners.filter(|owners| owners.len() == history.gain.len()) {
             gain = vec![0.0; schema.len()];
@@ -170,7 +175,7 @@ impl Recipe {
         &self,
         kitchen: &Kitchen<'_>,
         group: &Group,
-        target: &Target<'_>,
+        target: Option<&Target<'_>>,
         context: &Context<'_>,
     ) -> Result<Made, FitError> {
         let names: Vec<&str> =
@@ -262,7 +267,7 @@ impl Recipe {
         steps
     }
 
-    fn description(&self, target: &Target<'_>) -> Description {
+    fn description(&self, of_classes: bool) -> Description {
         let mut classes: Vec<&str> = Vec::new();
         for transformer in self.groups.iter().flat_map(|group| &group.steps).chain(&self.steps) {
             if !classes.contains(&transformer.class()) {
@@ -270,7 +275,6 @@ impl Recipe {
             }
         }
         let steps = classes.into_iter().map(|class| Part { class: class.to_owned(), ..Part::default() });
-        let of_classes = matches!(target, Target::Classes { .. });
         Description { estimator: self.kind.class(of_classes).to_owned(), steps: steps.collect() }
     }
 }

@@ -17,7 +17,8 @@ const USUAL: usize = 10;
 /// The positions of the columns that are kept, ascending.
 pub(super) fn best(parameters: &SelectBest, lesson: &Lesson<'_>) -> Result<Vec<usize>, FitError> {
     let columns = lesson.complete("SelectKBest")?;
-    let score_func = parameters.score_func.unwrap_or(match lesson.target {
+    let target = lesson.target("SelectKBest")?;
+    let score_func = parameters.score_func.unwrap_or(match target {
         Target::Classes { .. } => ScoreFunction::Variance,
         Target::Values(_) => ScoreFunction::Correlation,
     });
@@ -28,7 +29,7 @@ pub(super) fn best(parameters: &SelectBest, lesson: &Lesson<'_>) -> Result<Vec<u
             return Err(FitError::data(expected, "negative ones"));
         }
     }
-    let scores: Vec<f64> = match (score_func, lesson.target) {
+    let scores: Vec<f64> = match (score_func, target) {
         (ScoreFunction::Correlation, Target::Values(y)) => {
             columns.par_iter().map(|x| correlation(x, y)).collect()
         }

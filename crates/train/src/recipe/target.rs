@@ -28,7 +28,7 @@ pub(super) fn encode(parameters: &TargetEncoder, lesson: &Lesson<'_>) -> Result<
     let known = categories(lesson, None, MOST_CATEGORIES)?;
     let codes: Vec<Vec<u32>> =
         lesson.columns.par_iter().zip(&known).map(|(column, known)| codes(column, known)).collect();
-    let targets = targets(lesson.target);
+    let targets = targets(lesson.target("TargetEncoder")?);
     // All targets of the first column, then all of the next.
     let pairs: Vec<(usize, usize)> =
         (0..known.len()).flat_map(|column| (0..targets.len()).map(move |target| (column, target))).collect();
@@ -159,7 +159,7 @@ fn folds(parameters: &TargetEncoder, lesson: &Lesson<'_>) -> Result<Vec<u32>, Fi
         let got = format!("{rows}; lower `cv`");
         return Err(FitError::data(format!("{count} rows or more for `TargetEncoder`"), got));
     }
-    let codes: Vec<u32> = match lesson.target {
+    let codes: Vec<u32> = match lesson.target("TargetEncoder")? {
         Target::Values(_) => vec![0; rows],
         Target::Classes { codes, .. } => codes.to_vec(),
     };
@@ -211,7 +211,7 @@ mod tests {
         let columns = [texts(&["a", "b", "c", "d", "e", "f"])];
         let y = [1.0, 2.0, 3.0, 4.0, 5.0, 60.0];
         let target = Target::Values(&y);
-        let lesson = Lesson { columns: &columns, names: &["x"], target: &target, seed: 7 };
+        let lesson = Lesson { columns: &columns, names: &["x"], target: Some(&target), seed: 7 };
         let parameters = TargetEncoder { cv: 3, smooth: Smooth::Rows(0.0), ..TargetEncoder::default() };
         let learnt = encode(&parameters, &lesson).unwrap();
         let folds = folds(&parameters, &lesson).unwrap();
@@ -231,7 +231,7 @@ mod tests {
         let labels = foretell_frame::Labels::range(4);
         let target = Target::Classes { codes: &codes, labels: &labels };
         for shuffle in [false, true] {
-            let lesson = Lesson { columns: &[], names: &[], target: &target, seed: 1 };
+            let lesson = Lesson { columns: &[], names: &[], target: Some(&target), seed: 1 };
             let folds = folds(&TargetEncoder { shuffle, ..TargetEncoder::default() }, &lesson).unwrap();
             for class in 0..4 {
                 let rows = codes.iter().filter(|code| **code == class).count();

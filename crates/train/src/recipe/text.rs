@@ -187,8 +187,10 @@ mod tests {
         let columns = [RawColumn::Texts(texts.iter().map(|text| text.map(str::to_owned)).collect())];
         let y = vec![0.0; texts.len()];
         let target = Target::Values(&y);
-        let steps =
-            counts(parameters, &Lesson { columns: &columns, names: &["note"], target: &target, seed: 0 })?;
+        let steps = counts(
+            parameters,
+            &Lesson { columns: &columns, names: &["note"], target: Some(&target), seed: 0 },
+        )?;
         match steps.last() {
             Some(Step::Terms(Terms { index: TermIndex::Vocabulary(terms), .. })) => {
                 Ok((terms.clone(), steps.len()))

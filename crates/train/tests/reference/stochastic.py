@@ -6,6 +6,8 @@ Each line is a name, the mean over ten seeds, and the standard deviation.
 from pathlib import Path
 
 import numpy as np
+from sklearn.cluster import KMeans
+from sklearn.ensemble import IsolationForest
 from sklearn.linear_model import SGDClassifier, SGDRegressor
 
 MASK = (1 << 64) - 1
@@ -53,4 +55,31 @@ for name, codes, parameters in CLASSIFIERS:
 for name, parameters in REGRESSORS:
     models = [SGDRegressor(random_state=seed, **parameters).fit(x[:LEARNS], y[:LEARNS]) for seed in SEEDS]
     add(name, [model.score(x[LEARNS:], y[LEARNS:]) for model in models])
+clouds = np.array(
+    [
+        4.0 * noise(50000 + at // 5 % 7 * 5 + at % 5) + noise(60000 + at) + noise(90000 + at)
+        for at in range(1400 * 5)
+    ]
+).reshape(1400, 5)
+whole = ((clouds - clouds.mean(axis=0)) ** 2).sum()
+add("clusters-whole", [whole, whole])
+for name, parameters in [
+    ("clusters", {"n_clusters": 7}),
+    ("clusters-many", {"n_clusters": 20}),
+    ("clusters-random", {"n_clusters": 7, "init": "random", "n_init": 2}),
+]:
+    models = [KMeans(random_state=seed, **parameters).fit(clouds) for seed in SEEDS]
+    add(name, [(model.transform(clouds).min(axis=1) ** 2).sum() / whole for model in models])
+outlier = np.array([[4.0, -4.0, 4.0, -4.0, 4.0]])
+for name, parameters in [
+    ("isolation", {}),
+    ("isolation-share", {"contamination": 0.05, "max_samples": 0.5}),
+    ("isolation-few", {"max_features": 2, "bootstrap": True}),
+]:
+    models = [IsolationForest(random_state=seed, **parameters).fit(x[:LEARNS]) for seed in SEEDS]
+    scores = [model.score_samples(np.vstack([x[:200], outlier])) for model in models]
+    add(f"{name}-mean", [score[:200].mean() for score in scores])
+    add(f"{name}-spread", [np.sqrt(((score[:200] - score[:200].mean()) ** 2).sum()) for score in scores])
+    add(f"{name}-outlier", [score[200] for score in scores])
+    add(f"{name}-found", [(model.predict(x[:LEARNS]) < 0).mean() for model in models])
 Path(__file__).with_suffix(".txt").write_text("\n".join(lines) + "\n")

@@ -117,7 +117,7 @@ impl From<Outcome> for Learnt {
         let curves = [("training", Some(training)), ("validation", validation)];
         let curves = curves.into_iter().filter_map(|(rows, losses)| Some((rows, losses?))).collect();
         let history = History { curves, ..History::of_gains(outcome.gain) };
-        Self { steps: Vec::new(), fitted: outcome.fitted, history }
+        Self { history, ..Self::from(outcome.fitted) }
     }
 }
 

@@ -385,7 +385,7 @@ impl<'a> School<'a> {
                 }
             }
         }
-        Learnt { steps: Vec::new(), fitted: self.fitted(grown), history: History::of_gains(gain) }
+        Learnt { history: History::of_gains(gain), ..Learnt::from(self.fitted(grown)) }
     }
 
     fn fitted(&self, grown: &[Vec<Node>]) -> Fitted {
