@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use ndarray::Array2;
+use ndarray::linalg::general_mat_mul;
+use ndarray::{Array2, s};
 use rayon::prelude::*;
 
 use crate::error::FitError;
@@ -96,7 +97,10 @@ impl ClassSums {
     }
 }
 
-/// The products of two blocks of columns: `left^T right`, each of `rows` rows that `fill` writes, so many at a time.
+/// Rows of a product of matrices: few enough to stay in a processor's cache.
+const BLOCK: usize = 512;
+
+/// The products of two blocks of columns: `left^T right`, each of `rows` rows, of which `fill` writes every number.
 /// Row-major, `left x right`; the same on any number of threads.
 pub(crate) fn products(
     rows: usize,
@@ -106,14 +110,19 @@ pub(crate) fn products(
 ) -> Vec<f64> {
     let of_run = |run: usize| {
         let (first, end) = (run * RUN, rows.min((run + 1) * RUN));
-        let mut a = Array2::<f64>::zeros((end - first, left));
-        let mut b = Array2::<f64>::zeros((end - first, right));
-        for ((row, mut a), mut b) in (first..end).zip(a.rows_mut()).zip(b.rows_mut()) {
-            if let (Some(a), Some(b)) = (a.as_slice_mut(), b.as_slice_mut()) {
-                fill(row, a, b);
+        let (mut a, mut b) = (Array2::<f64>::zeros((BLOCK, left)), Array2::<f64>::zeros((BLOCK, right)));
+        let mut total = Array2::<f64>::zeros((left, right));
+        for start in (first..end).step_by(BLOCK) {
+            let count = end.min(start + BLOCK) - start;
+            for ((row, mut a), mut b) in (start..start + count).zip(a.rows_mut()).zip(b.rows_mut()) {
+                if let (Some(a), Some(b)) = (a.as_slice_mut(), b.as_slice_mut()) {
+                    fill(row, a, b);
+                }
             }
+            let (a, b) = (a.slice(s![..count, ..]), b.slice(s![..count, ..]));
+            general_mat_mul(1.0, &a.t(), &b, 1.0, &mut total);
         }
-        a.t().dot(&b)
+        total
     };
     let runs: Vec<Array2<f64>> = (0..rows.div_ceil(RUN)).into_par_iter().map(of_run).collect();
     let mut total = Array2::<f64>::zeros((left, right));

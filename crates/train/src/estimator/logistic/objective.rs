@@ -7,7 +7,7 @@ use std::ops::Range;
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
 
-use crate::linalg::{add_scaled, dot, products, sum_blocks};
+use crate::linalg::{dot, products, sum_blocks};
 use crate::random::hash;
 use crate::sample::Sample;
 
@@ -220,7 +220,7 @@ impl Objective<'_> {
                     let second = cost[0] * p[k] * (f64::from(u8::from(k == l)) - p[l]);
                     right[..columns].copy_from_slice(self.sample.row(chosen[at]));
                     right[columns] = self.one();
-                    add_scaled(left, second, right);
+                    left.iter_mut().zip(&*right).for_each(|(left, x)| *left = second * x);
                 });
                 for (i, from) in pairs.chunks_exact(line).enumerate() {
                     for (j, from) in from.iter().enumerate() {
