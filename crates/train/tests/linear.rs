@@ -50,9 +50,9 @@ fn reference(name: &str) -> Vec<f64> {
 
 /// The answers of the served model for the first 20 rows, against scikit-learn's.
 fn assert_agrees(name: &str, learnt: impl Into<Learnt>, task: Task, method: Method, table: &Table) {
-    let Learnt { steps: scoring, fitted, transform, .. } = learnt.into();
+    let Learnt { steps: scoring, fitted, .. } = learnt.into();
     let model = Model::new(ModelParts {
-        pipeline: Pipeline { scoring, estimator: Some(fitted), transform, ..Pipeline::default() },
+        pipeline: Pipeline { scoring, estimator: Some(fitted), ..Pipeline::default() },
         features: 3,
         names: None,
         hints: None,

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use foretell_frame::{Frame, Labels, Method, MethodSet, Predictions};
-use foretell_model::{Description, Model, ModelParts, Pipeline, Predictor, Provenance, Scratch, Task};
+use foretell_model::{
+    Description, Fitted, Model, ModelParts, Pipeline, Predictor, Provenance, Scratch, Task,
+};
 use foretell_train::estimator::{Learnt, isolation, k_means, sgd};
 use foretell_train::parameter::{Parameters, Value};
 use foretell_train::{Column, Context, Sample, Target};
@@ -50,7 +52,8 @@ fn reference(name: &str) -> (f64, f64) {
 
 /// What a model answers to some rows.
 fn answers(learnt: Learnt, task: Task, method: Method, rows: &[f64]) -> Vec<f64> {
-    let Learnt { steps: scoring, fitted, transform, .. } = learnt;
+    let Learnt { steps: scoring, fitted, .. } = learnt;
+    let transform = (method == Method::Transform).then(|| k_means::distances(&fitted)).flatten();
     let model = Model::new(ModelParts {
         pipeline: Pipeline { scoring, estimator: Some(fitted), transform, ..Pipeline::default() },
         features: WIDTH,
@@ -148,7 +151,8 @@ fn clouds() -> Vec<f64> {
 }
 
 /// The sum of the squares of the distances to the nearest centres.
-fn inertia(learnt: Learnt, rows: &[f64], clusters: usize) -> f64 {
+fn inertia(fitted: Fitted, rows: &[f64], clusters: usize) -> f64 {
+    let learnt = Learnt::from(fitted);
     let assigned = answers(learnt.clone(), Task::Clustering, Method::Predict, rows);
     let distances = answers(learnt, Task::Clustering, Method::Transform, rows);
     let of_row = |(distances, assigned): (&[f64], &f64)| {

@@ -12,7 +12,7 @@ use ndarray::linalg::general_mat_mul;
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 
-use super::{Learnt, head};
+use super::head;
 use crate::context::Context;
 use crate::error::FitError;
 use crate::linalg::{RUN, add_scaled, dot, means, sum_runs};
@@ -54,7 +54,7 @@ parameters! {
 ///
 /// # Errors
 /// Data that it cannot learn from; that it was stopped.
-pub fn fit(parameters: &KMeans, sample: Sample<'_>, context: &Context<'_>) -> Result<Learnt, FitError> {
+pub fn fit(parameters: &KMeans, sample: Sample<'_>, context: &Context<'_>) -> Result<Fitted, FitError> {
     sample.check_alone()?;
     let (columns, count) = (sample.columns.len(), parameters.n_clusters);
     let rows = (0..sample.rows()).filter(|row| sample.weight(*row) > 0.0).count();
@@ -94,36 +94,41 @@ pub fn fit(parameters: &KMeans, sample: Sample<'_>, context: &Context<'_>) -> Re
     for line in centres.chunks_exact_mut(columns) {
         add_scaled(line, 1.0, &clusters.centre);
     }
-    Ok(learnt(columns, centres))
+    Ok(nearest(columns, &centres))
 }
 
-/// What assigns rows to the nearest centre, and tells the distances to all of them.
-fn learnt(columns: usize, centres: Vec<f64>) -> Learnt {
+/// What assigns rows to the nearest centre.
+fn nearest(columns: usize, centres: &[f64]) -> Fitted {
     let lines = centres.chunks_exact(columns);
-    let count = lines.len();
+    let labels = Labels::range(lines.len());
     let linear = Linear {
         features: columns,
         intercept: lines.map(|line| -dot(line, line)).collect(),
         coefficients: centres.iter().map(|x| 2.0 * x).collect(),
     };
-    let labels = Labels::range(count);
-    let nearest = Classification {
+    let head = Classification {
         probability: None,
         log_probability: None,
         ..head::classification(&labels, LabelRule::LargestScore, Probability::Softmax)
     };
+    Fitted { estimator: Estimator::Linear(linear), head: Head::Classification(head) }
+}
+
+/// What makes of rows their distances to the centres of a model that was fitted here.
+pub fn distances(fitted: &Fitted) -> Option<Vec<Step>> {
+    let Estimator::Linear(linear) = &fitted.estimator else { return None };
+    let count = linear.intercept.len();
+    let term = |at| KernelTerm { output: at, first: at, coefficients: vec![1.0] };
     let distances = KernelSum {
-        features: columns,
+        features: linear.features,
         function: KernelFunction::Distance(Metric::Euclidean),
-        points: centres,
-        terms: (0..count).map(|at| KernelTerm { output: at, first: at, coefficients: vec![1.0] }).collect(),
+        points: linear.coefficients.iter().map(|x| 0.5 * x).collect(),
+        terms: (0..count).map(term).collect(),
         intercept: vec![0.0; count],
     };
-    let fitted =
-        Fitted { estimator: Estimator::KernelSum(distances), head: head::values_of(Shape::Matrix(count)) };
-    let transform = Some(vec![Step::Predict(Box::new(Predict { fitted, answer: Answer::Value }))]);
-    let nearest = Fitted { estimator: Estimator::Linear(linear), head: Head::Classification(nearest) };
-    Learnt { transform, ..Learnt::from(nearest) }
+    let head = head::values_of(Shape::Matrix(count));
+    let fitted = Fitted { estimator: Estimator::KernelSum(distances), head };
+    Some(vec![Step::Predict(Box::new(Predict { fitted, answer: Answer::Value }))])
 }
 
 /// Rows that clusters are made of. Centres count from `centre`, so that a distance is no small difference of large numbers.

@@ -1,5 +1,7 @@
 //! The estimators by name.
 
+use foretell_model::{Fitted, Step};
+
 use super::boosting::Boosting;
 use super::elastic_net::{ElasticNet, Lasso};
 use super::isolation::IsolationForest;
@@ -308,8 +310,13 @@ impl Learner {
             }
             Self::Mlp(parameters) => return parameters.learn(sample, target?, context).map(Learnt::from),
             Self::Isolation(parameters) => return isolation::fit(parameters, sample, context),
-            Self::Clusters(parameters) => return k_means::fit(parameters, sample, context),
+            Self::Clusters(parameters) => k_means::fit(parameters, sample, context),
         };
         fitted.map(Learnt::from)
+    }
+
+    /// What the columns become where a model is asked for a transformation, which few are.
+    pub(crate) fn transform(&self, fitted: &Fitted) -> Option<Vec<Step>> {
+        if matches!(self, Self::Clusters(_)) { k_means::distances(fitted) } else { None }
     }
 }

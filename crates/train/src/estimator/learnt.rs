@@ -9,8 +9,6 @@ pub struct Learnt {
     pub steps: Vec<Step>,
     /// What makes scores of that, and what they mean.
     pub fitted: Fitted,
-    /// What the columns become where the model is asked for a transformation, which only some are.
-    pub transform: Option<Vec<Step>>,
     /// How it came about.
     pub history: History,
 }
@@ -37,6 +35,6 @@ impl History {
 
 impl From<Fitted> for Learnt {
     fn from(fitted: Fitted) -> Self {
-        Self { steps: Vec::new(), fitted, transform: None, history: History::default() }
+        Self { steps: Vec::new(), fitted, history: History::default() }
     }
 }

@@ -150,8 +150,8 @@ impl Recipe {
             columns = vec![Column::Number; width];
         }
         let sample = Sample { values: &values, columns: &columns, weights };
-        let Learnt { steps: scoring, fitted, transform, history } =
-            self.learner.fit(sample, target, context)?;
+        let Learnt { steps: scoring, fitted, history } = self.learner.fit(sample, target, context)?;
+        let transform = self.learner.transform(&fitted);
         let of_classes = matches!(target, Some(Target::Classes { .. }));
         let task = match target {
             Some(Target::Values(_)) => Task::Regression,

@@ -385,7 +385,7 @@ impl<'a> School<'a> {
                 }
             }
         }
-        Learnt { history: History::of_gains(gain), ..Learnt::from(self.fitted(grown)) }
+        Learnt { steps: Vec::new(), fitted: self.fitted(grown), history: History::of_gains(gain) }
     }
 
     fn fitted(&self, grown: &[Vec<Node>]) -> Fitted {
