@@ -2,6 +2,7 @@
 
 use super::columns::{Columns, MISSING};
 use super::criterion::Criterion;
+use super::sort::Sorter;
 use crate::random::Stream;
 
 /// Values of a feature that are nearer than this are not parted.
@@ -85,8 +86,11 @@ pub(super) struct Grower<'a> {
     random: Stream,
     rows: Vec<u32>,
     scratch: Vec<u32>,
-    /// Rank and row of a node's rows, in one number.
+    /// Weight and target of the rows of the node that is looked at, side by side.
+    members: Vec<(f64, f64)>,
+    /// The rank of each of them and its place among them, in one number.
     keys: Vec<u64>,
+    sorter: Sorter,
     features: Vec<u32>,
     left: Vec<f64>,
     right: Vec<f64>,
@@ -103,7 +107,9 @@ impl<'a> Grower<'a> {
             random: Stream::new(seed),
             rows,
             scratch: Vec::new(),
+            members: Vec::new(),
             keys: Vec::new(),
+            sorter: Sorter::default(),
             features: (0..lesson.columns.width() as u32).collect(),
             left: vec![0.0; lesson.width],
             right: vec![0.0; lesson.width],
@@ -141,12 +147,14 @@ impl<'a> Grower<'a> {
     }
 
     /// A leaf for now, and its sums.
-    fn node(&self, span: std::ops::Range<usize>) -> (Node, Vec<f64>) {
+    fn node(&mut self, span: std::ops::Range<usize>) -> (Node, Vec<f64>) {
         let criterion = self.rules.criterion;
+        self.members.clear();
         let mut sums = vec![0.0; self.lesson.width];
         let (mut weight, mut constant) = (0.0, 0.0);
         for &row in &self.rows[span] {
             let (w, y) = (self.weights[row as usize], self.lesson.targets[row as usize]);
+            self.members.push((w, y));
             weight += w;
             constant += w * criterion.constant(y);
             if criterion.of_classes() {
@@ -198,7 +206,7 @@ impl<'a> Grower<'a> {
             let found = if rules.random {
                 self.draw(feature, sums, node.weight)
             } else {
-                self.keys.sort_unstable();
+                self.sorter.sort(&mut self.keys, self.lesson.columns.values[feature].len());
                 self.scan(feature, sums, node.weight)
             };
             if let Some(found) = found
@@ -217,14 +225,14 @@ impl<'a> Grower<'a> {
         let ranks = &self.lesson.columns.ranks[feature];
         self.keys.clear();
         let (mut least, mut most, mut missing) = (MISSING, 0, false);
-        for &row in &self.rows[span] {
+        for (&row, place) in self.rows[span].iter().zip(0_u64..) {
             let rank = ranks[row as usize];
             if rank == MISSING {
                 missing = true;
             } else {
                 (least, most) = (least.min(rank), most.max(rank));
             }
-            self.keys.push(u64::from(rank) << 32 | u64::from(row));
+            self.keys.push(u64::from(rank) << 32 | place);
         }
         if least == MISSING {
             return false;
@@ -244,8 +252,7 @@ impl<'a> Grower<'a> {
 
     /// Moves a row to the left; its weight.
     fn take(&mut self, key: u64) -> f64 {
-        let row = (key & 0xffff_ffff) as usize;
-        let (w, y) = (self.weights[row], self.lesson.targets[row]);
+        let (w, y) = self.members[(key & 0xffff_ffff) as usize];
         let (at, moved) = if self.rules.criterion.of_classes() { (y as usize, w) } else { (0, w * y) };
         self.left[at] += moved;
         self.right[at] -= moved;

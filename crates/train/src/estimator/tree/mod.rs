@@ -8,6 +8,7 @@ mod columns;
 mod criterion;
 mod grow;
 mod prune;
+mod sort;
 
 pub use criterion::Criterion;
 
