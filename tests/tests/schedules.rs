@@ -79,6 +79,14 @@ fn ask(service: &Service, method: &str, path: &str, key: &str) -> (u16, Value) {
     (answer.status, answer.json())
 }
 
+/// A service that may have nothing to serve yet, once it knows its keys.
+fn launch(clock: Option<&Clock>, arguments: &[String], key: &str) -> Service {
+    let environment = clock.map(Clock::environment);
+    let service = Service::launch(environment.as_ref().map_or(&[][..], |environment| environment), arguments);
+    until("the keys are known", || ask(&service, "GET", "/admin/schedules", key).0 == 200);
+    service
+}
+
 #[test]
 fn what_is_good_enough_is_promoted_and_all_else_changes_nothing() {
     let registry = Registry::new();
@@ -149,7 +157,7 @@ fn of_two_servers_one_does_what_is_due() {
         std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a time").as_secs();
     let to_noon = 43_200 + 86_400 - seconds % 86_400;
     clock.set(&format!("+{}s", to_noon - 600));
-    let start = || Service::launch(&clock.environment(), &arguments);
+    let start = || launch(Some(&clock), &arguments, &key);
     let services = [start(), start()];
     let schedules = ask(&services[0], "GET", "/admin/schedules", &key).1["schedules"].clone();
     assert_eq!((&schedules[0]["name"], &schedules[0]["cron"]), (&json!("nightly"), &json!("0 12 * * *")));
@@ -206,7 +214,7 @@ fn what_a_killed_server_was_at_is_lost_and_changes_nothing() {
     ];
     let arguments = prepare(&registry, &schedules.concat());
     let key = key(&registry);
-    let service = Service::launch(&[], &arguments);
+    let service = launch(None, &arguments, &key);
     assert_eq!(ask(&service, "POST", "/admin/schedules/slow/run", &key).0, 202);
     assert_eq!(ask(&service, "POST", "/admin/schedules/slow/run", &key).0, 409);
     until("it trains", || trains(&registry));
@@ -216,7 +224,7 @@ fn what_a_killed_server_was_at_is_lost_and_changes_nothing() {
 
     // A minute later.
     clock.set("+60s");
-    let service = Service::launch(&clock.environment(), &arguments);
+    let service = launch(Some(&clock), &arguments, &key);
     until("it is found to be lost", || runs(&registry)[0]["outcome"] == "lost");
     assert_eq!(production(&registry), None);
     until("that is counted", || {
