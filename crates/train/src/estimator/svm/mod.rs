@@ -3,7 +3,10 @@
 //! Sources: Hsieh, Chang, Lin, Keerthi and Sundararajan, "A Dual Coordinate Descent Method for Large-scale Linear SVM" (2008);
 //! Ho and Lin, "Large-scale Linear Support Vector Regression" (2012). Like theirs, the intercept is the coefficient of a column
 //! that is the same in every row, so it is penalised too. Coordinates at their bounds that will most likely stay
-//! there are left out until all others rest.
+//! there are left out until all others rest. Where losses are squared and there are not too many columns, [`newton`] is much
+//! faster.
+
+mod newton;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -61,7 +64,7 @@ parameters! {
         intercept_scaling: f64 = 1.0, Range::Above(0.0);
         /// The largest violation of the conditions of the optimum at which it stops.
         tol: f64 = 1e-4, Range::Above(0.0);
-        /// Most passes over the rows.
+        /// Most passes over the rows, or steps of Newton's method, which needs few.
         max_iter: usize = 1000, Range::AtLeast(1.0);
     }
 }
@@ -82,10 +85,13 @@ parameters! {
         intercept_scaling: f64 = 1.0, Range::Above(0.0);
         /// The sum of violations of the conditions of the optimum, relative to the first, at which it stops.
         tol: f64 = 1e-4, Range::Above(0.0);
-        /// Most passes over the rows.
+        /// Most passes over the rows, or steps of Newton's method, which needs few.
         max_iter: usize = 1000, Range::AtLeast(1.0);
     }
 }
+
+/// Fewer columns than these have a matrix of second derivatives, which has the square of it.
+const NEWTONS: usize = 1500;
 
 /// Changes of a coordinate below this are none.
 const STILL: f64 = 1e-12;
@@ -110,8 +116,14 @@ pub fn fit_classes(
         .map(|machine| {
             let class = machine as u32 + u32::from(machines == 1);
             let go_on = || context.progress.step(done.load(Ordering::Relaxed), machines, None);
-            let random = Stream::new(hash(context.seed, machine as u64));
-            let weights = rows.separate(parameters, |row| codes[row] == class, random, &go_on)?;
+            let is_of_class = |row: usize| codes[row] == class;
+            let weights = if parameters.loss == Margin::SquaredHinge && rows.columns() < NEWTONS {
+                let error = |row: usize, score: f64| short_of(is_of_class(row), score);
+                newton::minimise(&rows, parameters.C, error, parameters.max_iter, &|_| go_on())?
+            } else {
+                let random = Stream::new(hash(context.seed, machine as u64));
+                rows.separate(parameters, is_of_class, random, &go_on)?
+            };
             done.fetch_add(1, Ordering::Relaxed);
             Ok(weights)
         })
@@ -133,8 +145,23 @@ pub fn fit_values(
     let y = target.values()?;
     let rows = Rows::new(sample, parameters.fit_intercept, parameters.intercept_scaling);
     let go_on = |pass| context.progress.step(pass, parameters.max_iter, None);
-    let weights = rows.follow(parameters, y, Stream::new(hash(context.seed, 0)), &go_on)?;
+    let weights = if parameters.loss == Tube::SquaredEpsilonInsensitive && rows.columns() < NEWTONS {
+        let error = |row: usize, score: f64| beyond(score - y[row], parameters.epsilon);
+        newton::minimise(&rows, parameters.C, error, parameters.max_iter, &go_on)?
+    } else {
+        rows.follow(parameters, y, Stream::new(hash(context.seed, 0)), &go_on)?
+    };
     Ok(Fitted { estimator: rows.estimator(&[weights]), head: head::values() })
+}
+
+/// By how much a score is too small for a row of the class, or too large for one of the others; 0 beyond the margin.
+fn short_of(is_of_class: bool, score: f64) -> f64 {
+    if is_of_class { (score - 1.0).min(0.0) } else { (score + 1.0).max(0.0) }
+}
+
+/// What is left of an error of which this much costs nothing.
+fn beyond(error: f64, epsilon: f64) -> f64 {
+    error.signum() * (error.abs() - epsilon).max(0.0)
 }
 
 /// Rows with the column of the intercept.
@@ -342,5 +369,37 @@ impl<'a> Rows<'a> {
             }
         }
         Ok(weights)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::Column;
+
+    /// Newton's method and coordinates of the dual find the same minimum.
+    #[test]
+    fn both_ways_agree() {
+        let mut random = Stream::new(3);
+        let values: Vec<f64> = (0..400 * 3).map(|_| random.unit() - 0.5).collect();
+        let y: Vec<f64> = values.chunks_exact(3).map(|x| 2.0 * x[0] - x[1] + random.unit() - 0.5).collect();
+        let weights: Vec<f64> = (0..400).map(|_| random.unit()).collect();
+        let sample = Sample { values: &values, columns: &[Column::Number; 3], weights: Some(&weights) };
+        let rows = Rows::new(sample, true, 2.0);
+        let close = |a: &[f64], b: &[f64]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-7);
+
+        let of_classes = LinearSVC { tol: 1e-12, max_iter: 100_000, ..LinearSVC::default() };
+        let dual = rows.separate(&of_classes, |row| y[row] > 0.1, Stream::new(1), &|| true).unwrap();
+        let error = |row: usize, score: f64| short_of(y[row] > 0.1, score);
+        let primal = newton::minimise(&rows, of_classes.C, error, 100, &|_| true).unwrap();
+        assert!(close(&dual, &primal), "{dual:?} {primal:?}");
+
+        let loss = Tube::SquaredEpsilonInsensitive;
+        let of_values =
+            LinearSVR { loss, epsilon: 0.2, tol: 1e-12, max_iter: 100_000, ..LinearSVR::default() };
+        let dual = rows.follow(&of_values, &y, Stream::new(1), &|_| true).unwrap();
+        let error = |row: usize, score: f64| beyond(score - y[row], 0.2);
+        let primal = newton::minimise(&rows, of_values.C, error, 100, &|_| true).unwrap();
+        assert!(close(&dual, &primal), "{dual:?} {primal:?}");
     }
 }
