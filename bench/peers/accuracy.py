@@ -31,7 +31,7 @@ warnings.filterwarnings("ignore")
 
 
 def generated(classes, rows=100_000):
-    """Numbers, of which some are missing, and categories, with a target that is a noisy, not linear function of them."""
+    """Numbers, some of them missing, and categories, with a target that is a noisy, not linear function of them."""
     random = numpy.random.default_rng(7)
     numbers = random.normal(size=(rows, 10)).round(4)
     town = random.integers(0, 12, rows)
