@@ -1,8 +1,8 @@
 """Compare how good models of `foretell train` and of today's libraries are, over seeds and tables.
 
-Usage: `python accuracy.py FORETELL [--seeds N] [--tables NAME...] [--data FOLDER]`. For each seed a fifth of the rows is held out, both
-learn from the others with the same parameters, and both are measured on it. Foretell holds when its mean is no more than one
-standard error of the library's mean below it.
+Usage: `python accuracy.py FORETELL [--seeds N] [--tables NAME...] [--data FOLDER]`. For each seed a fifth of the rows
+is held out, both learn from the others with the same parameters, and both are measured on it. Foretell holds when its
+mean is no more than one standard error of the library's mean below it.
 """
 
 import argparse
@@ -36,7 +36,8 @@ def generated(classes, rows=100_000):
     numbers = random.normal(size=(rows, 10)).round(4)
     town = random.integers(0, 12, rows)
     kind = random.integers(0, 4, rows)
-    score = numbers[:, 0] * numbers[:, 1] + numpy.sin(2 * numbers[:, 2]) + numpy.cos(town) + 0.5 * kind * numbers[:, 3]
+    score = numbers[:, 0] * numbers[:, 1] + numpy.sin(2 * numbers[:, 2])
+    score += numpy.cos(town) + 0.5 * kind * numbers[:, 3]
     score += random.normal(scale=0.7, size=rows)
     table = pandas.DataFrame(numbers, columns=[f"f{column}" for column in range(10)])
     for column in ("f0", "f4", "f5"):
@@ -119,7 +120,8 @@ def main():
     parser.add_argument("foretell")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--tables", nargs="*", help="some of the tables only")
-    parser.add_argument("--data", type=pathlib.Path, help="folder of boston-housing.data and pima-indians-diabetes.csv")
+    named = "folder of boston-housing.data and pima-indians-diabetes.csv"
+    parser.add_argument("--data", type=pathlib.Path, help=named)
     arguments = parser.parse_args()
     print("| table | model | foretell | library | standard error of its mean | holds |")
     print("|---|---|---:|---:|---:|---|")
@@ -144,10 +146,8 @@ def main():
             mean, error = numpy.mean(theirs), numpy.std(theirs, ddof=1) / len(theirs) ** 0.5
             holds = numpy.mean(ours) >= mean - error
             worse += not holds
-            print(
-                f"| {table_name} | {name} | {numpy.mean(ours):.4f} | {mean:.4f} | {error:.4f} | {'yes' if holds else 'no'} |",
-                flush=True,
-            )
+            cells = [table_name, name, *(f"{value:.4f}" for value in (numpy.mean(ours), mean, error))]
+            print(f"| {' | '.join(cells)} | {'yes' if holds else 'no'} |", flush=True)
     raise SystemExit(f"{worse} below one standard error" if worse else 0)
 
 

@@ -1,7 +1,7 @@
 """Fit scikit-learn's pipelines on a table as training specifications say, and print both, as JSON.
 
-Usage: `python steps.py TABLE TARGET`. The target is a number or a class; a column `note` holds texts. For each pipeline: the
-end of a specification, the method, and what it answers to the rows of the table.
+Usage: `python steps.py TABLE TARGET`. The target is a number or a class; a column `note` holds texts. For each pipeline:
+the end of a specification, the method, and what it answers to the rows of the table.
 """
 
 import json
@@ -157,9 +157,7 @@ of_numbers = {
         make_column_transformer(
             (PowerTransformer("box-cox", standardize=False), complete),
             (
-                make_pipeline(
-                    TargetEncoder(shuffle=False), StandardScaler(), PolynomialFeatures(include_bias=False)
-                ),
+                make_pipeline(TargetEncoder(shuffle=False), StandardScaler(), PolynomialFeatures(include_bias=False)),
                 texts,
             ),
             (impute, gaps),
@@ -188,14 +186,20 @@ of_classes = {
     steps = [{ step = "target-encode", shuffle = false }]
     [[columns]]
     type = "number"
-    steps = ["impute", { step = "polynomial", degree = 3, include_bias = false }, { step = "select-best", percentile = 30 }]
+    steps = [
+        "impute",
+        { step = "polynomial", degree = 3, include_bias = false },
+        { step = "select-best", percentile = 30 },
+    ]
     [model]
     kind = "lda"
     """: make_pipeline(
         make_column_transformer(
             (TargetEncoder(shuffle=False), texts),
             (
-                make_pipeline(impute, PolynomialFeatures(3, include_bias=False), SelectPercentile(f_classif, percentile=30)),
+                make_pipeline(
+                    impute, PolynomialFeatures(3, include_bias=False), SelectPercentile(f_classif, percentile=30)
+                ),
                 numbers,
             ),
         ),
@@ -223,12 +227,14 @@ of_notes = {
     [model]
     kind = "multinomial-nb"
     """: make_pipeline(
-        make_column_transformer((TfidfVectorizer(), "note"), remainder="passthrough", sparse_threshold=0), MultinomialNB()
+        make_column_transformer((TfidfVectorizer(), "note"), remainder="passthrough", sparse_threshold=0),
+        MultinomialNB(),
     ),
     """
     [[columns]]
     type = "text"
-    steps = [{ step = "tf-idf", ngram_range = [1, 2], min_df = 3, max_df = 0.6, sublinear_tf = true, stop_words = "english" },
+    steps = [
+        { step = "tf-idf", ngram_range = [1, 2], min_df = 3, max_df = 0.6, sublinear_tf = true, stop_words = "english" },
         { step = "select-best", score_func = "chi2", k = 20 }]
     [model]
     kind = "lda"
@@ -236,21 +242,23 @@ of_notes = {
         make_column_transformer(
             (
                 make_pipeline(
-                    TfidfVectorizer(
-                        ngram_range=(1, 2), min_df=3, max_df=0.6, sublinear_tf=True, stop_words="english"
-                    ),
+                    TfidfVectorizer(ngram_range=(1, 2), min_df=3, max_df=0.6, sublinear_tf=True, stop_words="english"),
                     SelectKBest(chi2, k=20),
                 ),
                 "note",
             ),
-            remainder="passthrough", sparse_threshold=0,
+            remainder="passthrough",
+            sparse_threshold=0,
         ),
         LinearDiscriminantAnalysis(),
     ),
     """
     [[columns]]
     names = ["note"]
-    steps = [{ step = "bag-of-words", analyzer = "char", ngram_range = [2, 3], binary = true, max_features = 25 }, "standard"]
+    steps = [
+        { step = "bag-of-words", analyzer = "char", ngram_range = [2, 3], binary = true, max_features = 25 },
+        "standard",
+    ]
     [model]
     kind = "gaussian-nb"
     """: make_pipeline(
@@ -262,15 +270,16 @@ of_notes = {
                 ),
                 "note",
             ),
-            remainder="passthrough", sparse_threshold=0,
+            remainder="passthrough",
+            sparse_threshold=0,
         ),
         GaussianNB(),
     ),
     """
     [[columns]]
     type = "text"
-    steps = [{ step = "tf-idf", analyzer = "char_wb", ngram_range = [1, 3], lowercase = false, strip_accents = "unicode",
-        norm = "l1", smooth_idf = false, min_df = 0.02 }]
+    steps = [{ step = "tf-idf", analyzer = "char_wb", ngram_range = [1, 3], lowercase = false,
+        strip_accents = "unicode", norm = "l1", smooth_idf = false, min_df = 0.02 }]
     [model]
     kind = "multinomial-nb"
     """: make_pipeline(
@@ -287,7 +296,8 @@ of_notes = {
                 ),
                 "note",
             ),
-            remainder="passthrough", sparse_threshold=0,
+            remainder="passthrough",
+            sparse_threshold=0,
         ),
         MultinomialNB(),
     ),

@@ -56,10 +56,7 @@ for name, parameters in REGRESSORS:
     models = [SGDRegressor(random_state=seed, **parameters).fit(x[:LEARNS], y[:LEARNS]) for seed in SEEDS]
     add(name, [model.score(x[LEARNS:], y[LEARNS:]) for model in models])
 clouds = np.array(
-    [
-        4.0 * noise(50000 + at // 5 % 7 * 5 + at % 5) + noise(60000 + at) + noise(90000 + at)
-        for at in range(1400 * 5)
-    ]
+    [4.0 * noise(50000 + at // 5 % 7 * 5 + at % 5) + noise(60000 + at) + noise(90000 + at) for at in range(1400 * 5)]
 ).reshape(1400, 5)
 whole = ((clouds - clouds.mean(axis=0)) ** 2).sum()
 add("clusters-whole", [whole, whole])
