@@ -1,7 +1,7 @@
 """Fit scikit-learn's pipelines on a table as training specifications say, and print both, as JSON.
 
-Usage: `python steps.py TABLE TARGET`. The target is a number or a class; a column `note` holds texts. For each pipeline:
-the end of a specification, the method, and what it answers to the rows of the table.
+Usage: `python steps.py TABLE TARGET`. The target is a number or a class; a column `note` holds texts. For each
+pipeline: the end of a specification, the method, and what it answers to the rows of the table.
 """
 
 import json
@@ -234,7 +234,8 @@ of_notes = {
     [[columns]]
     type = "text"
     steps = [
-        { step = "tf-idf", ngram_range = [1, 2], min_df = 3, max_df = 0.6, sublinear_tf = true, stop_words = "english" },
+        { step = "tf-idf", ngram_range = [1, 2], min_df = 3, max_df = 0.6, sublinear_tf = true,
+          stop_words = "english" },
         { step = "select-best", score_func = "chi2", k = 20 }]
     [model]
     kind = "lda"
