@@ -8,7 +8,6 @@ import argparse
 import json
 import os
 import pathlib
-import resource
 import subprocess
 import sys
 import tempfile
@@ -69,6 +68,12 @@ FLAGS = {
 ROWS = {"random-forest": 100_000, "mlp": 100_000}
 
 
+def peak(process="self"):
+    """Megabytes that a process has had at most; `ru_maxrss` would count those of the one that forked it."""
+    status = pathlib.Path(f"/proc/{process}/status").read_text()
+    return max((int(line.split()[1]) / 1e3 for line in status.splitlines() if line.startswith("VmHWM")), default=0)
+
+
 def fit_library(name, which, path):
     """In a process of its own: prints seconds, metric and megabytes."""
     data = numpy.load(path)
@@ -82,8 +87,7 @@ def fit_library(name, which, path):
     metric = r2_score(held_y, model.predict(held_x)) if name == "ridge" else None
     if metric is None:
         metric = roc_auc_score(held_y, model.predict_proba(held_x)[:, 1])
-    megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-    print(json.dumps({"seconds": seconds, "metric": metric, "megabytes": megabytes}))
+    print(json.dumps({"seconds": seconds, "metric": metric, "megabytes": peak()}))
 
 
 def fit_foretell(binary, name, folder):
@@ -91,14 +95,16 @@ def fit_foretell(binary, name, folder):
     command += ["-o", folder / "model.foretell"]
     for flag in FLAGS[name]:
         command += ["--param", flag]
-    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    done = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    megabytes = 0
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        while process.poll() is None:
+            # At the end of a process nothing is left to read.
+            megabytes = max(megabytes, peak(process.pid))
+            time.sleep(0.02)
+        done = json.loads(process.stdout.read())
     scored = [binary, "score", folder / "model.foretell", folder / "held.csv", "--target", "y", "--json"]
     metrics = json.loads(subprocess.run(scored, check=True, stdout=subprocess.PIPE).stdout)
     metric = metrics["r2" if name == "ridge" else "roc_auc"]
-    # The largest child so far: ours only if it grew.
-    megabytes = after / 1e3 if after > before else None
     return {"seconds": done["training"]["seconds"], "metric": metric, "megabytes": megabytes}
 
 
