@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use futures_util::TryStreamExt;
+use futures_util::{TryStream, TryStreamExt};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow, PgValueRef};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Column, ConnectOptions, Connection, Decode, Row, Sqlite, TypeInfo, ValueRef};
@@ -42,17 +42,8 @@ pub async fn query(database: &DatabaseUrl, sql: &str, take: &mut TakeRow<'_>) ->
             let options =
                 SqliteConnectOptions::new().filename(path).read_only(true).disable_statement_logging();
             let mut connection = SqliteConnection::connect_with(&options).await?;
-            let mut rows = sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).fetch(&mut connection);
-            let mut names = Vec::new();
-            while let Some(row) = rows.try_next().await? {
-                if names.is_empty() {
-                    names = row.columns().iter().map(|column| column.name().to_owned()).collect();
-                }
-                let cells = (0..names.len()).map(|column| of_sqlite(&row, column));
-                if take(&names, &cells.collect::<Result<Vec<_>, _>>()?).is_break() {
-                    return Ok(());
-                }
-            }
+            let rows = sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).fetch(&mut connection);
+            hand_out(rows, of_sqlite, take).await?;
         }
         DatabasePlace::Server(url) => {
             let options = PgConnectOptions::from_url(url)?
@@ -62,17 +53,26 @@ pub async fn query(database: &DatabaseUrl, sql: &str, take: &mut TakeRow<'_>) ->
             let connection = tokio::time::timeout(PATIENCE, PgConnection::connect_with(&options)).await;
             let mut connection = connection.map_err(|_| sqlx::Error::PoolTimedOut)??;
             // Such a query is answered in texts, whatever the types.
-            let mut rows = sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).fetch(&mut connection);
-            let mut names = Vec::new();
-            while let Some(row) = rows.try_next().await? {
-                if names.is_empty() {
-                    names = row.columns().iter().map(|column| column.name().to_owned()).collect();
-                }
-                let cells = (0..names.len()).map(|column| of_postgres(&row, column));
-                if take(&names, &cells.collect::<Result<Vec<_>, _>>()?).is_break() {
-                    return Ok(());
-                }
-            }
+            let rows = sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).fetch(&mut connection);
+            hand_out(rows, of_postgres, take).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn hand_out<R: Row>(
+    mut rows: impl TryStream<Ok = R, Error = sqlx::Error> + Unpin,
+    cell: for<'r> fn(&'r R, usize) -> Result<QueryCell<'r>, sqlx::Error>,
+    take: &mut TakeRow<'_>,
+) -> Result<(), sqlx::Error> {
+    let mut names = Vec::new();
+    while let Some(row) = rows.try_next().await? {
+        if names.is_empty() {
+            names = row.columns().iter().map(|column| column.name().to_owned()).collect();
+        }
+        let cells = (0..names.len()).map(|column| cell(&row, column));
+        if take(&names, &cells.collect::<Result<Vec<_>, _>>()?).is_break() {
+            break;
         }
     }
     Ok(())

@@ -9,7 +9,7 @@ use clap::Args;
 use foretell_engine::evaluate::Requirement;
 use foretell_engine::schedule::{Checked, Measured, Trial};
 use foretell_engine::step_back;
-use foretell_engine::train::{Data, Progress, TrainError, train};
+use foretell_engine::train::{Data, Silent, TrainError, train};
 use rlimit::Resource;
 use serde_json::json;
 
@@ -48,7 +48,7 @@ pub(crate) fn run(arguments: &RetrainArguments) -> Result<(), Failure> {
         Failure::new(format!("cannot train on {}", table.shown)).because(error).hint(error.hint())
     };
     let data = Data::read(&table.input, &spec.data).map_err(|error| failed(&error))?;
-    let mut trained = train(&data, &spec.training, &Quiet).map_err(|error| failed(&error))?;
+    let mut trained = train(&data, &spec.training, &Silent).map_err(|error| failed(&error))?;
     let production = production(&trained, &data, &arguments.model, &spec.require, &store)?;
     let beside = production.as_ref().and_then(|production| production.observed.as_ref());
     let (observed, seen) = (trained.observed.take(), trained.seen.clone());
@@ -100,13 +100,4 @@ fn end() {
 fn bound_memory(bytes: u64) -> Result<(), Failure> {
     let cannot = |error: io::Error| Failure::new("cannot bound the memory").detail(io_text(&error));
     rlimit::setrlimit(Resource::DATA, bytes, bytes).map_err(cannot)
-}
-
-/// Nobody watches.
-struct Quiet;
-
-impl Progress for Quiet {
-    fn step(&self, _: usize, _: usize, _: Option<f64>) -> bool {
-        true
-    }
 }

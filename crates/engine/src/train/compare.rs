@@ -1,11 +1,10 @@
 //! Another model beside the one that was trained, on the same rows.
 
+use foretell_evaluate::Observed;
 use foretell_frame::{Frame, RowBuilder, Schema, Slot};
 
 use super::{Data, TrainError, Trained};
 use crate::live::LiveModel;
-use crate::score::Answers;
-use foretell_evaluate::Observed;
 
 /// Rows that are told of when they do not fit.
 const TOLD: usize = 1;
@@ -20,12 +19,7 @@ impl Trained {
         let rival = |reason: String| TrainError::Rival { reason };
         let (frame, target) = data.select(&self.measured_on);
         let frame = translate(&frame, data.schema(), other.schema()).map_err(rival)?;
-        let mut answers = Answers::new(other)?;
-        let line = |row: usize| data.place(self.measured_on[row]).number;
-        answers.add(other, &frame, &target, line).map_err(|error| rival(error.to_string()))?;
-        let mut observed = answers.finish().map_err(|error| rival(error.to_string()))?;
-        observed.set_weights(data.weights_of(&self.measured_on).unwrap_or_default());
-        Ok(observed)
+        data.ask(other, &frame, &target, &self.measured_on).map_err(|error| rival(error.to_string()))
     }
 }
 

@@ -4,23 +4,23 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashSet};
 
-use foretell_evaluate::{ClassAnswers, Observed, ValueAnswers};
-use foretell_frame::{Feature, Frame, Kind as ValueKind, Labels, Schema, Slot, TextColumn};
+use foretell_evaluate::Observed;
+use foretell_frame::{Frame, Schema, Slot, TextColumn};
+use foretell_train::Holds;
 use foretell_train::estimator::Kind;
-use foretell_train::{Holds, Target as Lesson};
 use rayon::prelude::*;
 
+use super::answers::{Answered, labels, seem_classes};
+use super::columns::{Features, Roles};
 use super::error::TrainError;
-use crate::score::class_of;
-use crate::table::load::{Column, Input, LoadOptions, Loaded, Place, Places, Take, load};
+use crate::live::LiveModel;
+use crate::score::{Answers, class_of};
+use crate::table::load::{Input, LoadOptions, Loaded, Place, Places, load};
 use crate::table::{Header, nearest};
 
-/// Whole numbers with at most so many different values are taken for classes, where nobody says what they are.
-const MOST_CLASSES: usize = 20;
 /// Rows that are looked at together.
 const ROWS_AT_ONCE: usize = 4096;
-/// A column with this share of numbers is most likely meant to be one of numbers; texts are mostly different with this share
-/// of different ones.
+/// Texts are mostly different with this share of different ones.
 const MOSTLY: f64 = 0.5;
 /// Texts of so many words are read.
 const SEVERAL: f64 = 3.0;
@@ -248,6 +248,21 @@ impl Data {
         Cow::Owned(self.frame.select(rows))
     }
 
+    /// What a model answers to some of the rows, which are given as it takes them.
+    pub(super) fn ask(
+        &self,
+        live: &LiveModel,
+        frame: &Frame,
+        target: &TextColumn,
+        rows: &[usize],
+    ) -> Result<Observed, TrainError> {
+        let mut answers = Answers::new(live)?;
+        answers.add(live, frame, target, |row| self.place(rows[row]).number)?;
+        let mut observed = answers.finish()?;
+        observed.set_weights(self.weights_of(rows).unwrap_or_default());
+        Ok(observed)
+    }
+
     /// Some of the rows, and the known answers.
     pub(super) fn select(&self, rows: &[usize]) -> (Frame, TextColumn) {
         let mut target = TextColumn::default();
@@ -306,172 +321,6 @@ impl PartialOrd for Key {
     }
 }
 
-/// What the columns of a table are for.
-#[derive(Debug, Default)]
-struct Roles {
-    target: Option<usize>,
-    weights: Option<usize>,
-    groups: Option<usize>,
-    order: Option<usize>,
-    dropped: Vec<usize>,
-    unused: Vec<usize>,
-    categorical: Vec<usize>,
-    text: Vec<usize>,
-    types: Vec<Option<ColumnType>>,
-}
-
-impl Roles {
-    fn find(names: &[String], options: &DataOptions) -> Result<Self, TrainError> {
-        let find = |name: &str| {
-            let position = names.iter().position(|other| other == name);
-            let by_place = || name.parse().ok().filter(|position| *position < names.len());
-            position.or_else(by_place).ok_or_else(|| {
-                let names = || names.iter().map(String::as_str);
-                TrainError::NoColumn {
-                    name: name.to_owned(),
-                    nearest: nearest(name, names()),
-                    columns: names().map(|name| format!("`{name}`")).collect(),
-                }
-            })
-        };
-        let all = |names: &[String]| names.iter().map(|name| find(name)).collect::<Result<Vec<_>, _>>();
-        let one = |name: &Option<String>| name.as_deref().map(find).transpose();
-        let mut types = vec![None; names.len()];
-        let (target, dropped, unused) = (one(&options.target)?, all(&options.drop)?, all(&options.unused)?);
-        let (weights, groups, order) = (one(&options.weights)?, one(&options.groups)?, one(&options.order)?);
-        if order.is_some() && (order == groups || order == weights) || weights.is_some() && weights == groups
-        {
-            return Err(TrainError::Aside);
-        }
-        for (name, kind) in &options.types {
-            types[find(name)?] = Some(*kind);
-        }
-        let (categorical, text) = (all(&options.categorical)?, all(&options.text)?);
-        if let Some(both) = categorical.iter().find(|position| text.contains(position)) {
-            return Err(TrainError::TextAndCategory { name: names[*both].clone() });
-        }
-        Ok(Self { target, weights, groups, order, dropped, unused, categorical, text, types })
-    }
-
-    fn aside(&self) -> [Option<usize>; 4] {
-        [self.target, self.weights, self.groups, self.order]
-    }
-
-    fn is_aside(&self, column: usize) -> bool {
-        self.aside().contains(&Some(column))
-    }
-
-    fn takes(&self) -> Vec<Take> {
-        let take = |(column, kind): (usize, &Option<ColumnType>)| match kind {
-            _ if self.is_aside(column) => Take::Aside,
-            _ if self.dropped.contains(&column) || self.unused.contains(&column) => Take::Skip,
-            None if self.text.contains(&column) => Take::Text,
-            None => Take::Guess,
-            Some(ColumnType::Number) => Take::Number,
-            Some(ColumnType::Text) => Take::Text,
-        };
-        self.types.iter().enumerate().map(take).collect()
-    }
-
-    /// The places of target, weights, groups and order among the columns that are set aside.
-    fn asides(&self) -> [Option<usize>; 4] {
-        let before = |column: usize| (0..column).filter(|other| self.is_aside(*other)).count();
-        self.aside().map(|column| column.map(before))
-    }
-}
-
-/// The features that the columns of a table make.
-struct Features {
-    features: Vec<Feature>,
-    /// What each feature holds; none where that shows in its texts.
-    holds: Vec<Option<Holds>>,
-    /// The names of columns without a value.
-    empty: Vec<String>,
-    /// The columns of the frame that are features, where some are none.
-    kept: Option<(Vec<usize>, Vec<usize>)>,
-}
-
-impl Features {
-    fn sort(
-        columns: &[Column],
-        named: bool,
-        roles: &Roles,
-        options: &DataOptions,
-    ) -> Result<Self, TrainError> {
-        let (mut features, mut holds, mut empty) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut numbers, mut texts) = (Slots::default(), Slots::default());
-        for (position, column) in columns.iter().enumerate() {
-            let name = column.name.as_str();
-            let (told, read) = (roles.categorical.contains(&position), roles.text.contains(&position));
-            let nothing = column.numbers + column.texts == 0;
-            match column.taken {
-                Take::Skip if roles.unused.contains(&position) && !roles.is_aside(position) => {
-                    features.push(Feature { kind: ValueKind::Unused, ..Feature::number(name) });
-                    holds.push(Some(Holds::Numbers));
-                }
-                Take::Skip | Take::Aside | Take::Guess => {}
-                Take::Number | Take::Text if nothing => {
-                    empty.push(name.to_owned());
-                    if column.taken == Take::Number { numbers.leave() } else { texts.leave() }
-                }
-                Take::Number => {
-                    features.push(Feature::number(name));
-                    holds.push(Some(if told { Holds::Categories } else { Holds::Numbers }));
-                    numbers.keep();
-                }
-                Take::Text => {
-                    let share = column.numbers as f64 / (column.numbers + column.texts) as f64;
-                    if let (Some((place, got)), false, None) =
-                        (&column.first_text, told || read, roles.types[position])
-                        && share > MOSTLY
-                    {
-                        return Err(TrainError::OddText {
-                            name: name.to_owned(),
-                            place: place.clone(),
-                            got: got.clone(),
-                            numbers: column.numbers,
-                        });
-                    }
-                    features.push(Feature::text(name));
-                    let category = told.then_some(Holds::Categories);
-                    holds.push(if read { Some(Holds::Texts) } else { category });
-                    texts.keep();
-                }
-            }
-        }
-        if features.iter().all(|feature| feature.kind == ValueKind::Unused) {
-            return Err(TrainError::Nothing { what: "columns to learn from" });
-        }
-        // Without a header a column is found by its place, so none can be left out.
-        let by_place = !named || options.names.is_some();
-        if by_place && features.len() + usize::from(roles.target.is_some()) < columns.len() {
-            return Err(TrainError::Nothing {
-                what: "header row, so its columns cannot be told apart; none can be left out",
-            });
-        }
-        let kept = (!empty.is_empty()).then_some((numbers.kept, texts.kept));
-        Ok(Self { features, holds, empty, kept })
-    }
-}
-
-/// The columns of a frame that stay.
-#[derive(Default)]
-struct Slots {
-    kept: Vec<usize>,
-    next: usize,
-}
-
-impl Slots {
-    fn keep(&mut self) {
-        self.kept.push(self.next);
-        self.next += 1;
-    }
-
-    fn leave(&mut self) {
-        self.next += 1;
-    }
-}
-
 /// Whether texts are to be read, and not compared as a whole: most are different, and they have several words.
 fn is_read(texts: &TextColumn) -> bool {
     let known = || texts.iter().flatten();
@@ -482,86 +331,6 @@ fn is_read(texts: &TextColumn) -> bool {
     }
     let distinct: HashSet<&str> = known().collect();
     distinct.len() as f64 > MOSTLY * count as f64
-}
-
-/// The different answers, ascending, in the narrowest type that all of them have.
-fn labels(texts: &[&str]) -> Labels {
-    let distinct: BTreeSet<&str> = texts.iter().map(|text| text.trim()).collect();
-    let all = |is: &dyn Fn(&str) -> bool| distinct.iter().all(|text| is(text));
-    if all(&|text| text.parse::<i64>().is_ok()) {
-        let mut labels: Vec<i64> = distinct.iter().filter_map(|text| text.parse().ok()).collect();
-        labels.sort_unstable();
-        labels.dedup();
-        return Labels::Int(labels);
-    }
-    if all(&|text| matches!(text, "true" | "True" | "TRUE" | "false" | "False" | "FALSE")) {
-        let has =
-            |first: char| distinct.iter().any(|text| text.starts_with([first, first.to_ascii_uppercase()]));
-        return Labels::Bool(
-            [false, true].into_iter().filter(|value| has(if *value { 't' } else { 'f' })).collect(),
-        );
-    }
-    if all(&|text| text.parse::<f64>().is_ok_and(f64::is_finite)) {
-        let mut labels: Vec<f64> = distinct.iter().filter_map(|text| text.parse().ok()).collect();
-        labels.sort_unstable_by(f64::total_cmp);
-        labels.dedup();
-        return Labels::Float(labels);
-    }
-    // Texts to the letter, as they are compared when a model is measured.
-    let distinct: BTreeSet<&str> = texts.iter().copied().collect();
-    Labels::Text(distinct.into_iter().map(str::to_owned).collect())
-}
-
-fn seem_classes(labels: &Labels) -> bool {
-    match labels {
-        Labels::Text(_) | Labels::Bool(_) => true,
-        Labels::Int(labels) => labels.len() <= MOST_CLASSES,
-        Labels::Float(_) => false,
-    }
-}
-
-#[derive(Debug)]
-pub(super) enum Answered {
-    Values(Vec<f64>),
-    Classes {
-        codes: Vec<u32>,
-        labels: Labels,
-    },
-    /// Rows alone are learnt from.
-    Nothing,
-}
-
-impl Answered {
-    pub(super) fn select(&self, rows: &[usize]) -> Self {
-        match self {
-            Self::Values(values) => Self::Values(rows.iter().map(|row| values[*row]).collect()),
-            Self::Classes { codes, labels } => {
-                Self::Classes { codes: rows.iter().map(|row| codes[*row]).collect(), labels: labels.clone() }
-            }
-            Self::Nothing => Self::Nothing,
-        }
-    }
-
-    pub(super) fn target(&self) -> Option<Lesson<'_>> {
-        match self {
-            Self::Values(values) => Some(Lesson::Values(values)),
-            Self::Classes { codes, labels } => Some(Lesson::Classes { codes, labels }),
-            Self::Nothing => None,
-        }
-    }
-
-    /// What a model that looks at no feature would learn from.
-    pub(super) fn seen(self) -> Option<Observed> {
-        match self {
-            Self::Values(known) => Some(Observed::Values(ValueAnswers { known, ..ValueAnswers::default() })),
-            Self::Classes { codes, labels } => Some(Observed::Classes(ClassAnswers {
-                classes: labels.len(),
-                known: codes.into_iter().map(|code| Some(code as usize)).collect(),
-                ..ClassAnswers::default()
-            })),
-            Self::Nothing => None,
-        }
-    }
 }
 
 #[cfg(test)]

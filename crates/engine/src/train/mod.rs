@@ -1,8 +1,11 @@
 //! From a table to a model that has been measured on rows it has not seen.
 
+mod answers;
+mod columns;
 mod compare;
 mod data;
 mod error;
+mod parse;
 mod profile;
 mod search;
 mod spec;
@@ -17,21 +20,20 @@ use foretell_train::estimator::Learner;
 pub use foretell_train::parameter::Value;
 use foretell_train::recipe::StandardScaler;
 use foretell_train::{Context, Group, Holds, Product, Recipe, usual_groups};
-pub use foretell_train::{Progress, Transformer};
+pub use foretell_train::{Progress, Silent, Transformer};
 use serde_json::Map;
 
-use self::data::Answered;
+use self::answers::Answered;
 pub use self::data::{ColumnType, Data, DataOptions};
 pub use self::error::TrainError;
+pub use self::parse::{parse_choice, parse_evaluation, parse_kind, parse_metric, parse_parameter};
 pub use self::search::{COMPARED_BY, Choice, Comparison, Search, Tried};
-pub use self::spec::{
-    Spec, SpecError, TablePlace, parse_choice, parse_evaluation, parse_kind, parse_metric, parse_parameter,
-};
+pub use self::spec::{Spec, SpecError, TablePlace};
 use crate::given::Given;
 use crate::live::{LiveModel, Naming};
 use crate::open::{OpenLimits, open_bytes};
 use crate::predict::Worker;
-use crate::score::{Answers, ScoreError};
+use crate::score::ScoreError;
 
 /// What is to be trained.
 #[derive(Debug, Clone)]
@@ -165,11 +167,16 @@ pub fn train(data: &Data, options: &TrainOptions, progress: &dyn Progress) -> Re
     let live = live(artifact::encode(&model, "{}"))?;
     let took = started.elapsed();
     let alone = !kind.has_target();
+    let mut measured_on = held_out.clone();
     let observed = match options.evaluation {
         Evaluation::None => None,
         Evaluation::Holdout(_) if alone => None,
         Evaluation::Holdout(_) => Some(workshop.ask(&live, &held_out)?),
-        Evaluation::Folds(folds) => Some(workshop.cross_validate(kind, &learner, &learns, folds)?),
+        Evaluation::Folds(folds) => {
+            let (observed, rows) = workshop.cross_validate(kind, &learner, &learns, folds)?;
+            measured_on = rows;
+            Some(observed)
+        }
     };
     let profile = serde_json::json!({
         "features": profile::features(&data.schema, &data.frame_of(&learns)),
@@ -179,12 +186,6 @@ pub fn train(data: &Data, options: &TrainOptions, progress: &dyn Progress) -> Re
     if let Some(seen) = &mut seen {
         seen.set_weights(data.weights_of(&learns).unwrap_or_default());
     }
-    let measured_on = match options.evaluation {
-        Evaluation::None | Evaluation::Holdout(_) => held_out.clone(),
-        Evaluation::Folds(folds) => {
-            workshop.split(&learns, Method::Folds(folds))?.into_iter().flat_map(|fold| fold.test).collect()
-        }
-    };
     let held_out = data.select(&held_out);
     let measures = if alone { measures(&live, &held_out.0)? } else { Vec::new() };
     Ok(Trained {
@@ -247,30 +248,28 @@ impl Workshop<'_> {
     /// What a model answers to some rows.
     fn ask(&self, live: &LiveModel, rows: &[usize]) -> Result<Observed, TrainError> {
         let (frame, target) = self.data.select(rows);
-        let mut answers = Answers::new(live)?;
-        answers.add(live, &frame, &target, |row| self.data.place(rows[row]).number)?;
-        let mut observed = answers.finish()?;
-        observed.set_weights(self.data.weights_of(rows).unwrap_or_default());
-        Ok(observed)
+        self.data.ask(live, &frame, &target, rows)
     }
 
-    /// The answers to all of some rows, each by a model that has learnt from other parts of them.
+    /// The answers to all of some rows, each by a model that has learnt from other parts of them, and these rows in the
+    /// order of the answers.
     fn cross_validate(
         &self,
         kind: Kind,
         learner: &Learner,
         rows: &[usize],
         folds: usize,
-    ) -> Result<Observed, TrainError> {
-        let mut all: Option<Observed> = None;
+    ) -> Result<(Observed, Vec<usize>), TrainError> {
+        let (mut all, mut asked) = (None::<Observed>, Vec::new());
         for fold in self.split(rows, Method::Folds(folds))? {
             let observed = self.ask(&self.fit(kind, learner, &fold.train)?, &fold.test)?;
             match &mut all {
                 Some(all) => all.append(observed),
                 None => all = Some(observed),
             }
+            asked.extend(fold.test);
         }
-        all.ok_or(TrainError::Nothing { what: "rows to measure on" })
+        all.map(|all| (all, asked)).ok_or(TrainError::Nothing { what: "rows to measure on" })
     }
 
     /// Divides some rows into those to learn from and those to measure on, once or several times.

@@ -215,7 +215,7 @@ impl Workshop<'_> {
             let mut outcomes = Vec::with_capacity(left.len());
             for candidate in left {
                 let outcome = match self.cross_validate(candidate.kind, &candidate.learner, &some, folds) {
-                    Ok(observed) => {
+                    Ok((observed, _)) => {
                         let evaluator = Evaluator::new(&observed);
                         // Where there are no probabilities, none of the candidates has them.
                         if metric == Metric::LogLoss

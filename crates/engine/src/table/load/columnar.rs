@@ -1,10 +1,12 @@
 //! Tables whose columns have types.
 
+use std::io::Read;
+
 use arrow_schema::SchemaRef;
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 
 use super::piece::{Cell, Into, Layout, Piece};
-use super::{LoadOptions, Names, Reader, Source, TableError, TableFormat, add_bytes, arrange, within};
+use super::{LoadOptions, Names, Reader, Source, TableError, TableFormat, arrange, within};
 use crate::table::columnar::{Batches, Value, as_text, is_number};
 
 /// One or several tables with the same columns.
@@ -90,5 +92,17 @@ impl Reader for Columnar<'_> {
 
     fn unit(&self) -> &'static str {
         "row"
+    }
+}
+
+/// Adds all bytes of a source to a digest.
+fn add_bytes(source: &Source, digest: &mut Sha256) -> Result<(), TableError> {
+    let mut input = source.open().map_err(|source| TableError::Io { source })?;
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match input.read(&mut buffer).map_err(|source| TableError::Io { source })? {
+            0 => return Ok(()),
+            count => digest.update(&buffer[..count]),
+        }
     }
 }

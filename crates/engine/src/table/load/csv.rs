@@ -66,16 +66,6 @@ impl<'a> Csv<'a> {
         Ok(Self { sources, names, orders, header, missing: &options.missing })
     }
 
-    /// Reads the beginning of the first text, or all of all.
-    fn read_blocks(&self, layout: &Layout, mut seen: Option<&mut Sha256>) -> Result<Piece, TableError> {
-        let mut all = Piece::new(layout);
-        for (file, source) in self.sources.iter().enumerate() {
-            let read = self.read_file(file, layout, &mut seen, &mut all);
-            read.map_err(|error| within(error, source, self.sources))?;
-        }
-        Ok(all)
-    }
-
     fn read_file(
         &self,
         file: usize,
@@ -180,8 +170,13 @@ impl Reader for Csv<'_> {
         Ok((0..columns).map(|column| counts.get(column).is_none_or(|count| count.texts == 0)).collect())
     }
 
-    fn read(&self, layout: &Layout, seen: Option<&mut Sha256>) -> Result<Piece, TableError> {
-        self.read_blocks(layout, seen)
+    fn read(&self, layout: &Layout, mut seen: Option<&mut Sha256>) -> Result<Piece, TableError> {
+        let mut all = Piece::new(layout);
+        for (file, source) in self.sources.iter().enumerate() {
+            let read = self.read_file(file, layout, &mut seen, &mut all);
+            read.map_err(|error| within(error, source, self.sources))?;
+        }
+        Ok(all)
     }
 
     fn unit(&self) -> &'static str {

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read};
 
 use serde_json::{Map, Value};
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 
 use super::piece::{Cell, Layout, Piece};
-use super::{LoadOptions, MAX_ROW_BYTES, Names, Reader, Source, TableError, add_bytes, within};
+use super::{LoadOptions, MAX_ROW_BYTES, Names, Reader, Source, TableError, within};
 use crate::table::BOM;
 
 /// One or several texts of JSON Lines.
@@ -36,7 +36,7 @@ impl<'a> JsonLines<'a> {
             }
             Ok(())
         };
-        for_each_row(sources, &mut add)?;
+        for_each_row(sources, None, &mut add)?;
         let names = Names { names, named: true };
         Ok(Self { sources, names, positions, numbers, missing: &options.missing })
     }
@@ -52,12 +52,9 @@ impl Reader for JsonLines<'_> {
     }
 
     fn read(&self, layout: &Layout, seen: Option<&mut Sha256>) -> Result<Piece, TableError> {
-        if let Some(seen) = seen {
-            self.sources.iter().try_for_each(|source| add_bytes(source, seen))?;
-        }
         let mut piece = Piece::new(layout);
         let mut set = vec![false; self.names.names.len()];
-        for_each_row(self.sources, &mut |file, line, row| {
+        for_each_row(self.sources, seen, &mut |file, line, row| {
             piece.begin(file, line);
             set.fill(false);
             for (name, value) in row {
@@ -102,20 +99,22 @@ fn is_exact(number: &serde_json::Number) -> bool {
     }
 }
 
-/// Hands each row to `take`, with the number of its file and of its line.
+/// Hands each row to `take`, with the number of its file and of its line, and all bytes to `seen`.
 fn for_each_row(
     sources: &[Source],
+    mut seen: Option<&mut Sha256>,
     take: &mut impl FnMut(usize, u64, Map<String, Value>) -> Result<(), TableError>,
 ) -> Result<(), TableError> {
     for (file, source) in sources.iter().enumerate() {
         let mut take = |line, row| take(file, line, row);
-        rows_of(source, &mut take).map_err(|error| within(error, source, sources))?;
+        rows_of(source, seen.as_deref_mut(), &mut take).map_err(|error| within(error, source, sources))?;
     }
     Ok(())
 }
 
 fn rows_of(
     source: &Source,
+    mut seen: Option<&mut Sha256>,
     take: &mut impl FnMut(u64, Map<String, Value>) -> Result<(), TableError>,
 ) -> Result<(), TableError> {
     let mut input = BufReader::new(source.open().map_err(|source| TableError::Io { source })?);
@@ -128,6 +127,9 @@ fn rows_of(
             return Ok(());
         }
         line += 1;
+        if let Some(seen) = &mut seen {
+            seen.update(&bytes);
+        }
         if bytes.len() > MAX_ROW_BYTES {
             return Err(TableError::RowTooLarge { line, limit: MAX_ROW_BYTES });
         }

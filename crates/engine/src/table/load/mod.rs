@@ -10,8 +10,6 @@ mod piece;
 mod places;
 mod query;
 
-use std::io::Read;
-
 use foretell_frame::{Frame, TextColumn};
 use foretell_store::DatabaseUrl;
 use sha2::{Digest, Sha256};
@@ -200,18 +198,6 @@ fn arrange(names: &[String], expected: &[String]) -> Result<Vec<usize>, TableErr
     match (0..expected.len()).find(|column| !order.contains(column)) {
         Some(column) => Err(TableError::OtherColumns { has: false, name: expected[column].clone() }),
         None => Ok(order),
-    }
-}
-
-/// Adds all bytes of a source to a digest.
-fn add_bytes(source: &Source, digest: &mut Sha256) -> Result<(), TableError> {
-    let mut input = source.open().map_err(|source| TableError::Io { source })?;
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        match input.read(&mut buffer).map_err(|source| TableError::Io { source })? {
-            0 => return Ok(()),
-            count => digest.update(&buffer[..count]),
-        }
     }
 }
 
