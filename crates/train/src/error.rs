@@ -21,7 +21,7 @@ pub enum FitError {
         /// The name.
         name: String,
         /// The parameters there are.
-        known: &'static [&'static str],
+        known: Vec<&'static str>,
     },
     /// The data are not what the estimator needs.
     #[error("the training data: expected {expected}, got {got}")]

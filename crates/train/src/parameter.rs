@@ -280,8 +280,6 @@ impl Parameter for Amount {
 pub trait Parameters: Default {
     /// What has these parameters, by scikit-learn's name.
     const OF: &'static str;
-    /// Their names.
-    const NAMES: &'static [&'static str];
 
     /// Sets one.
     ///
@@ -291,6 +289,17 @@ pub trait Parameters: Default {
 
     /// All of them, in order.
     fn values(&self) -> Vec<(&'static str, Value)>;
+
+    /// What has just these, where several have the same type.
+    fn of(&self) -> &'static str {
+        Self::OF
+    }
+
+    /// There is no parameter of this name.
+    fn unknown(&self, name: &str) -> FitError {
+        let known = self.values().into_iter().map(|(name, _)| name).collect();
+        FitError::UnknownParameter { of: self.of(), name: name.to_owned(), known }
+    }
 
     /// Fails unless each is in its range, also where it was not [set](Self::set) by name.
     ///
@@ -314,48 +323,54 @@ pub fn read<T: Parameter>(name: &'static str, value: &Value, range: Range) -> Re
     })
 }
 
-/// Makes a struct of parameters: each line is a name, a type, a default and a [`Range`].
+/// Makes a struct of parameters: each line is a name, a type, a default and a [`Range`]. Behind `with` stands what has more
+/// of them, which are set by their names as if they were its own.
 macro_rules! parameters {
     (
         $(#[$meta:meta])*
         pub struct $name:ident {
             $($(#[$of_field:meta])* $field:ident: $type:ty = $default:expr, $range:expr;)*
         }
+        $(with $(#[$of_more:meta])* $more:ident: $more_type:ty;)?
     ) => {
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq)]
         pub struct $name {
             $($(#[$of_field])* pub $field: $type,)*
+            $($(#[$of_more])* pub $more: $more_type,)?
         }
 
         impl Default for $name {
             fn default() -> Self {
-                Self { $($field: $default,)* }
+                Self {
+                    $($field: $default,)*
+                    $($more: <$more_type>::default(),)?
+                }
             }
         }
 
         impl $crate::parameter::Parameters for $name {
             const OF: &'static str = stringify!($name);
-            const NAMES: &'static [&'static str] = &[$(stringify!($field)),*];
 
             fn set(&mut self, name: &str, value: &$crate::parameter::Value) -> Result<(), $crate::FitError> {
                 match name {
                     $(stringify!($field) => {
                         self.$field = $crate::parameter::read(stringify!($field), value, $range)?;
+                        Ok(())
                     })*
                     _ => {
-                        return Err($crate::FitError::UnknownParameter {
-                            of: Self::OF,
-                            name: name.to_owned(),
-                            known: Self::NAMES,
-                        });
+                        $(match self.$more.set(name, value) {
+                            Err($crate::FitError::UnknownParameter { .. }) => {}
+                            done => return done,
+                        })?
+                        Err(self.unknown(name))
                     }
                 }
-                Ok(())
             }
 
             fn values(&self) -> Vec<(&'static str, $crate::parameter::Value)> {
-                vec![$((stringify!($field), $crate::parameter::Parameter::write(&self.$field))),*]
+                let own = [$((stringify!($field), $crate::parameter::Parameter::write(&self.$field))),*];
+                own.into_iter()$(.chain(self.$more.values()))?.collect()
             }
         }
     };

@@ -92,7 +92,8 @@ pub fn usual_groups(
             Holds::Categories => vec![Transformer::Codes],
             Holds::Texts => {
                 let max_features = Some(USUAL_TERMS);
-                let weighed = TfidfVectorizer { max_features, ..TfidfVectorizer::default() };
+                let counts = CountVectorizer { max_features, ..CountVectorizer::default() };
+                let weighed = TfidfVectorizer { counts, ..TfidfVectorizer::default() };
                 vec![Transformer::WeighedTerms(weighed)]
             }
             Holds::Numbers => {

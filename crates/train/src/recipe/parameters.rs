@@ -388,26 +388,6 @@ parameters! {
 parameters! {
     /// How often each term is in a text, weighed by how few texts have it.
     pub struct TfidfVectorizer {
-        /// Whether letters are made small.
-        lowercase: bool = true, Range::Any;
-        /// What becomes of accents.
-        strip_accents: Accents = Accents::Keep, Range::Any;
-        /// Words that are no terms.
-        stop_words: Option<StopWords> = None, Range::Any;
-        /// What a word is.
-        token_pattern: String = WORD.to_owned(), Range::Any;
-        /// Least and most units in a term.
-        ngram_range: Vec<usize> = vec![1, 1], Range::AtLeast(1.0);
-        /// What the units are.
-        analyzer: TermUnit = TermUnit::Word, Range::Any;
-        /// Terms of more texts are left out.
-        max_df: Documents = Documents::Share(1.0), Range::Any;
-        /// Terms of fewer texts are left out.
-        min_df: Documents = Documents::Count(1), Range::Any;
-        /// At most so many terms, those that are used most.
-        max_features: Option<usize> = None, Range::AtLeast(1.0);
-        /// Whether every term counts once.
-        binary: bool = false, Range::Any;
         /// The length that a row is given.
         norm: Option<Norm> = Some(Norm::L2), Range::Any;
         /// Whether terms that few texts have weigh more.
@@ -417,39 +397,9 @@ parameters! {
         /// Whether 1 and the logarithm of a count takes its place.
         sublinear_tf: bool = false, Range::Any;
     }
-}
-
-impl From<&TfidfVectorizer> for CountVectorizer {
-    fn from(weighed: &TfidfVectorizer) -> Self {
-        let TfidfVectorizer {
-            lowercase,
-            strip_accents,
-            stop_words,
-            token_pattern,
-            ngram_range,
-            analyzer,
-            max_df,
-            min_df,
-            max_features,
-            binary,
-            norm: _,
-            use_idf: _,
-            smooth_idf: _,
-            sublinear_tf: _,
-        } = weighed.clone();
-        Self {
-            lowercase,
-            strip_accents,
-            stop_words,
-            token_pattern,
-            ngram_range,
-            analyzer,
-            max_df,
-            min_df,
-            max_features,
-            binary,
-        }
-    }
+    with
+    /// How terms are counted.
+    counts: CountVectorizer;
 }
 
 choices!(DatePart {

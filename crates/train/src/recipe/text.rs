@@ -38,7 +38,7 @@ pub(super) fn counts(parameters: &CountVectorizer, lesson: &Lesson<'_>) -> Resul
 
 /// Counts of terms, weighed by how few texts have them.
 pub(super) fn weights(parameters: &TfidfVectorizer, lesson: &Lesson<'_>) -> Result<Vec<Step>, FitError> {
-    let (mut steps, uses) = vocabulary(&parameters.into(), lesson, "TfidfVectorizer")?;
+    let (mut steps, uses) = vocabulary(&parameters.counts, lesson, "TfidfVectorizer")?;
     if parameters.sublinear_tf {
         steps.push(Step::Elementwise(vec![Function::LogFrequency]));
     }

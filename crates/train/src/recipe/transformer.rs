@@ -158,7 +158,7 @@ impl Transformer {
             Self::Pca(parameters) => parameters.set(name, value),
             Self::Normalize(parameters) => parameters.set(name, value),
             Self::MaxAbs | Self::Function(_) | Self::Codes => {
-                Err(FitError::UnknownParameter { of: self.class(), name: name.to_owned(), known: &[] })
+                Err(FitError::UnknownParameter { of: self.class(), name: name.to_owned(), known: Vec::new() })
             }
         }
     }

@@ -45,10 +45,8 @@ choices!(LearningRate {
 });
 
 parameters! {
-    /// Classes by stochastic gradient descent, each against all others.
-    pub struct SGDClassifier {
-        /// What scores cost.
-        loss: ClassLoss = ClassLoss::Hinge, Range::Any;
+    /// What descents of both kinds have.
+    pub struct Descent {
         /// What coefficients cost; nothing where it is `none`.
         penalty: Option<Penalty> = Some(Penalty::L2), Range::Any;
         /// How much that is.
@@ -65,12 +63,8 @@ parameters! {
         shuffle: bool = true, Range::Any;
         /// Where some losses begin.
         epsilon: f64 = 0.1, Range::AtLeast(0.0);
-        /// How long steps are.
-        learning_rate: LearningRate = LearningRate::Optimal, Range::Any;
         /// How long the first step is, unless the schedule is `optimal`.
         eta0: f64 = 0.01, Range::Above(0.0);
-        /// The exponent of `invscaling`.
-        power_t: f64 = 0.5, Range::Any;
         /// Whether improvement is that of the score of rows held out; else that of the loss.
         early_stopping: bool = false, Range::Any;
         /// Share of rows that is held out for early stopping.
@@ -81,77 +75,54 @@ parameters! {
 }
 
 parameters! {
+    /// Classes by stochastic gradient descent, each against all others.
+    pub struct SGDClassifier {
+        /// What scores cost.
+        loss: ClassLoss = ClassLoss::Hinge, Range::Any;
+        /// How long steps are.
+        learning_rate: LearningRate = LearningRate::Optimal, Range::Any;
+        /// The exponent of `invscaling`.
+        power_t: f64 = 0.5, Range::Any;
+    }
+    with
+    /// The rest.
+    descent: Descent;
+}
+
+parameters! {
     /// Numbers by stochastic gradient descent.
     pub struct SGDRegressor {
         /// What scores cost.
         loss: ValueLoss = ValueLoss::SquaredError, Range::Any;
-        /// What coefficients cost; nothing where it is `none`.
-        penalty: Option<Penalty> = Some(Penalty::L2), Range::Any;
-        /// How much that is.
-        alpha: f64 = 1e-4, Range::AtLeast(0.0);
-        /// The share of L1 in the penalty `elasticnet`.
-        l1_ratio: f64 = 0.15, Range::Within(0.0, 1.0);
-        /// Whether there is an intercept.
-        fit_intercept: bool = true, Range::Any;
-        /// Most passes over the rows.
-        max_iter: usize = 1000, Range::AtLeast(1.0);
-        /// Less is no improvement; `none` goes on in any case.
-        tol: Option<f64> = Some(1e-3), Range::AtLeast(0.0);
-        /// Whether every pass has an order of its own.
-        shuffle: bool = true, Range::Any;
-        /// Where some losses begin.
-        epsilon: f64 = 0.1, Range::AtLeast(0.0);
         /// How long steps are.
         learning_rate: LearningRate = LearningRate::InverseScaling, Range::Any;
-        /// How long the first step is, unless the schedule is `optimal`.
-        eta0: f64 = 0.01, Range::Above(0.0);
         /// The exponent of `invscaling`.
         power_t: f64 = 0.25, Range::Any;
-        /// Whether improvement is that of the score of rows held out; else that of the loss.
-        early_stopping: bool = false, Range::Any;
-        /// Share of rows that is held out for early stopping.
-        validation_fraction: f64 = 0.1, Range::Between(0.0, 1.0);
-        /// Passes without improvement after which it stops.
-        n_iter_no_change: usize = 5, Range::AtLeast(1.0);
+    }
+    with
+    /// The rest.
+    descent: Descent;
+}
+
+/// How to descend.
+#[derive(Debug, Clone, Copy)]
+struct Plan<'a> {
+    loss: ClassLoss,
+    learning_rate: LearningRate,
+    power_t: f64,
+    descent: &'a Descent,
+}
+
+impl<'a> From<&'a SGDClassifier> for Plan<'a> {
+    fn from(of: &'a SGDClassifier) -> Self {
+        Self { loss: of.loss, learning_rate: of.learning_rate, power_t: of.power_t, descent: &of.descent }
     }
 }
 
-impl From<&SGDRegressor> for SGDClassifier {
-    fn from(of_values: &SGDRegressor) -> Self {
-        let SGDRegressor {
-            loss,
-            penalty,
-            alpha,
-            l1_ratio,
-            fit_intercept,
-            max_iter,
-            tol,
-            shuffle,
-            epsilon,
-            learning_rate,
-            eta0,
-            power_t,
-            early_stopping,
-            validation_fraction,
-            n_iter_no_change,
-        } = of_values.clone();
-        Self {
-            loss: ClassLoss::Of(loss),
-            penalty,
-            alpha,
-            l1_ratio,
-            fit_intercept,
-            max_iter,
-            tol,
-            shuffle,
-            epsilon,
-            learning_rate,
-            eta0,
-            power_t,
-            early_stopping,
-            validation_fraction,
-            n_iter_no_change,
-        }
+impl<'a> From<&'a SGDRegressor> for Plan<'a> {
+    fn from(of: &'a SGDRegressor) -> Self {
+        let loss = ClassLoss::Of(of.loss);
+        Self { loss, learning_rate: of.learning_rate, power_t: of.power_t, descent: &of.descent }
     }
 }
 
@@ -175,7 +146,7 @@ pub fn fit_classes(
     sample.check_complete(&target)?;
     let (codes, labels) = target.classes()?;
     let models = if labels.len() == 2 { 1 } else { labels.len() };
-    let course = Course::new(parameters, sample, target, context)?;
+    let course = Course::new(parameters.into(), sample, target, context)?;
     let done = AtomicUsize::new(0);
     let learnt: Vec<Vec<f64>> = (0..models)
         .into_par_iter()
@@ -219,8 +190,8 @@ pub fn fit_values(
 ) -> Result<Fitted, FitError> {
     sample.check_complete(&target)?;
     let y = target.values()?;
-    let parameters = parameters.into();
-    let course = Course::new(&parameters, sample, target, context)?;
+    let max_iter = parameters.descent.max_iter;
+    let course = Course::new(parameters.into(), sample, target, context)?;
     let score = |weights: &[f64], rows: &[usize]| {
         let sum =
             |of: &dyn Fn(usize) -> f64| rows.iter().map(|row| sample.weight(*row) * of(*row)).sum::<f64>();
@@ -228,14 +199,14 @@ pub fn fit_values(
         let left = sum(&|row| (y[row] - course.score(weights, row)).powi(2));
         1.0 - left / sum(&|row| (y[row] - mean).powi(2))
     };
-    let go_on = |pass: usize, loss: f64| context.progress.step(pass, parameters.max_iter, Some(loss));
+    let go_on = |pass: usize, loss: f64| context.progress.step(pass, max_iter, Some(loss));
     let weights = course.run(|row| y[row], score, hash(context.seed, 1), &go_on)?;
     Ok(Fitted { estimator: course.estimator(&[weights]), head: head::values() })
 }
 
 /// The rows, and how they are learnt from.
 struct Course<'a> {
-    parameters: &'a SGDClassifier,
+    plan: Plan<'a>,
     sample: Sample<'a>,
     learns: Vec<usize>,
     held_out: Vec<usize>,
@@ -243,21 +214,21 @@ struct Course<'a> {
 
 impl<'a> Course<'a> {
     fn new(
-        parameters: &'a SGDClassifier,
+        plan: Plan<'a>,
         sample: Sample<'a>,
         target: Target<'_>,
         context: &Context<'_>,
     ) -> Result<Self, FitError> {
-        let optimal = parameters.learning_rate == LearningRate::Optimal;
-        FitError::unless(!optimal || parameters.alpha > 0.0, "alpha", "a number above 0 for `optimal`", 0)?;
+        let optimal = plan.learning_rate == LearningRate::Optimal;
+        FitError::unless(!optimal || plan.descent.alpha > 0.0, "alpha", "a number above 0 for `optimal`", 0)?;
         let rows: Vec<usize> = (0..sample.rows()).filter(|row| sample.weight(*row) > 0.0).collect();
         let mut random = Stream::new(hash(context.seed, 0));
-        let (learns, held_out) = if parameters.early_stopping {
-            hold_out(rows, target, parameters.validation_fraction, &mut random)?
+        let (learns, held_out) = if plan.descent.early_stopping {
+            hold_out(rows, target, plan.descent.validation_fraction, &mut random)?
         } else {
             (rows, Vec::new())
         };
-        Ok(Self { parameters, sample, learns, held_out })
+        Ok(Self { plan, sample, learns, held_out })
     }
 
     fn score(&self, weights: &[f64], row: usize) -> f64 {
@@ -282,12 +253,12 @@ impl<'a> Course<'a> {
         seed: u64,
         go_on: &dyn Fn(usize, f64) -> bool,
     ) -> Result<Vec<f64>, FitError> {
-        let parameters = self.parameters;
+        let (plan, descent) = (self.plan, self.plan.descent);
         let (mut random, mut order) = (Stream::new(seed), self.learns.clone());
-        let mut walk = Walk::new(parameters, self.sample.columns.len());
+        let mut walk = Walk::new(plan, self.sample.columns.len());
         let (mut idle, mut best_score, mut best_loss) = (0, f64::NEG_INFINITY, f64::INFINITY);
-        for pass in 0..parameters.max_iter {
-            if parameters.shuffle {
+        for pass in 0..descent.max_iter {
+            if descent.shuffle {
                 random.shuffle(&mut order);
             }
             let mut total = 0.0;
@@ -298,14 +269,14 @@ impl<'a> Course<'a> {
                 let expected = "numbers of about the same scale; scale the features";
                 return Err(FitError::data(expected, "a loss without end"));
             }
-            let improves = if parameters.early_stopping {
+            let improves = if descent.early_stopping {
                 let reached = score(&walk.weights(), &self.held_out);
-                let improves = parameters.tol.is_none_or(|tol| reached >= best_score + tol);
+                let improves = descent.tol.is_none_or(|tol| reached >= best_score + tol);
                 best_score = best_score.max(reached);
                 improves
             } else {
                 let least = |tol: f64| best_loss - tol * order.len() as f64;
-                let improves = parameters.tol.is_none_or(|tol| total <= least(tol));
+                let improves = descent.tol.is_none_or(|tol| total <= least(tol));
                 best_loss = best_loss.min(total);
                 improves
             };
@@ -313,8 +284,8 @@ impl<'a> Course<'a> {
                 return Err(FitError::Stopped);
             }
             idle = if improves { 0 } else { idle + 1 };
-            if idle >= parameters.n_iter_no_change {
-                if parameters.learning_rate != LearningRate::Adaptive || walk.eta <= SHORTEST {
+            if idle >= descent.n_iter_no_change {
+                if plan.learning_rate != LearningRate::Adaptive || walk.eta <= SHORTEST {
                     break;
                 }
                 walk.eta /= SHORTENED;
@@ -327,7 +298,7 @@ impl<'a> Course<'a> {
 
 /// Weights on their way.
 struct Walk<'a> {
-    parameters: &'a SGDClassifier,
+    plan: Plan<'a>,
     /// The coefficients are these times `scale`, so that all of them shrink at once.
     coefficients: Vec<f64>,
     scale: f64,
@@ -350,25 +321,26 @@ struct Walk<'a> {
 const LEAST_SCALE: f64 = 1e-9;
 
 impl<'a> Walk<'a> {
-    fn new(parameters: &'a SGDClassifier, columns: usize) -> Self {
-        let (alpha, l1_ratio) = match parameters.penalty {
+    fn new(plan: Plan<'a>, columns: usize) -> Self {
+        let descent = plan.descent;
+        let (alpha, l1_ratio) = match descent.penalty {
             None => (0.0, 0.0),
-            Some(Penalty::L2) => (parameters.alpha, 0.0),
-            Some(Penalty::L1) => (parameters.alpha, 1.0),
-            Some(Penalty::ElasticNet) => (parameters.alpha, parameters.l1_ratio),
+            Some(Penalty::L2) => (descent.alpha, 0.0),
+            Some(Penalty::L1) => (descent.alpha, 1.0),
+            Some(Penalty::ElasticNet) => (descent.alpha, descent.l1_ratio),
         };
         // So that the first steps are of about the length of the weights that are expected.
-        let typical = (1.0 / parameters.alpha.sqrt()).sqrt();
-        let (_, slope) = parameters.loss.of(1.0, -typical, parameters.epsilon);
+        let typical = (1.0 / descent.alpha.sqrt()).sqrt();
+        let (_, slope) = plan.loss.of(1.0, -typical, descent.epsilon);
         let first = typical / slope.max(1.0);
         Self {
-            parameters,
+            plan,
             coefficients: vec![0.0; columns],
             scale: 1.0,
             intercept: 0.0,
-            eta: parameters.eta0,
+            eta: descent.eta0,
             t: 1.0,
-            t0: 1.0 / (first * parameters.alpha),
+            t0: 1.0 / (first * descent.alpha),
             l1_ratio,
             alpha,
             due: 0.0,
@@ -387,21 +359,21 @@ impl<'a> Walk<'a> {
 
     /// Learns from a row; its loss before.
     fn step(&mut self, x: &[f64], wanted: f64, weight: f64) -> f64 {
-        let parameters = self.parameters;
+        let (plan, descent) = (self.plan, self.plan.descent);
         let score = self.scale * dot(x, &self.coefficients) + self.intercept;
-        match parameters.learning_rate {
-            LearningRate::Optimal => self.eta = 1.0 / (parameters.alpha * (self.t0 + self.t - 1.0)),
-            LearningRate::InverseScaling => self.eta = parameters.eta0 / self.t.powf(parameters.power_t),
+        match plan.learning_rate {
+            LearningRate::Optimal => self.eta = 1.0 / (descent.alpha * (self.t0 + self.t - 1.0)),
+            LearningRate::InverseScaling => self.eta = descent.eta0 / self.t.powf(plan.power_t),
             LearningRate::Constant | LearningRate::Adaptive => {}
         }
-        let (loss, slope) = parameters.loss.of(wanted, score, parameters.epsilon);
+        let (loss, slope) = plan.loss.of(wanted, score, descent.epsilon);
         let update = -self.eta * slope.clamp(-STEEPEST, STEEPEST) * weight;
         if self.l1_ratio < 1.0 {
             self.shrink((1.0 - (1.0 - self.l1_ratio) * self.eta * self.alpha).max(0.0));
         }
         if update != 0.0 {
             add_scaled(&mut self.coefficients, update / self.scale, x);
-            if parameters.fit_intercept {
+            if descent.fit_intercept {
                 self.intercept += update;
             }
         }

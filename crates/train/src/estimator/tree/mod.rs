@@ -144,34 +144,21 @@ const OF_FOREST: [&str; 2] = ["n_estimators", "bootstrap"];
 
 impl Parameters for Forest {
     const OF: &'static str = "RandomForest";
-    const NAMES: &'static [&'static str] = &[
-        "n_estimators",
-        "bootstrap",
-        "criterion",
-        "max_depth",
-        "min_samples_split",
-        "min_samples_leaf",
-        "min_weight_fraction_leaf",
-        "max_features",
-        "min_impurity_decrease",
-        "ccp_alpha",
-        "class_weight",
-    ];
 
     fn set(&mut self, name: &str, value: &Value) -> Result<(), FitError> {
         match name {
             "n_estimators" => self.n_estimators = read("n_estimators", value, Range::AtLeast(1.0))?,
             "bootstrap" => self.bootstrap = read("bootstrap", value, Range::Any)?,
-            _ if Self::NAMES.contains(&name) => self.tree.set(name, value)?,
-            _ => {
-                return Err(FitError::UnknownParameter {
-                    of: if self.random_thresholds { "ExtraTrees" } else { Self::OF },
-                    name: name.to_owned(),
-                    known: Self::NAMES,
-                });
-            }
+            _ => match self.tree.set(name, value) {
+                Err(FitError::UnknownParameter { .. }) => return Err(self.unknown(name)),
+                done => return done,
+            },
         }
         Ok(())
+    }
+
+    fn of(&self) -> &'static str {
+        if self.random_thresholds { "ExtraTrees" } else { Self::OF }
     }
 
     fn values(&self) -> Vec<(&'static str, Value)> {
