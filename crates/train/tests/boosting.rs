@@ -4,7 +4,7 @@ use foretell_frame::{Labels, Method, Shape};
 use foretell_model::{
     Description, Estimator, Fitted, Model, ModelError, ModelParts, Pipeline, Provenance, Task,
 };
-use foretell_train::estimator::boosting::{Boosting, GrowPolicy, Loss, boost, fit};
+use foretell_train::estimator::boosting::{Boosting, GrowPolicy, Loss, boost};
 use foretell_train::{Column, Context, FitError, Progress, Sample, Target};
 use proptest::prelude::*;
 
@@ -104,7 +104,7 @@ fn predictions_never_fall_where_they_may_only_rise() {
     let columns = numbers(3);
     let sample = Sample { values: &values, columns: &columns, weights: None };
     let params = Boosting { monotone_constraints: vec![1, -1, 0], n_estimators: 60, ..Boosting::default() };
-    let fitted = fit(&params, sample, Target::Values(&targets), &Context::seeded(1)).unwrap();
+    let fitted = boost(&params, sample, Target::Values(&targets), None, &Context::seeded(1)).unwrap().fitted;
     for _ in 0..50 {
         let (a, b) = (random.next(), random.next());
         for (feature, direction) in [(0, 1.0), (1, -1.0)] {
@@ -151,7 +151,7 @@ fn categories_are_sets_and_missing_values_find_their_side() {
         .unzip();
     let sample = Sample { values: &values, columns: &[Column::Category], weights: None };
     let params = Boosting { reg_lambda: 0.0, learning_rate: 0.5, n_estimators: 40, ..Boosting::default() };
-    let fitted = fit(&params, sample, Target::Values(&targets), &Context::seeded(1)).unwrap();
+    let fitted = boost(&params, sample, Target::Values(&targets), None, &Context::seeded(1)).unwrap().fitted;
     for (score, target) in scores(&fitted, &values, 1).iter().zip(&targets) {
         assert!((score - target).abs() < 1e-3, "{score} {target}");
     }
@@ -170,13 +170,13 @@ fn a_stop_is_heard_and_what_is_out_of_range_is_named() {
     let (values, targets) = ([1.0, 2.0, 3.0, 4.0], [1.0, 2.0, 3.0, 4.0]);
     let sample = Sample { values: &values, columns: &[Column::Number], weights: None };
     let context = Context { seed: 0, progress: &Third };
-    let stopped = fit(&Boosting::default(), sample, Target::Values(&targets), &context);
+    let stopped = boost(&Boosting::default(), sample, Target::Values(&targets), None, &context);
     assert_eq!(stopped.unwrap_err(), FitError::Stopped);
     let params = Boosting { subsample: 1.5, ..Boosting::default() };
-    let error = fit(&params, sample, Target::Values(&targets), &Context::seeded(0)).unwrap_err();
+    let error = boost(&params, sample, Target::Values(&targets), None, &Context::seeded(0)).unwrap_err();
     assert_eq!(error.to_string(), "parameter `subsample`: expected a number above 0 and up to 1, got `1.5`");
     let params = Boosting { objective: Some(Loss::Softmax), ..Boosting::default() };
-    assert!(fit(&params, sample, Target::Values(&targets), &Context::seeded(0)).is_err());
+    assert!(boost(&params, sample, Target::Values(&targets), None, &Context::seeded(0)).is_err());
 }
 
 /// The gain of the best split of values by one number, by trying all.

@@ -28,7 +28,7 @@ fn a_network_learns_what_is_not_linear_on_any_number_of_threads() {
         let params = Mlp { solver, learning_rate_init, activation: Activation::Tanh, ..Mlp::default() };
         let on = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| params.learn(sample, target, &Context::seeded(3)).unwrap())
+            pool.install(|| params.fit(sample, target, &Context::seeded(3)).unwrap())
         };
         let outcome = on(1);
         assert_eq!(outcome, on(3));
@@ -43,7 +43,7 @@ fn early_stopping_ends_before_the_last_pass() {
     let noise: Vec<f64> = arms.iter().enumerate().map(|(at, _)| ((at * at) as f64).sin()).collect();
     let sample = Sample { values: &values, columns: &[Column::Number; 2], weights: None };
     let params = Mlp { early_stopping: true, max_iter: 1000, ..Mlp::default() };
-    let outcome = params.learn(sample, Target::Values(&noise), &Context::seeded(3)).unwrap();
+    let outcome = params.fit(sample, Target::Values(&noise), &Context::seeded(3)).unwrap();
     assert_eq!(outcome.validation_scores.len(), outcome.loss_curve.len());
     assert!(outcome.loss_curve.len() < 1000);
 }

@@ -53,7 +53,7 @@ fn a_full_tree_knows_its_rows() {
     for criterion in [Criterion::SquaredError, Criterion::Poisson] {
         let shifted: Vec<f64> = targets.iter().map(|y| y + 2.0).collect();
         let params = DecisionTree { criterion: Some(criterion), ..DecisionTree::default() };
-        let fitted = params.fit(sample, Target::Values(&shifted), &Context::seeded(1)).unwrap();
+        let fitted = params.fit(sample, Target::Values(&shifted), &Context::seeded(1)).unwrap().fitted;
         for (score, target) in scores(&fitted, &values, 3).iter().zip(&shifted) {
             assert!((score[0] - target).abs() < 1e-12);
         }
@@ -62,7 +62,7 @@ fn a_full_tree_knows_its_rows() {
     for criterion in [Criterion::Gini, Criterion::Entropy] {
         let params = DecisionTree { criterion: Some(criterion), ..DecisionTree::default() };
         let target = Target::Classes { codes: &classes, labels: &labels };
-        let fitted = params.fit(sample, target, &Context::seeded(1)).unwrap();
+        let fitted = params.fit(sample, target, &Context::seeded(1)).unwrap().fitted;
         for (score, class) in scores(&fitted, &values, 3).iter().zip(&classes) {
             assert_eq!(score[*class as usize], 1.0);
         }
@@ -77,13 +77,13 @@ fn weights_are_repetitions_to_the_bit() {
     let params = DecisionTree { max_depth: Some(6), ..DecisionTree::default() };
     let sample = Sample { values: &values, columns: &COLUMNS, weights: Some(&weights) };
     let target = Target::Classes { codes: &classes, labels: &labels };
-    let weighted = params.fit(sample, target, &Context::seeded(1)).unwrap();
+    let weighted = params.fit(sample, target, &Context::seeded(1)).unwrap().fitted;
     let repeated = (0..400).flat_map(|row| std::iter::repeat_n(row, row % 3)).collect::<Vec<usize>>();
     let rows: Vec<f64> = repeated.iter().flat_map(|row| values[row * 3..row * 3 + 3].to_vec()).collect();
     let codes: Vec<u32> = repeated.iter().map(|row| classes[*row]).collect();
     let sample = Sample { values: &rows, columns: &COLUMNS, weights: None };
     let target = Target::Classes { codes: &codes, labels: &labels };
-    let repeated = params.fit(sample, target, &Context::seeded(1)).unwrap();
+    let repeated = params.fit(sample, target, &Context::seeded(1)).unwrap().fitted;
     assert_eq!(scores(&weighted, &values, 3), scores(&repeated, &values, 3));
 }
 
@@ -94,12 +94,12 @@ fn missing_values_go_where_they_part_best() {
     let targets: Vec<f64> = values.iter().map(|value| if value.is_nan() { 5.0 } else { 1.0 }).collect();
     let sample = Sample { values: &values, columns: &COLUMNS[..1], weights: None };
     let stump = DecisionTree { max_depth: Some(1), ..DecisionTree::default() };
-    let fitted = stump.fit(sample, Target::Values(&targets), &Context::seeded(1)).unwrap();
+    let fitted = stump.fit(sample, Target::Values(&targets), &Context::seeded(1)).unwrap().fitted;
     for (score, target) in scores(&fitted, &values, 1).iter().zip(&targets) {
         assert_eq!(score[0], *target);
     }
     let extra = Forest { n_estimators: 3, ..Forest::extra(false) };
-    let fitted = extra.fit(sample, Target::Values(&targets), &Context::seeded(1)).unwrap();
+    let fitted = extra.fit(sample, Target::Values(&targets), &Context::seeded(1)).unwrap().fitted;
     for (score, target) in scores(&fitted, &values, 1).iter().zip(&targets) {
         assert_eq!(score[0], *target);
     }
@@ -114,7 +114,7 @@ fn forests_are_the_same_on_any_number_of_threads_and_learn() {
     for forest in [Forest::random(true), Forest::extra(true)] {
         let on = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| forest.fit(sample, target, &Context::seeded(9)).unwrap())
+            pool.install(|| forest.fit(sample, target, &Context::seeded(9)).unwrap().fitted)
         };
         let fitted = on(1);
         assert_eq!(fitted, on(3));
@@ -172,7 +172,7 @@ fn trees_agree_with_scikit_learn() {
         };
         let weights = name.ends_with("weights").then_some(weights.as_slice());
         let sample = Sample { values: table, columns: &COLUMNS, weights };
-        let fitted = params.fit(sample, target, &Context::seeded(1)).unwrap();
+        let fitted = params.fit(sample, target, &Context::seeded(1)).unwrap().fitted;
         let got = scores(&fitted, table, 3).into_iter().flatten();
         for (at, (got, expected)) in got.zip(answers.split(' ')).enumerate() {
             let expected: f64 = expected.parse().unwrap();

@@ -303,12 +303,12 @@ impl Learner {
                 return naive_bayes::fit_bernoulli(parameters, sample, target?, context);
             }
             Self::Neighbours(parameters) => neighbours::fit(parameters, sample, target?, context),
-            Self::Tree(parameters) => return parameters.learn(sample, target?, context),
-            Self::Forest(parameters) => return parameters.learn(sample, target?, context),
+            Self::Tree(parameters) => return parameters.fit(sample, target?, context),
+            Self::Forest(parameters) => return parameters.fit(sample, target?, context),
             Self::Boosting(parameters) => {
                 return boosting::boost(parameters, sample, target?, None, context).map(Learnt::from);
             }
-            Self::Mlp(parameters) => return parameters.learn(sample, target?, context).map(Learnt::from),
+            Self::Mlp(parameters) => return parameters.fit(sample, target?, context).map(Learnt::from),
             Self::Isolation(parameters) => return isolation::fit(parameters, sample, context),
             Self::Clusters(parameters) => k_means::fit(parameters, sample, context),
         };

@@ -155,24 +155,11 @@ struct Lesson {
 }
 
 impl Mlp {
-    /// Fits.
+    /// Fits, and tells how it went.
     ///
     /// # Errors
     /// Parameters out of their range, data that do not fit each other, missing values, and a progress that ends it.
     pub fn fit(
-        &self,
-        sample: Sample<'_>,
-        target: Target<'_>,
-        context: &Context<'_>,
-    ) -> Result<Fitted, FitError> {
-        self.learn(sample, target, context).map(|outcome| outcome.fitted)
-    }
-
-    /// Fits, and tells how it went.
-    ///
-    /// # Errors
-    /// As [`Self::fit`].
-    pub fn learn(
         &self,
         sample: Sample<'_>,
         target: Target<'_>,

@@ -121,23 +121,10 @@ impl From<Outcome> for Learnt {
     }
 }
 
-/// Fits.
-///
-/// # Errors
-/// Parameters out of their range, data that do not fit each other, and a progress that ends it.
-pub fn fit(
-    params: &Boosting,
-    sample: Sample<'_>,
-    target: Target<'_>,
-    context: &Context<'_>,
-) -> Result<Fitted, FitError> {
-    boost(params, sample, target, None, context).map(|outcome| outcome.fitted)
-}
-
 /// Fits, and tells how it went. Rows that are `held_out`, one flag per row, are not learnt from; their loss is watched.
 ///
 /// # Errors
-/// As [`fit`].
+/// Parameters out of their range, data that do not fit each other, and a progress that ends it.
 pub fn boost(
     params: &Boosting,
     sample: Sample<'_>,

@@ -184,24 +184,12 @@ impl Forest {
         Self { bootstrap: false, random_thresholds: true, ..Self::random(classes) }
     }
 
-    /// Fits a forest: the mean of its trees.
+    /// Fits a forest, the mean of its trees, and tells what the splits have gained: by how much less impure the nodes are,
+    /// weighted by their rows.
     ///
     /// # Errors
     /// Parameters out of their range, data that do not fit each other, and a progress that ends it.
     pub fn fit(
-        &self,
-        sample: Sample<'_>,
-        target: Target<'_>,
-        context: &Context<'_>,
-    ) -> Result<Fitted, FitError> {
-        self.learn(sample, target, context).map(|learnt| learnt.fitted)
-    }
-
-    /// Fits, and tells what the splits have gained: by how much less impure the nodes are, weighted by their rows.
-    ///
-    /// # Errors
-    /// As [`fit`](Self::fit).
-    pub fn learn(
         &self,
         sample: Sample<'_>,
         target: Target<'_>,
@@ -239,24 +227,11 @@ impl Forest {
 }
 
 impl DecisionTree {
-    /// Fits one tree.
+    /// Fits one tree, and tells what the splits have gained, as that of a forest.
     ///
     /// # Errors
-    /// Parameters out of their range, and data that do not fit each other.
+    /// Parameters out of their range, data that do not fit each other, and a progress that ends it.
     pub fn fit(
-        &self,
-        sample: Sample<'_>,
-        target: Target<'_>,
-        context: &Context<'_>,
-    ) -> Result<Fitted, FitError> {
-        self.learn(sample, target, context).map(|learnt| learnt.fitted)
-    }
-
-    /// Fits, and tells what the splits have gained: by how much less impure the nodes are, weighted by their rows.
-    ///
-    /// # Errors
-    /// As [`fit`](Self::fit).
-    pub fn learn(
         &self,
         sample: Sample<'_>,
         target: Target<'_>,
