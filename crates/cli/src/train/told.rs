@@ -94,7 +94,7 @@ pub(crate) fn metadata(
             })
         };
         let tried = comparison.tried.iter().take(SHOWN).map(candidate).collect::<Vec<_>>();
-        json!({"metric": comparison.metric.name(), "candidates": comparison.tried.len(), "best": tried})
+        json!({"metric": comparison.metric.name(), "comparisons": comparison.tried.len(), "best": tried})
     });
     let metrics = assessment.map(|assessment| {
         let metrics = assessment.metrics.iter();

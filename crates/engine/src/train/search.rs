@@ -195,20 +195,19 @@ impl Workshop<'_> {
         halving: Option<usize>,
         metric: Option<Metric>,
     ) -> Result<(Kind, Learner, Option<Comparison>), TrainError> {
+        let told = metric.is_some();
         let mut metric = metric.unwrap_or(if self.classes() { Metric::LogLoss } else { Metric::Rmse });
         let mut order: Vec<usize> = (0..rows.len()).collect();
         Random::new(self.options.seed, STREAMS[1]).shuffle(&mut order);
         let (mut left, mut tried) = (candidates, Vec::new());
+        let factor = halving.unwrap_or(1).max(1);
+        let share = |rounds: u32| factor.saturating_pow(rounds);
+        // So many that no more than `factor` candidates are left for all rows, unless the first rows would be too few.
+        let wanted = (1..).take_while(|round| factor > 1 && share(*round) < left.len()).last().unwrap_or(0);
+        let mut rounds =
+            (0..=wanted).rev().find(|round| rows.len() / share(*round) >= LEAST_ROWS).unwrap_or(0);
         loop {
-            let factor = halving.filter(|factor| *factor > 1);
-            // So many that all rows are reached when no more than `factor` candidates are left.
-            let rounds = factor.map_or(0, |factor| {
-                (left.len() as f64).log(factor as f64).ceil() as u32 - u32::from(left.len() > 1)
-            });
-            let share = factor.map_or(1, |factor| factor.saturating_pow(rounds));
-            let count = (rows.len() / share).max(LEAST_ROWS).min(rows.len());
-            // On all rows it is decided.
-            let rounds = if count == rows.len() { 0 } else { rounds };
+            let count = rows.len() / share(rounds);
             let mut some: Vec<usize> = order[..count].to_vec();
             some.sort_unstable();
             let some: Vec<usize> = some.into_iter().map(|at| rows[at]).collect();
@@ -218,7 +217,8 @@ impl Workshop<'_> {
                     Ok((observed, _)) => {
                         let evaluator = Evaluator::new(&observed);
                         // Where there are no probabilities, none of the candidates has them.
-                        if metric == Metric::LogLoss
+                        if !told
+                            && metric == Metric::LogLoss
                             && evaluator.value(metric).is_none()
                             && tried.is_empty()
                             && outcomes.is_empty()
@@ -240,16 +240,15 @@ impl Workshop<'_> {
                 Err(_) => f64::INFINITY,
             };
             outcomes.sort_by(|(_, a), (_, b)| loss(a).total_cmp(&loss(b)));
-            let told = outcomes.iter().map(|(candidate, outcome)| Tried {
+            let compared = outcomes.iter().map(|(candidate, outcome)| Tried {
                 kind: candidate.kind,
                 parameters: candidate.parameters.clone(),
                 rows: count,
                 outcome: outcome.clone(),
             });
             // Those that were compared on more rows come first.
-            tried.splice(0..0, told);
-            let kept = factor.filter(|_| rounds > 0).map_or(1, |factor| outcomes.len().div_ceil(factor));
-            outcomes.truncate(kept);
+            tried.splice(0..0, compared);
+            outcomes.truncate(if rounds > 0 { outcomes.len().div_ceil(factor) } else { 1 });
             if let Some((Candidate { kind, .. }, Err(reason))) = outcomes.first() {
                 return Err(TrainError::NoneFits { name: kind.name, reason: reason.clone() });
             }
@@ -258,6 +257,7 @@ impl Workshop<'_> {
                 let best = left.pop().ok_or(TrainError::Nothing { what: "estimator for it" })?;
                 return Ok((best.kind, best.learner, Some(Comparison { metric, tried })));
             }
+            rounds -= 1;
         }
     }
 }
