@@ -1,6 +1,6 @@
 """Compare how good models of `foretell train` and of today's libraries are, over seeds and tables.
 
-Usage: `python accuracy.py FORETELL [--seeds N] [--tables NAME...] [--data FOLDER]`. For each seed a fifth of the rows
+Usage: `python accuracy.py FORETELL [--seeds N] [--tables NAME...] [--models NAME...] [--data FOLDER]`. For each seed a fifth of the rows
 is held out, both learn from the others with the same parameters, and both are measured on it. Foretell holds when its
 mean is no more than one standard error of the library's mean below it.
 """
@@ -27,6 +27,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from xgboost import XGBClassifier, XGBRegressor
 
 THREADS = os.cpu_count()
+MODELS = ["gradient-boosting", "random-forest", "mlp"]
 warnings.filterwarnings("ignore")
 
 
@@ -63,6 +64,8 @@ def tables(data):
         named = [f"x{column}" for column in range(13)] + ["y"]
         yield "Boston", lambda: pandas.read_csv(data / "boston-housing.data", sep=r"\s+", names=named)
         named = [f"x{column}" for column in range(8)] + ["y"]
+        eeg = {"# Letter": "y"}
+        yield "EEG", lambda: pandas.read_csv(data / "eeg.csv").drop(columns="Line").rename(columns=eeg)
         yield "Pima diabetes", lambda: pandas.read_csv(data / "pima-indians-diabetes.csv", names=named, comment="#")
     yield "generated classes", lambda: generated(True)
     yield "generated numbers", lambda: generated(False)
@@ -120,7 +123,8 @@ def main():
     parser.add_argument("foretell")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--tables", nargs="*", help="some of the tables only")
-    named = "folder of boston-housing.data and pima-indians-diabetes.csv"
+    parser.add_argument("--models", nargs="*", default=MODELS, choices=MODELS, help="some of the models only")
+    named = "folder of boston-housing.data, eeg.csv and pima-indians-diabetes.csv"
     parser.add_argument("--data", type=pathlib.Path, help=named)
     arguments = parser.parse_args()
     print("| table | model | foretell | library | standard error of its mean | holds |")
@@ -130,8 +134,8 @@ def main():
         if arguments.tables and table_name not in arguments.tables:
             continue
         table = make()
-        classes = table["y"].nunique() <= 20
-        for name in ("gradient-boosting", "random-forest", "mlp"):
+        classes = table["y"].nunique() <= 50
+        for name in arguments.models:
             ours, theirs = [], []
             for seed in range(arguments.seeds):
                 train, held = train_test_split(

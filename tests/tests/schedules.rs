@@ -246,7 +246,7 @@ fn what_a_killed_server_was_at_is_lost_and_changes_nothing() {
 #[test]
 fn a_schedule_learns_from_the_record() {
     let registry = Registry::new();
-    let of_log = "[data]\nlog = 'houses'\norder = 'at'\n[model]\nkind = 'ridge'\n";
+    let of_log = "[data]\nlog = 'houses'\nsince = '1d'\norder = 'at'\n[model]\nkind = 'ridge'\n";
     let config = schedule("nightly", "spec = 'train.toml'\non_success = 'promote'")
         + &schedule("learn", "spec = 'log.toml'\ngate = ['rmse < production * 0.5']\non_success = 'promote'")
         + "[prediction_log]\nmode = 'full'\n";
@@ -270,6 +270,13 @@ fn a_schedule_learns_from_the_record() {
         assert_eq!(service.post("/feedback", &feedback).status, 202);
     }
     await_written(&service);
+    fs::write(registry.folder().join("log.toml"), of_log.replace("1d", "2100-01-01"))
+        .expect("a specification");
+    let later = ran(&registry, "learn");
+    assert_eq!(later["outcome"], "failed");
+    let log = later["log"].as_str().expect("a log");
+    assert!(log.contains("the table has no rows"), "{log}");
+    fs::write(registry.folder().join("log.toml"), of_log).expect("a specification");
     let learnt = ran(&registry, "learn");
     assert_eq!((&learnt["outcome"], &learnt["version"]), (&json!("promoted"), &json!(2)), "{learnt}");
     let rmse = |of: &Value| of["rmse"].as_f64().expect("a number");

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use foretell_engine::evaluate::Requirement;
+use foretell_engine::log::Time;
 
 use crate::keys::KeysArguments;
-use crate::log::Time;
 use crate::models::ModelsArguments;
 use crate::schedule::RetrainArguments;
 use crate::store::StoreArguments;

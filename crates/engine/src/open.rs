@@ -80,7 +80,7 @@ pub fn open(path: &Path, limits: &OpenLimits) -> Result<Opened, OpenError> {
         return open_folder(path, limits);
     }
     let bytes = read(path, limits.max_file_bytes)?;
-    let mut opened = open_bytes(bytes, limits)?;
+    let mut opened = open_bytes(&bytes, limits)?;
     opened.facts.path = Some(path.to_owned());
     Ok(opened)
 }
@@ -89,15 +89,15 @@ pub fn open(path: &Path, limits: &OpenLimits) -> Result<Opened, OpenError> {
 ///
 /// # Errors
 /// It is larger than allowed, or its loader refuses it.
-pub fn open_bytes(bytes: Vec<u8>, limits: &OpenLimits) -> Result<Opened, OpenError> {
+pub fn open_bytes(bytes: &[u8], limits: &OpenLimits) -> Result<Opened, OpenError> {
     let limit = limits.max_file_bytes;
     if bytes.len() as u64 > limit {
         return Err(OpenError::TooLarge { limit });
     }
-    let facts = FileFacts { path: None, bytes: bytes.len() as u64, sha256: sha256(&bytes) };
+    let facts = FileFacts { path: None, bytes: bytes.len() as u64, sha256: sha256(bytes) };
     let model =
-        foretell_formats::open(&bytes, &limits.loader).map_err(|source| OpenError::Refused { source })?;
-    Ok(Opened { model, facts, metadata: metadata(&bytes)? })
+        foretell_formats::open(bytes, &limits.loader).map_err(|source| OpenError::Refused { source })?;
+    Ok(Opened { model, facts, metadata: metadata(bytes)? })
 }
 
 fn metadata(bytes: &[u8]) -> Result<Option<String>, OpenError> {

@@ -153,8 +153,8 @@ fn a_file_that_is_too_large_is_not_read() {
     let limits = OpenLimits { max_file_bytes: 100, ..OpenLimits::default() };
     let result = open::open(&model_file("sk0.24-ser-pickle4-tree"), &limits);
     assert!(matches!(result, Err(OpenError::TooLarge { limit: 100 })));
-    assert!(matches!(open::open_bytes(vec![0; 101], &limits), Err(OpenError::TooLarge { .. })));
-    assert!(matches!(open::open_bytes(vec![0; 10], &limits), Err(OpenError::Refused { .. })));
+    assert!(matches!(open::open_bytes(&[0; 101], &limits), Err(OpenError::TooLarge { .. })));
+    assert!(matches!(open::open_bytes(&[0; 10], &limits), Err(OpenError::Refused { .. })));
 }
 
 #[test]

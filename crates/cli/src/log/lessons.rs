@@ -1,7 +1,7 @@
 //! The record of predictions as a table to learn from: the features of a model, what really happened, and when.
 
-use foretell_engine::log::RecordTable;
-use foretell_engine::store::{LogFilter, StoredSchema};
+use foretell_engine::log::{RecordTable, Time};
+use foretell_engine::store::{LogFilter, StoredSchema, now};
 
 use super::export::unreadable;
 use super::writer::RecordWriter;
@@ -21,10 +21,18 @@ pub(crate) struct Lessons {
     pub(crate) at: String,
 }
 
-/// Reads the predictions of a model of which the truth is known.
-pub(crate) fn lessons(model: &str, arguments: &StoreArguments) -> Result<Lessons, Failure> {
+/// Reads the predictions of a model, since a time, of which the truth is known.
+pub(crate) fn lessons(
+    model: &str,
+    since: Option<Time>,
+    arguments: &StoreArguments,
+) -> Result<Lessons, Failure> {
     let (runtime, store) = open(arguments)?;
-    let filter = LogFilter { only_labelled: true, ..LogFilter::new(model) };
+    let filter = LogFilter {
+        only_labelled: true,
+        since: since.map(|time| time.microseconds(now())),
+        ..LogFilter::new(model)
+    };
     let mut export = runtime.block_on(store.export(filter)).map_err(|error| unavailable(&error))?;
     let schemas: Vec<StoredSchema> = export.schemas().cloned().collect();
     if schemas.is_empty() {

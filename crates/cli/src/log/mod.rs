@@ -3,7 +3,6 @@
 mod export;
 mod feedback;
 mod lessons;
-mod time;
 mod writer;
 
 use foretell_engine::store::{Store, StoreError};
@@ -15,7 +14,6 @@ use crate::failure::Failure;
 use crate::store::{self, StoreArguments};
 
 pub(crate) use lessons::{Lessons, lessons};
-pub(crate) use time::Time;
 
 pub(crate) fn run(command: &LogCommand) -> Result<(), Failure> {
     match command {

@@ -2,14 +2,12 @@
 
 use std::io::{self, Write};
 
-use foretell_engine::log::{Column, ColumnKind};
+use foretell_engine::log::{Column, ColumnKind, written};
 use serde_json::Value;
 
 use crate::args::TableForm;
 use crate::output::Output;
 use crate::parquet::TableWriter;
-
-use super::time::written;
 
 /// Writes rows in one of the forms.
 pub(super) struct RecordWriter {

@@ -65,7 +65,7 @@ pub(crate) fn run(arguments: &RetrainArguments) -> Result<(), Failure> {
         return Err(Failure::new("without rows that are held out nothing can be measured"));
     }
     let mut known = metadata(&spec, &data, &trained, assessment.as_ref());
-    let artifact = trained.seal(&known).map_err(|error| failed(&error))?;
+    let (trained, artifact) = trained.seal(&known).map_err(|error| failed(&error))?;
     known.insert("seconds".to_owned(), json!(trained.took.as_secs_f64()));
     let trial = Trial {
         met: outcomes.iter().all(|outcome| outcome.met),

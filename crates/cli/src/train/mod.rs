@@ -6,6 +6,7 @@ mod table;
 mod told;
 
 use std::io::{IsTerminal, Write as _};
+use std::time::Instant;
 
 use foretell_engine::registry::Registration;
 use foretell_engine::train::{Data, Progress, TrainError, train};
@@ -37,7 +38,9 @@ pub(crate) fn run(arguments: &TrainArguments) -> Result<(), Failure> {
         }
         Failure::new(format!("cannot train on {shown}")).because(error).hint(error.hint())
     };
+    let started = Instant::now();
     let data = Data::read(&table.input, &spec.data).map_err(|error| failed(&error))?;
+    let reading = started.elapsed();
     if !data.empty().is_empty() {
         let columns: Vec<_> = data.empty().iter().map(|name| format!("`{name}`")).collect();
         note(&format!("{shown}: columns without a value are left out: {}", columns.join(", ")));
@@ -67,7 +70,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> Result<(), Failure> {
     }
     interrupt.write()?;
     let metadata = metadata(&spec, &data, &trained, assessment.as_ref());
-    let artifact = trained.seal(&metadata).map_err(|error| failed(&error))?;
+    let (trained, artifact) = trained.seal(&metadata).map_err(|error| failed(&error))?;
     if let (Some(path), Some(assessment)) = (&spec.report, &assessment) {
         let (frame, target) = trained.held_out.clone();
         let history = History { curves: &trained.curves, gain: &trained.gain };
@@ -88,6 +91,7 @@ pub(crate) fn run(arguments: &TrainArguments) -> Result<(), Failure> {
     }
     let mut known = metadata.clone();
     known.insert("seconds".to_owned(), json!(trained.took.as_secs_f64()));
+    known.insert("seconds_reading".to_owned(), json!(reading.as_secs_f64()));
     let registered = match &spec.register {
         Some(name) => Some(register(arguments, name, spec.alias.as_deref(), artifact, known.clone())?),
         None => None,

@@ -23,8 +23,8 @@ pub(crate) struct Table {
 impl Table {
     /// What a specification learns from. One that learns from the record of predictions is told which columns are which.
     pub(crate) fn open(spec: &mut Spec, store: &StoreArguments) -> Result<Self, Failure> {
-        if let TablePlace::Record(model) = &spec.table {
-            let Lessons { csv, actual, at } = lessons(model, store)?;
+        if let TablePlace::Record { model, since } = &spec.table {
+            let Lessons { csv, actual, at } = lessons(model, *since, store)?;
             let (shown, name) = (format!("the record of `{model}`"), format!("record of {model}"));
             if spec.data.order.as_deref() != Some(at.as_str()) {
                 spec.data.drop.push(at);
@@ -57,7 +57,7 @@ fn input(place: &TablePlace) -> Result<(Input, String), Failure> {
             return Ok((Input::Query { database, sql: sql.clone() }, shown));
         }
         // It is no file.
-        TablePlace::Record(_) => &Vec::new(),
+        TablePlace::Record { .. } => &Vec::new(),
     };
     if patterns.iter().any(|path| path.as_os_str() == "-") {
         if patterns.len() > 1 {

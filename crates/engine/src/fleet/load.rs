@@ -139,7 +139,7 @@ pub(super) async fn version(
     let (wanted, name, limits) = (wanted.clone(), name.to_owned(), limits.clone());
     spawn_blocking(move || {
         let (model, version) = (wanted.model.clone(), wanted.version);
-        let opened = open::open_bytes(bytes.into(), &limits).map_err(|source| FleetError::OpenVersion {
+        let opened = open::open_bytes(&bytes, &limits).map_err(|source| FleetError::OpenVersion {
             model: model.clone(),
             version,
             source,

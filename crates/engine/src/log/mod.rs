@@ -11,6 +11,7 @@ mod options;
 mod plan;
 mod record;
 mod recorder;
+mod time;
 
 pub use document::{Document, DocumentFeature};
 pub use drain::Drain;
@@ -20,3 +21,4 @@ pub use options::{Log, LogOptions, LogStatus, ModelLog, UnknownName, WhenFull};
 pub use plan::Plan;
 pub use record::{Entry, Payloads, Truth};
 pub use recorder::{RecordFailure, Recorder};
+pub use time::{Time, written};

@@ -59,7 +59,7 @@ async fn try_register(
     let opened = spawn_blocking(move || {
         let Registration { name, bytes, given, checks, .. } = &registration;
         // Artifacts are named by the digest of the file itself, so that anybody can compare the two.
-        let opened = open_bytes(bytes.to_vec(), &limits).map_err(RegistryError::Open)?;
+        let opened = open_bytes(bytes, &limits).map_err(RegistryError::Open)?;
         let naming = Naming { name: name.clone(), version: None, given: given.clone() };
         let model = LiveModel::new(opened, naming).map_err(RegistryError::Load)?;
         if let Some(checks) = checks {

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use foretell_evaluate::{Fold, Method, Observed, Split, SplitError};
 use foretell_frame::{Frame, Labels, Method as Output, MethodSet, Slot, TextColumn};
-use foretell_model::{Task, artifact};
+use foretell_model::{Model, Task, artifact};
 pub use foretell_train::estimator::Kind;
 use foretell_train::estimator::Learner;
 pub use foretell_train::parameter::Value;
@@ -133,11 +133,12 @@ impl Trained {
     ///
     /// # Errors
     /// It cannot be read back.
-    pub fn seal(&mut self, metadata: &Map<String, serde_json::Value>) -> Result<Vec<u8>, TrainError> {
+    pub fn seal(self, metadata: &Map<String, serde_json::Value>) -> Result<(Self, Vec<u8>), TrainError> {
         let metadata = serde_json::Value::Object(metadata.clone()).to_string();
         let bytes = artifact::encode(self.live.model(), &metadata);
-        self.live = live(bytes.clone())?;
-        Ok(bytes)
+        // A large model is not held twice.
+        drop(self.live);
+        Ok((Self { live: live(&bytes)?, ..self }, bytes))
     }
 }
 
@@ -164,7 +165,7 @@ pub fn train(data: &Data, options: &TrainOptions, progress: &dyn Progress) -> Re
     let (kind, learner, comparison) = workshop.choose(&learns)?;
     let started = Instant::now();
     let Product { model, curves, gain } = workshop.product(kind, &learner, &learns)?;
-    let live = live(artifact::encode(&model, "{}"))?;
+    let live = reread(model)?;
     let took = started.elapsed();
     let alone = !kind.has_target();
     let mut measured_on = held_out.clone();
@@ -228,7 +229,7 @@ impl Workshop<'_> {
 
     /// A model that has learnt from some rows, read back from its artifact: what is measured is what will be served.
     fn fit(&self, kind: Kind, learner: &Learner, rows: &[usize]) -> Result<LiveModel, TrainError> {
-        live(artifact::encode(&self.product(kind, learner, rows)?.model, "{}"))
+        reread(self.product(kind, learner, rows)?.model)
     }
 
     fn product(&self, kind: Kind, learner: &Learner, rows: &[usize]) -> Result<Product, TrainError> {
@@ -378,8 +379,15 @@ fn groups(data: &Data, options: &TrainOptions, learner: &Learner) -> Result<Vec<
     Ok(groups)
 }
 
+/// A model as it comes back from its artifact.
+fn reread(model: Model) -> Result<LiveModel, TrainError> {
+    let bytes = artifact::encode(&model, "{}");
+    drop(model);
+    live(&bytes)
+}
+
 /// The model of an artifact.
-fn live(artifact: Vec<u8>) -> Result<LiveModel, TrainError> {
+fn live(artifact: &[u8]) -> Result<LiveModel, TrainError> {
     let opened = open_bytes(artifact, &OpenLimits::default())?;
     let naming = Naming { name: "model".to_owned(), version: None, given: Given::default() };
     Ok(LiveModel::new(opened, naming)?)

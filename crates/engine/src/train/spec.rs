@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::parse::{PARAMETER, choice, listed, of_toml, parse_evaluation, parse_kind, parse_metric};
 use super::search::COMPARED_BY;
 use super::{ColumnSteps, ColumnType, Columns, DataOptions, Search, TrainOptions, Transformer, Value};
+use crate::log::Time;
 use crate::table::{Header, nearest};
 
 /// The column of what really happened in the record of predictions.
@@ -74,8 +75,13 @@ pub enum TablePlace {
         /// The query.
         sql: String,
     },
-    /// The recorded predictions of this model of which it is known what really happened.
-    Record(String),
+    /// Recorded predictions of which it is known what really happened.
+    Record {
+        /// The model that made them.
+        model: String,
+        /// The time of the first of them; any without.
+        since: Option<Time>,
+    },
 }
 
 #[derive(Debug, Deserialize)]
@@ -99,6 +105,7 @@ struct DataPart {
     database: Option<String>,
     query: Option<String>,
     log: Option<String>,
+    since: Option<String>,
     target: Option<Target>,
     header: Option<bool>,
     names: Option<Vec<String>>,
@@ -237,13 +244,14 @@ impl Spec {
                 got: text.clone(),
             })
         };
-        let table = place(data.path, data.database, data.query, data.log, folder)?;
+        let record = record(data.log, data.since)?;
+        let table = place(data.path, data.database, data.query, record, folder)?;
         let needless = kind.is_some_and(|kind| !kind.has_target());
         let target = match (&table, data.target) {
-            (TablePlace::Record(_), None) => Some(Target::Name(ACTUAL.to_owned())),
+            (TablePlace::Record { .. }, None) => Some(Target::Name(ACTUAL.to_owned())),
             (TablePlace::Files(_) | TablePlace::Query { .. }, Some(target)) => Some(target),
             (TablePlace::Files(_) | TablePlace::Query { .. }, None) if needless => None,
-            (TablePlace::Record(_), Some(_)) => {
+            (TablePlace::Record { .. }, Some(_)) => {
                 let expected = "expected none beside `log`: what really happened is learnt".to_owned();
                 return Err(SpecError::Value { key: "data.target", expected, got: "one".to_owned() });
             }
@@ -300,21 +308,39 @@ impl Spec {
     }
 }
 
+/// The record that is learnt from, where one is.
+fn record(log: Option<String>, since: Option<String>) -> Result<Option<TablePlace>, SpecError> {
+    let wrong = |expected: &str, got: String| SpecError::Value {
+        key: "data.since",
+        expected: expected.to_owned(),
+        got,
+    };
+    match (log, since) {
+        (None, None) => Ok(None),
+        (None, Some(since)) => Err(wrong("expected none without `log`", format!("`{since}`"))),
+        (Some(model), since) => {
+            let time =
+                |text: String| text.parse().map_err(|expected: String| wrong(&expected, format!("`{text}`")));
+            Ok(Some(TablePlace::Record { model, since: since.map(time).transpose()? }))
+        }
+    }
+}
+
 fn place(
     path: Option<Paths>,
     database: Option<String>,
     query: Option<String>,
-    log: Option<String>,
+    record: Option<TablePlace>,
     folder: &Path,
 ) -> Result<TablePlace, SpecError> {
-    let got = match (path, database, query) {
-        (None, None, None) if log.is_some() => return Ok(TablePlace::Record(log.unwrap_or_default())),
-        _ if log.is_some() => "`log` and another",
-        (Some(Paths::One(path)), None, None) => return Ok(TablePlace::Files(vec![folder.join(path)])),
-        (Some(Paths::Several(paths)), None, None) if !paths.is_empty() => {
+    let got = match (path, database, query, record) {
+        (None, None, None, Some(record)) => return Ok(record),
+        (_, _, _, Some(_)) => "`log` and another",
+        (Some(Paths::One(path)), None, None, None) => return Ok(TablePlace::Files(vec![folder.join(path)])),
+        (Some(Paths::Several(paths)), None, None, None) if !paths.is_empty() => {
             return Ok(TablePlace::Files(paths.iter().map(|path| folder.join(path)).collect()));
         }
-        (None, Some(database), Some(sql)) => {
+        (None, Some(database), Some(sql), None) => {
             let relative =
                 database.strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path));
             let database = match relative {
@@ -323,10 +349,10 @@ fn place(
             };
             return Ok(TablePlace::Query { database, sql });
         }
-        (None, None, None) => "none",
-        (None, Some(_), None) => "`database` alone",
-        (None, None, Some(_)) => "`query` alone",
-        (Some(_), _, _) => "both, or an empty list",
+        (None, None, None, None) => "none",
+        (None, Some(_), None, None) => "`database` alone",
+        (None, None, Some(_), None) => "`query` alone",
+        (Some(_), _, _, None) => "both, or an empty list",
     };
     let expected = "expected either `path`, or `database` and `query`, or `log`".to_owned();
     Err(SpecError::Value { key: "data", expected, got: got.to_owned() })
@@ -449,12 +475,17 @@ mod tests {
             Spec::parse(&format!("[data]\n{data}\n[model]\nkind = 'ridge'"), Path::new("/specs"))
         };
         let of_log = spec("log = 'houses'\norder = 'at'").unwrap();
-        assert_eq!(of_log.table, TablePlace::Record("houses".to_owned()));
+        assert_eq!(of_log.table, TablePlace::Record { model: "houses".to_owned(), since: None });
+        let recent = spec("log = 'houses'\nsince = '90d'").unwrap();
+        let ago = Time::Ago(90 * 86_400_000_000);
+        assert_eq!(recent.table, TablePlace::Record { model: "houses".to_owned(), since: Some(ago) });
         assert_eq!(of_log.data.target.as_deref(), Some("actual"));
         for (wrong, told) in [
             ("", "`data`: expected either `path`"),
             ("log = 'a'\npath = 'b.csv'\ntarget = 1", "`data`: expected either `path`"),
             ("path = 'a.csv'", "`data.target`: expected the column"),
+            ("log = 'houses'\nsince = 'lately'", "`data.since`: expected how long ago"),
+            ("path = 'b.csv'\ntarget = 1\nsince = '7d'", "`data.since`: expected none without `log`"),
             ("log = 'houses'\ntarget = 'price'", "`data.target`: expected none beside `log`"),
         ] {
             assert!(spec(wrong).unwrap_err().to_string().starts_with(told), "{wrong}");

@@ -120,11 +120,11 @@ impl<'a> Container<'a> {
     }
 }
 
-/// An artifact of these sections.
-pub(super) fn write(sections: &[(Section, Vec<u8>)]) -> Vec<u8> {
+/// An artifact of these sections. Each is freed once it is in the file.
+pub(super) fn write(sections: Vec<(Section, Vec<u8>)>) -> Vec<u8> {
     let mut table = Vec::with_capacity(sections.len() * ENTRY);
     let mut end = HEADER + sections.len() * ENTRY;
-    for (section, content) in sections {
+    for (section, content) in &sections {
         let start = end.next_multiple_of(ALIGNMENT);
         table.extend(section.name());
         table.extend(crc32fast::hash(content).to_le_bytes());
@@ -144,7 +144,7 @@ pub(super) fn write(sections: &[(Section, Vec<u8>)]) -> Vec<u8> {
     file.extend(table);
     for (_, content) in sections {
         file.resize(file.len().next_multiple_of(ALIGNMENT), 0);
-        file.extend(content);
+        file.extend_from_slice(&content);
     }
     file
 }

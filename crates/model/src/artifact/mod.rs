@@ -120,7 +120,7 @@ pub fn encode(model: &Model, metadata: &str) -> Vec<u8> {
     ]);
     sections.push((Section::Metadata, metadata.as_bytes().to_vec()));
     sections.retain(|(_, content)| !content.is_empty());
-    container::write(&sections)
+    container::write(sections)
 }
 
 /// The model in an artifact. No more than about `memory` bytes are allocated for it.

@@ -198,11 +198,12 @@ impl Forest {
         self.check()?;
         let school = School::new(&self.tree, sample, target, self.random_thresholds)?;
         let rows = sample.rows();
-        let mut trees = Vec::with_capacity(self.n_estimators);
+        let mut wood = Wood::new(&school);
         // As many at once as are sure to keep all threads busy; progress is told in between.
         let at_once = 4 * rayon::current_num_threads();
-        while trees.len() < self.n_estimators {
-            let numbers = trees.len()..self.n_estimators.min(trees.len() + at_once);
+        while wood.trees.roots.len() < self.n_estimators {
+            let done = wood.trees.roots.len();
+            let numbers = done..self.n_estimators.min(done + at_once);
             let grown: Vec<Vec<Node>> = numbers
                 .into_par_iter()
                 .map(|number| {
@@ -217,12 +218,12 @@ impl Forest {
                     school.grow(&drawn, seed)
                 })
                 .collect();
-            trees.extend(grown);
-            if !context.progress.step(trees.len(), self.n_estimators, None) {
+            grown.iter().for_each(|nodes| wood.add(nodes));
+            if !context.progress.step(wood.trees.roots.len(), self.n_estimators, None) {
                 return Err(FitError::Stopped);
             }
         }
-        Ok(school.learnt(&trees))
+        Ok(wood.learnt(&school))
     }
 }
 
@@ -238,8 +239,9 @@ impl DecisionTree {
         context: &Context<'_>,
     ) -> Result<Learnt, FitError> {
         let school = School::new(self, sample, target, false)?;
-        let tree = school.grow(&school.weights, context.seed);
-        Ok(school.learnt(&[tree]))
+        let mut wood = Wood::new(&school);
+        wood.add(&school.grow(&school.weights, context.seed));
+        Ok(wood.learnt(&school))
     }
 
     /// The criterion; fails unless all parameters fit the target.
@@ -337,27 +339,25 @@ impl<'a> School<'a> {
         prune::prune(Grower::new(lesson, rules, weights, hash(seed, 1)).grow(), self.ccp_alpha)
     }
 
-    /// The mean of trees.
-    fn learnt(&self, grown: &[Vec<Node>]) -> Learnt {
-        let mut gain = vec![0.0; self.columns.width()];
-        for nodes in grown {
-            let of = |node: usize| nodes[node].impurity * nodes[node].weight;
-            for (at, node) in nodes.iter().enumerate() {
-                if let Some(split) = node.split {
-                    gain[split.feature] += of(at) - split.children.into_iter().map(of).sum::<f64>();
-                }
-            }
-        }
-        Learnt { steps: Vec::new(), fitted: self.fitted(grown), history: History::of_gains(gain) }
+    fn head(&self) -> Head {
+        self.labels.map_or_else(head::values, |labels| Head::Classification(head::class_shares(labels)))
     }
+}
 
-    fn fitted(&self, grown: &[Vec<Node>]) -> Fitted {
-        let outputs = self.width();
-        let mut trees = Trees {
-            features: self.columns.width(),
+/// The trees that are done, and what their splits have gained by feature.
+struct Wood {
+    trees: Trees,
+    gain: Vec<f64>,
+}
+
+impl Wood {
+    fn new(school: &School<'_>) -> Self {
+        let (features, outputs) = (school.columns.width(), school.width());
+        let trees = Trees {
+            features,
             outputs,
             roots: Vec::new(),
-            output_of_tree: vec![0; grown.len()],
+            output_of_tree: Vec::new(),
             nodes: Nodes::default(),
             leaves: Leaves { width: outputs, values: Vec::new() },
             category_sets: Vec::new(),
@@ -371,38 +371,42 @@ impl<'a> School<'a> {
             infinite: false,
             missing_value: None,
         };
-        grown.iter().for_each(|nodes| append(&mut trees, nodes));
-        Fitted { estimator: Estimator::Trees(trees), head: self.head() }
+        Self { trees, gain: vec![0.0; features] }
     }
 
-    fn head(&self) -> Head {
-        self.labels.map_or_else(head::values, |labels| Head::Classification(head::class_shares(labels)))
-    }
-}
-
-fn append(trees: &mut Trees, added: &[Node]) {
-    let first = trees.nodes.left.len() as u32;
-    trees.roots.push(first);
-    for node in added {
-        let nodes = &mut trees.nodes;
-        nodes.categorical.push(false);
-        match node.split {
-            Some(split) => {
-                nodes.feature.push(split.feature as u32);
-                nodes.threshold.push(split.threshold);
-                nodes.left.push(first + split.children[0] as u32);
-                nodes.right.push(first + split.children[1] as u32);
-                nodes.missing_left.push(split.missing_left);
-            }
-            None => {
-                let leaf = (trees.leaves.values.len() / trees.leaves.width) as u32;
-                trees.leaves.values.extend(&node.value);
-                nodes.feature.push(0);
-                nodes.threshold.push(0.0);
-                nodes.left.push(leaf);
-                nodes.right.push(leaf);
-                nodes.missing_left.push(false);
+    fn add(&mut self, grown: &[Node]) {
+        let Trees { roots, output_of_tree, nodes, leaves, .. } = &mut self.trees;
+        let first = nodes.left.len() as u32;
+        roots.push(first);
+        output_of_tree.push(0);
+        let of = |node: usize| grown[node].impurity * grown[node].weight;
+        for (at, node) in grown.iter().enumerate() {
+            nodes.categorical.push(false);
+            match node.split {
+                Some(split) => {
+                    self.gain[split.feature] += of(at) - split.children.into_iter().map(of).sum::<f64>();
+                    nodes.feature.push(split.feature as u32);
+                    nodes.threshold.push(split.threshold);
+                    nodes.left.push(first + split.children[0] as u32);
+                    nodes.right.push(first + split.children[1] as u32);
+                    nodes.missing_left.push(split.missing_left);
+                }
+                None => {
+                    let leaf = (leaves.values.len() / leaves.width) as u32;
+                    leaves.values.extend(&node.value);
+                    nodes.feature.push(0);
+                    nodes.threshold.push(0.0);
+                    nodes.left.push(leaf);
+                    nodes.right.push(leaf);
+                    nodes.missing_left.push(false);
+                }
             }
         }
+    }
+
+    /// The mean of the trees.
+    fn learnt(self, school: &School<'_>) -> Learnt {
+        let fitted = Fitted { estimator: Estimator::Trees(self.trees), head: school.head() };
+        Learnt { steps: Vec::new(), fitted, history: History::of_gains(self.gain) }
     }
 }

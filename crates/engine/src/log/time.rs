@@ -1,4 +1,4 @@
-//! Times on the command line: how long ago, or a date.
+//! Times as people write them: how long ago, or a date.
 
 use std::str::FromStr;
 
@@ -6,7 +6,7 @@ use jiff::{Span, SpanRelativeTo, Timestamp};
 
 /// A time as it is given: `24h` and `7d` ago, `2026-11-01`, `2026-11-01T12:00:00Z`. Without a time zone it is UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Time {
+pub enum Time {
     /// So many microseconds before now.
     Ago(i64),
     /// Microseconds since 1970, UTC.
@@ -15,7 +15,7 @@ pub(crate) enum Time {
 
 impl Time {
     /// In microseconds since 1970, UTC.
-    pub(crate) fn microseconds(self, now: i64) -> i64 {
+    pub fn microseconds(self, now: i64) -> i64 {
         match self {
             Self::Ago(duration) => now.saturating_sub(duration),
             Self::At(time) => time,
@@ -47,7 +47,7 @@ impl FromStr for Time {
 }
 
 /// A time as it is written in tables: RFC 3339, UTC.
-pub(crate) fn written(microseconds: i64) -> String {
+pub fn written(microseconds: i64) -> String {
     Timestamp::from_microsecond(microseconds)
         .map_or_else(|_| microseconds.to_string(), |time| time.to_string())
 }
