@@ -14,6 +14,7 @@ pub struct Given {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub features: Option<Vec<String>>,
     /// The categories of features that the file knows by their codes only: those of the training data, in the order of the codes.
+    /// Of keys that are hashed: some of the texts that they hold, which makes them keys of texts.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub categories: BTreeMap<String, Vec<Category>>,
 }

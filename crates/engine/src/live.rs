@@ -83,8 +83,11 @@ pub enum LoadError {
         /// Why.
         source: serde_json::Error,
     },
-    /// It is a transformer of any columns, and nobody named them.
-    #[error("the file does not tell which columns the model takes; name them with `features`")]
+    /// It hashes whatever keys there are, or is a transformer of any columns, and nobody named them.
+    #[error(
+        "the file does not tell which columns the model takes; name them with `features`, and with `categories` \
+         those that a `FeatureHasher` takes as texts"
+    )]
     UnknownColumns,
 }
 

@@ -6,7 +6,7 @@ use foretell_frame::{Cell, Feature, Kind, Labels, Method, MethodSet, Schema, Sch
 
 use crate::error::{ModelError, expect_count};
 use crate::infer::Facts;
-use crate::step::{Branch, Categories, Ordinal, Unknown};
+use crate::step::{Branch, Categories, HashedKey, Ordinal, Unknown};
 use crate::{Pipeline, Step};
 
 /// What a model is for.
@@ -134,12 +134,15 @@ impl Model {
     }
 
     /// The same model with other names for its features, for a file that knows none. A model that
-    /// [takes any columns](Self::takes_any_columns) takes these from now on.
+    /// [takes any columns](Self::takes_any_columns) takes these from now on; keys that are hashed are keys of numbers.
     ///
     /// # Errors
     /// Another number of names than features, or a name twice.
     pub fn with_names(mut self, names: &[String]) -> Result<Self, ModelError> {
         if self.takes_any_columns() {
+            if let Some(Step::HashKeys(hash)) = self.pipeline.steps.first_mut() {
+                hash.keys = names.iter().map(|name| HashedKey::number(name)).collect();
+            }
             let mut facts = Facts::new(names.len()).map_err(|error| error.within("input"))?;
             self.transformed = self.pipeline.infer(facts.columns(), &mut facts)?;
             self.widest = facts.widest();
@@ -151,7 +154,8 @@ impl Model {
     }
 
     /// The same model, which takes these values of its features where it took their positions in these lists: for files that know
-    /// the codes of categories only. A missing value stays missing, any other value is refused.
+    /// the codes of categories only. A missing value stays missing, any other value is refused. A key that is hashed takes
+    /// texts instead of numbers, these and any others.
     ///
     /// # Errors
     /// No feature of such a name, one whose categories the model knows, a list that is empty, mixed, or holds a value twice.
@@ -164,11 +168,36 @@ impl Model {
             let Some(position) = self.schema.position(name) else {
                 return Err(ModelError::NoSuchFeature { name: (*name).to_owned() });
             };
+            if let Some(Step::HashKeys(hash)) = self.pipeline.steps.first_mut() {
+                let texts = values.iter().map(|value| match value {
+                    Cell::Text(text) => Ok(text.clone()),
+                    Cell::Number(_) | Cell::Missing => {
+                        let error =
+                            ModelError::mismatch("texts, as numbers are no categories here", shown(value));
+                        Err(error.within(format_args!("categories of `{name}`")))
+                    }
+                });
+                hash.keys[position].texts = Some(texts.collect::<Result<_, _>>()?);
+                continue;
+            }
             let feature = &self.schema.features()[position];
             let codes = given_categories(feature, values)
                 .map_err(|error| error.within(format_args!("categories of `{name}`")))?;
             columns.insert(position, codes);
         }
+        if !columns.is_empty() {
+            self.pipeline.steps.insert(0, Step::Parallel(self.codes(columns)));
+        }
+        let (named, names) = (self.schema.named(), Some(self.names()));
+        let mut facts = Facts::new(self.schema.len()).map_err(|error| error.within("input"))?;
+        self.transformed = self.pipeline.infer(facts.columns(), &mut facts)?;
+        self.widest = facts.widest();
+        self.schema = facts.schema(named, names)?;
+        Ok(self)
+    }
+
+    /// Branches that give some columns the codes of their categories, and pass the others.
+    fn codes(&self, columns: BTreeMap<usize, Categories>) -> Vec<Branch> {
         let mut branches = Vec::new();
         let mut next = 0;
         for (position, codes) in columns {
@@ -182,13 +211,7 @@ impl Model {
         }
         let pass = Branch { columns: (next..self.schema.len()).collect(), steps: Vec::new(), weight: None };
         branches.extend((next < self.schema.len()).then_some(pass));
-        self.pipeline.steps.insert(0, Step::Parallel(branches));
-        let (named, names) = (self.schema.named(), Some(self.names()));
-        let mut facts = Facts::new(self.schema.len()).map_err(|error| error.within("input"))?;
-        self.transformed = self.pipeline.infer(facts.columns(), &mut facts)?;
-        self.widest = facts.widest();
-        self.schema = facts.schema(named, names)?;
-        Ok(self)
+        branches
     }
 
     /// The same model with these values as examples of its features, where they fit.
@@ -223,10 +246,11 @@ impl Model {
         self.schema.features().iter().map(|feature| feature.name.clone()).collect()
     }
 
-    /// Whether it is a transformer whose file does not tell which columns it takes, such as scikit-learn's
-    /// `FunctionTransformer` before 1.2: its user has to name them.
+    /// Whether its file does not tell which columns it takes, because it begins by hashing whatever keys there are, or is a
+    /// transformer such as scikit-learn's `FunctionTransformer` before 1.2: its user has to name them.
     pub fn takes_any_columns(&self) -> bool {
-        self.schema.is_empty() && self.pipeline.estimator.is_none()
+        let hashes = matches!(self.pipeline.steps.first(), Some(Step::HashKeys(_)));
+        self.schema.is_empty() && (hashes || self.pipeline.estimator.is_none())
     }
 
     /// The features it takes.

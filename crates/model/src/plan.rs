@@ -12,9 +12,10 @@ use crate::predictor::Scratch;
 use crate::sparse::SparseRows;
 use crate::step::{
     Accepts, Arithmetic, BranchPlan, CodesPlan, CombinePlan, CurvesPlan, DataflowPlan, DatesPlan, EncodePlan,
-    Function, ImputeNearest, ImputePlan, MultiplyAddPlan, Normalize, PiecewiseLinear, PredictPlan, Products,
-    Reduce, RefinementPlan, RepresentationPlan, Rowwise, SplinesPlan, StatisticsPlan, TermsPlan, Zip,
-    apply_choice, apply_convolution, apply_parallel, apply_piecewise, apply_refinements, apply_table,
+    Function, HashKeysPlan, ImputeNearest, ImputePlan, MultiplyAddPlan, Normalize, PiecewiseLinear,
+    PredictPlan, Products, Reduce, RefinementPlan, RepresentationPlan, Rowwise, SplinesPlan, StatisticsPlan,
+    TermsPlan, Zip, apply_choice, apply_convolution, apply_parallel, apply_piecewise, apply_refinements,
+    apply_table,
 };
 
 /// One operation on the block of numbers.
@@ -36,6 +37,7 @@ pub(crate) enum Op {
     Encode(EncodePlan),
     Codes(CodesPlan),
     Dates(DatesPlan),
+    HashKeys(HashKeysPlan),
     Statistics(StatisticsPlan),
     Parallel(Vec<BranchPlan>),
     Project(Dense<f64>),
@@ -475,6 +477,7 @@ impl Op {
             Self::Splines(splines) => splines.apply(&block, rows, pool)?,
             Self::Encode(encode) => encode.apply(&block, rows, pool)?,
             Self::Dates(dates) => dates.apply(rows, pool)?,
+            Self::HashKeys(hash) => hash.apply(&block, rows, scratch)?,
             Self::Statistics(statistics) => statistics.apply(&block, rows, pool)?,
             Self::Parallel(branches) => apply_parallel(branches, &block, rows, scratch)?,
             Self::Predict(predict) => predict.apply(&block, rows, scratch)?,
@@ -559,6 +562,7 @@ impl Op {
             | Self::Encode(_)
             | Self::Codes(_)
             | Self::Dates(_)
+            | Self::HashKeys(_)
             | Self::Rowwise(_)
             | Self::Interpolate(_)
             | Self::Refine(_)

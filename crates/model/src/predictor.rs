@@ -33,6 +33,8 @@ pub struct Scratch {
     pub(crate) text: TextBuffers,
     /// The terms of one text by their columns, and what they count.
     pub(crate) terms: Vec<(u32, f64)>,
+    /// A term that is put together.
+    pub(crate) term: String,
 }
 
 /// Which kernels evaluate trees: the choice changes how long a prediction takes, and not one bit of it.

@@ -1,10 +1,10 @@
-//! Labels and records as columns: `LabelEncoder`, `LabelBinarizer` and `DictVectorizer`.
+//! Labels and records as columns: `LabelEncoder`, `LabelBinarizer`, `DictVectorizer` and `FeatureHasher`.
 
 use foretell_frame::Cell;
-use foretell_model::step::{Arithmetic, Branch, Categories, OneHot, Ordinal, Scale, Step, Unknown};
+use foretell_model::step::{Arithmetic, Branch, Categories, HashKeys, OneHot, Ordinal, Scale, Step, Unknown};
 
 use super::encode::{cells, ordinal_column};
-use super::{Input, Lowered, Naming, Result, bounded};
+use super::{Input, Lowered, Naming, Result, bounded, count};
 use crate::pickle::Value;
 
 /// `LabelEncoder`: one column of labels becomes their positions.
@@ -118,4 +118,22 @@ fn indicators(key: &Key<'_>) -> OneHot {
     let (codes, width) = ((0..values.len() as u32).map(Some).collect(), values.len());
     let columns = vec![Categories { values, codes, infrequent: None, width }];
     OneHot { columns, unknown: Unknown::Ignore }
+}
+
+/// `FeatureHasher`: the keys of its records are columns, which its user names.
+pub(super) fn feature_hasher(value: &Value<'_>, _: Input) -> Result<Lowered> {
+    let kind = value.field("input_type")?;
+    if !matches!(kind.text()?, "dict" | "pair") {
+        let expected = "`dict` or `pair`, whose keys are columns of a table";
+        return Err(value.unsupported_option("input_type", kind.text()?, expected));
+    }
+    let dtype = value.field("dtype")?;
+    if !dtype.reference().is_some_and(|class| class.is("numpy", "float64")) {
+        return Err(value.unsupported_option("dtype", dtype.describe(), "float64"));
+    }
+    let columns = u32::try_from(count(&value.field("n_features")?)?).ok().filter(|&columns| columns > 0);
+    let columns = columns.ok_or_else(|| value.invalid("`n_features` is 0"))?;
+    let signed = value.field("alternate_sign")?.bool()?;
+    let step = Step::HashKeys(HashKeys { keys: Vec::new(), columns, signed });
+    Ok(Lowered::transformer(0, vec![step], true))
 }

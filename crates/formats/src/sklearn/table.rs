@@ -115,6 +115,7 @@ const SCIKIT_LEARN: Table = &[
     (&["CountVectorizer"], text::count_vectorizer),
     (&["TfidfVectorizer"], text::tfidf_vectorizer),
     (&["TfidfTransformer"], text::tfidf_transformer),
+    (&["FeatureHasher"], records::feature_hasher),
     (&["HashingVectorizer"], text::hashing_vectorizer),
     (&["SequentialFeatureSelector"], select::sequential),
     (&["VarianceThreshold"], select::variance_threshold),
@@ -259,11 +260,6 @@ const REFUSED: &[(&[&str], &str)] = &[
         &["NearestNeighbors"],
         "it finds rows of its training data and predicts nothing; `KNeighborsClassifier` and `KNeighborsRegressor` \
          answer by neighbours, `KNeighborsTransformer` gives their distances",
-    ),
-    (
-        &["FeatureHasher"],
-        "each of its rows has keys of its own, and a table has the same columns for all rows; `DictVectorizer` and \
-         `HashingVectorizer` are opened",
     ),
     (
         &["MultiLabelBinarizer"],

@@ -1,6 +1,6 @@
 //! What the corpus has no file of: settings that are told apart by version, and refusals.
 
-use foretell_frame::{Cell, Labels, Shape};
+use foretell_frame::{Cell, Kind, Labels, Shape};
 use foretell_model::head::{Head, LabelRule, Probability};
 use foretell_model::step::{Arithmetic, Combine, Function, Rule, Scale, Step};
 use foretell_model::{Estimator, Task, artifact};
@@ -588,4 +588,32 @@ fn a_target_that_cannot_be_transformed_back_is_refused() {
     let normalizer = sk("Normalizer", &[("norm", Py::Text("l2"))]);
     let refused = refusal(&transformed(normalizer));
     assert!(refused.contains("a power or quantile transform"), "{refused}");
+}
+
+#[test]
+fn a_hasher_takes_the_columns_that_its_user_names() {
+    let hasher = |kind| {
+        let state = [
+            ("dtype", Py::Name("numpy", "float64")),
+            ("input_type", Py::Text(kind)),
+            ("n_features", Py::Int(8)),
+            ("alternate_sign", Py::Bool(true)),
+        ];
+        sk("FeatureHasher", &state)
+    };
+    let model = crate::open(&hasher("dict").pickled(), &Limits::default()).unwrap();
+    assert!(model.takes_any_columns());
+    let named = model.with_names(&["rooms".to_owned(), "city".to_owned()]).unwrap();
+    assert!(!named.takes_any_columns());
+    let numbers = named.schema().features().iter().all(|feature| feature.kind == Kind::Number);
+    assert!(numbers);
+    let wrong = named.clone().with_categories(&[("city", vec![Cell::Number(1.0)])]).unwrap_err();
+    assert!(wrong.to_string().contains("city"), "{wrong}");
+    let texts = named.with_categories(&[("city", Vec::new())]).unwrap();
+    assert_eq!(texts.schema().features()[1].kind, Kind::Text);
+    assert_eq!(texts.schema().features()[1].categories, None);
+    let read = artifact::decode(&artifact::encode(&texts, "{}"), 1 << 20).unwrap();
+    assert_eq!(read.model, texts);
+    let refused = crate::open(&hasher("string").pickled(), &Limits::default()).unwrap_err();
+    assert!(refused.to_string().contains("`dict` or `pair`"), "{refused}");
 }

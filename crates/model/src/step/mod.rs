@@ -13,6 +13,7 @@ mod dataflow;
 mod dates;
 mod elementwise;
 mod encode;
+mod hash_keys;
 mod impute;
 mod impute_nearest;
 mod interpolate;
@@ -41,6 +42,7 @@ pub use dataflow::Dataflow;
 pub use dates::{DatePart, Dates, Moment};
 pub use elementwise::Function;
 pub use encode::{Categories, OneHot, Ordinal, Unknown};
+pub use hash_keys::{HashKeys, HashedKey};
 pub use impute::Impute;
 pub use impute_nearest::ImputeNearest;
 pub use interpolate::PiecewiseLinear;
@@ -67,6 +69,7 @@ pub(crate) use curve::CurvesPlan;
 pub(crate) use dataflow::DataflowPlan;
 pub(crate) use dates::DatesPlan;
 pub(crate) use encode::EncodePlan;
+pub(crate) use hash_keys::HashKeysPlan;
 pub(crate) use impute::ImputePlan;
 pub(crate) use interpolate::apply as apply_piecewise;
 pub(crate) use lookup::{apply_choice, apply_table};
@@ -120,6 +123,8 @@ pub enum Step {
     Codes(Codes),
     /// Text columns of dates as numbers.
     Dates(Dates),
+    /// Records with keys of their own, at the columns that their keys are hashed to.
+    HashKeys(HashKeys),
     /// Text columns as numbers that were learnt of their categories.
     TargetStatistics(TargetStatistics),
     /// Branches that each see some of the columns, side by side: `ColumnTransformer` and `FeatureUnion`.
@@ -189,6 +194,7 @@ impl Step {
             Self::Ordinal(_) => "ordinal",
             Self::Codes(_) => "codes",
             Self::Dates(_) => "dates",
+            Self::HashKeys(_) => "hashed keys",
             Self::TargetStatistics(_) => "target statistics",
             Self::Parallel(_) => "columns",
             Self::Predict(_) => "predict",
@@ -228,6 +234,7 @@ impl Step {
             Self::Ordinal(ordinal) => ordinal.infer(columns, facts),
             Self::Codes(codes) => codes.infer(columns, facts),
             Self::Dates(dates) => dates.infer(columns, facts),
+            Self::HashKeys(hash) => hash.infer(columns, facts),
             Self::TargetStatistics(statistics) => statistics.infer(columns, facts),
             Self::Parallel(branches) => parallel::infer(branches, columns, facts),
             Self::Predict(predict) => predict.infer(columns, facts),
@@ -266,6 +273,7 @@ impl Step {
             Self::Ordinal(ordinal) => ordinal.compile(layout),
             Self::Codes(codes) => codes.compile(layout),
             Self::Dates(dates) => dates.compile(layout),
+            Self::HashKeys(hash) => hash.compile(layout),
             Self::TargetStatistics(statistics) => statistics.compile(layout),
             Self::Parallel(branches) => parallel::compile(branches, layout),
             Self::Predict(predict) => predict.compile(layout),

@@ -87,7 +87,7 @@ impl BranchPlan {
     fn makes_sparse(&self) -> bool {
         self.ops.iter().any(|op| {
             let inside = matches!(op, Op::Parallel(branches) if branches.iter().any(Self::makes_sparse));
-            inside || matches!(op, Op::Terms(_))
+            inside || matches!(op, Op::Terms(_) | Op::HashKeys(_))
         })
     }
 

@@ -12,10 +12,10 @@ use foretell_model::head::{
 };
 use foretell_model::step::{
     Accents, Accepts, Analysis, Answer, Arithmetic, Branch, Categories, Codes, Combine, Curve, Curves,
-    Dataflow, DatePart, Dates, Extrapolation, Function, Impute, Norm, Normalize, OneHot, Operands, Ordinal,
-    Pairing, Part, PiecewiseLinear, Positions, Predict, Products, Quantile, Reduce, Reduction, Refinement,
-    Rowwise, Rule, Scale, Spline, Splines, Statistic, Step, Table, TargetStatistics, TermIndex, Terms,
-    TokenPattern, Units, Unknown, Zip,
+    Dataflow, DatePart, Dates, Extrapolation, Function, HashKeys, HashedKey, Impute, Norm, Normalize, OneHot,
+    Operands, Ordinal, Pairing, Part, PiecewiseLinear, Positions, Predict, Products, Quantile, Reduce,
+    Reduction, Refinement, Rowwise, Rule, Scale, Spline, Splines, Statistic, Step, Table, TargetStatistics,
+    TermIndex, Terms, TokenPattern, Units, Unknown, Zip,
 };
 use foretell_model::{Estimator, Fitted, Head, Model, ModelParts, Pipeline, Provenance, Task};
 
@@ -815,6 +815,17 @@ fn of_texts(numbers: &mut Numbers) -> Vec<Named> {
     let mean = Step::Combine(Combine { members: 3, rule: Rule::Mean });
     let steps = vec![word(), Step::Parallel(members.into()), mean];
     models.push(("members over texts", model(1, steps, fitted(Estimator::Columns, 1))));
+    let key = |name: &str, text: bool| HashedKey {
+        texts: text.then(|| vec!["red".to_owned()]),
+        ..HashedKey::number(name)
+    };
+    for columns in [7, 1 << 12] {
+        let keys = vec![key("rooms", false), key("colour", true), key("age", false), key("kind", true)];
+        let steps = vec![Step::HashKeys(HashKeys { keys, columns, signed: true })];
+        models.push(("hashed keys", model(4, steps.clone(), None)));
+        models
+            .push(("sums of hashed keys", model(4, steps, fitted(linear(columns as usize, 2, numbers), 2))));
+    }
     models
 }
 

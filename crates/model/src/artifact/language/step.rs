@@ -5,11 +5,11 @@ use super::super::read::{Decoded, Decoder};
 use super::super::write::Encoder;
 use crate::step::{
     Accents, Accepts, Analysis, Answer, Arithmetic, Branch, Categories, Codes, Combine, Curve, Curves,
-    Dataflow, DatePart, Dates, Extrapolation, Function, Impute, ImputeNearest, NonNegative, Norm, Normalize,
-    OneHot, Operands, Ordinal, Pairing, Part, PiecewiseLinear, Positions, Predict, Products, Quantile,
-    Reduce, Reduction, Refinement, Representation, RepresentationRule, Rowwise, Rule, Scale, Solver, Sparse,
-    SparseRule, Spline, Splines, Statistic, Step, Table, TargetStatistics, TermIndex, Terms, TokenPattern,
-    Topics, Units, Unknown, Zip,
+    Dataflow, DatePart, Dates, Extrapolation, Function, HashKeys, HashedKey, Impute, ImputeNearest,
+    NonNegative, Norm, Normalize, OneHot, Operands, Ordinal, Pairing, Part, PiecewiseLinear, Positions,
+    Predict, Products, Quantile, Reduce, Reduction, Refinement, Representation, RepresentationRule, Rowwise,
+    Rule, Scale, Solver, Sparse, SparseRule, Spline, Splines, Statistic, Step, Table, TargetStatistics,
+    TermIndex, Terms, TokenPattern, Topics, Units, Unknown, Zip,
 };
 
 item!(Codes { known });
@@ -39,6 +39,8 @@ choice!(Curve {
 item!(Quantile { values, shares, normal });
 item!(Dataflow { branches, outputs });
 item!(Dates { parts, examples, lenient });
+item!(HashKeys { keys, columns, signed });
+item!(HashedKey { name, texts });
 choice!(DatePart { Year, Month, Day, Weekday, DayOfYear, Hour, Minute, Second, EpochDays, EpochSeconds });
 choice!(Function {
     Absolute,
@@ -105,6 +107,7 @@ choice!(Step {
     Ordinal(value),
     Codes(value),
     Dates(value),
+    HashKeys(value),
     TargetStatistics(value),
     Parallel(value),
     Predict(value),

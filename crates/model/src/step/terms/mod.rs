@@ -88,7 +88,9 @@ impl Terms {
             TermIndex::Vocabulary(terms) => Index::Known(
                 terms.iter().zip(0..).map(|(term, column)| (term.as_str().into(), column)).collect(),
             ),
-            TermIndex::Hashed { columns, signed } => Index::Hashed { columns: *columns, signed: *signed },
+            TermIndex::Hashed { columns, signed } => {
+                Index::Hashed(HashedColumns { columns: *columns, signed: *signed })
+            }
         };
         let plan = TermsPlan {
             source,
@@ -105,7 +107,24 @@ impl Terms {
 #[derive(Debug)]
 enum Index {
     Known(HashMap<Box<str>, u32>),
-    Hashed { columns: u32, signed: bool },
+    Hashed(HashedColumns),
+}
+
+/// Columns that terms are hashed to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct HashedColumns {
+    /// Their number.
+    pub(super) columns: u32,
+    /// Whether terms with a negative hash count -1.
+    pub(super) signed: bool,
+}
+
+impl HashedColumns {
+    /// The column of a term, and what it counts.
+    pub(super) fn find(&self, term: &str) -> (u32, f64) {
+        let hash = hash::murmur3(term.as_bytes());
+        (hash.unsigned_abs() % self.columns, if self.signed && hash < 0 { -1.0 } else { 1.0 })
+    }
 }
 
 impl Index {
@@ -113,10 +132,7 @@ impl Index {
     fn find(&self, term: &str) -> Option<(u32, f64)> {
         match self {
             Self::Known(columns) => columns.get(term).map(|column| (*column, 1.0)),
-            Self::Hashed { columns, signed } => {
-                let hash = hash::murmur3(term.as_bytes());
-                Some((hash.unsigned_abs() % columns, if *signed && hash < 0 { -1.0 } else { 1.0 }))
-            }
+            Self::Hashed(columns) => Some(columns.find(term)),
         }
     }
 }
