@@ -222,6 +222,8 @@ def cases():
     )
     yield "count-sketch-plain", sketch, {"n_components": 15, "random_state": 0}, (X,), {}
     yield "sgd-one-class", "linear_model.SGDOneClassSVM", {"nu": 0.2, "random_state": 0}, (X,), {}
+    yield "nearest-centroid", "neighbors.NearestCentroid", {}, (X, NAMED), {}
+    yield "nearest-centroid-two", "neighbors.NearestCentroid", {"shrink_threshold": 0.3}, (X, BINARY), {}
     if RELEASE >= (0, 24):
         from sklearn.linear_model import LinearRegression
 

@@ -7,6 +7,7 @@ use foretell_model::step::{Accepts, Answer, Combine, Curve, Curves, Predict, Rul
 use foretell_model::{Estimator, Fitted, Head, Step, Task};
 
 use super::classes::{Classifier, labels, regressor};
+use super::members::whole;
 use super::{Input, Lowered, MOST, Result, bounded, numbered, present};
 use crate::pickle::{Matrix, Value};
 
@@ -143,20 +144,39 @@ pub(super) fn nearest_centroid(value: &Value<'_>, _: Input) -> Result<Lowered> {
             return Err(value.unsupported_option("metric", other, "`euclidean` or `manhattan`"));
         }
     };
-    // Since 1.6 classes have priors, and where they differ the discriminant score decides.
-    if let Some(prior) = present(value, "class_prior_")? {
-        let prior = prior.f64_vector(classes.len())?;
-        let uniform = 1.0 / classes.len() as f64;
-        let equal = prior.iter().all(|p| (p - uniform).abs() <= 1e-8 + 1e-5 * uniform);
-        if !equal {
-            return discriminants(value, classes, &centroids, &prior, euclidean);
+    // Since 1.6 classes have priors: where they differ the discriminant score decides, else the distance, and the score
+    // gives the probabilities.
+    let prior = present(value, "class_prior_")?.map(|prior| prior.f64_vector(classes.len())).transpose()?;
+    let uniform = 1.0 / classes.len() as f64;
+    let equal = |prior: &[f64]| prior.iter().all(|p| (p - uniform).abs() <= 1e-8 + 1e-5 * uniform);
+    if let Some(prior) = prior.as_deref().filter(|prior| !equal(prior)) {
+        return discriminants(value, classes, &centroids, prior, euclidean);
+    }
+    let (features, count) = (centroids.cols, centroids.rows);
+    let estimator = |centroids: Matrix| {
+        if euclidean {
+            Estimator::Linear(closeness(&centroids))
+        } else {
+            Estimator::KernelSum(distances(centroids, Metric::Manhattan, -1.0))
         }
-    }
-    if euclidean {
-        return Ok(Lowered { task: Task::Classification, ..nearest(&centroids, classes) });
-    }
-    let sum = distances(centroids, Metric::Manhattan, -1.0);
-    Ok(Lowered::estimator(sum.features, Estimator::KernelSum(sum), head(classes)))
+    };
+    let Some(prior) = prior.filter(|_| euclidean) else {
+        return Ok(Lowered::estimator(features, estimator(centroids), head(classes)));
+    };
+    let scored = discriminants(value, classes.clone(), &centroids, &prior, euclidean)?;
+    let fitted = Fitted { estimator: estimator(centroids), head: regressor(Shape::Matrix(count)) };
+    let nearest = vec![Step::Predict(Box::new(Predict { fitted, answer: Answer::Value }))];
+    let probable = scored.answering(value, Answer::Probability)?;
+    let head = Classifier {
+        classes,
+        label: LabelRule::LargestScore,
+        probability: Some(Probability::AfterScores),
+        log_probability: Some(LogProbability::OfProbability),
+        decision: None,
+    };
+    let mut lowered = Lowered::estimator(features, Estimator::Columns, head.head());
+    lowered.pipeline.steps = vec![Step::Parallel(vec![whole(features, nearest), whole(features, probable)])];
+    Ok(lowered)
 }
 
 /// Discriminant scores of centroids: less the squares of the distances in units of the deviation within classes.
