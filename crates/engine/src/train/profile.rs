@@ -19,7 +19,10 @@ pub(super) fn features(schema: &Schema, frame: &Frame) -> Value {
     let of = |(feature, slot): (_, &Slot)| {
         let feature: &foretell_frame::Feature = feature;
         let profile = match slot {
-            Slot::Number(column) => numbers(frame.rows(), |row| frame.row(row)[*column]),
+            Slot::Number(column) => {
+                // Gathered once: rows of a wide table are far apart.
+                numbers(&(0..frame.rows()).map(|row| frame.row(row)[*column]).collect::<Vec<_>>())
+            }
             Slot::Text(column) => texts(&frame.texts()[*column]),
             Slot::Unused => return None,
         };
@@ -32,7 +35,7 @@ pub(super) fn features(schema: &Schema, frame: &Frame) -> Value {
 /// The profile of what a model answers: its values, or the share of each class and the mean of its probability.
 pub(super) fn predictions(observed: &Observed) -> Value {
     match observed {
-        Observed::Values(answers) => numbers(answers.predicted.len(), |row| answers.predicted[row]),
+        Observed::Values(answers) => numbers(&answers.predicted),
         Observed::Classes(answers) => {
             let rows = answers.predicted.len().max(1) as f64;
             let share = |class| {
@@ -51,9 +54,11 @@ pub(super) fn predictions(observed: &Observed) -> Value {
     }
 }
 
-fn numbers(rows: usize, value: impl Fn(usize) -> f64) -> Value {
+fn numbers(values: &[f64]) -> Value {
+    let rows = values.len();
+    let known = || values.iter().copied().filter(|x| !x.is_nan());
     let (mut there, mut sum, mut least, mut most) = (0_usize, 0.0, f64::INFINITY, f64::NEG_INFINITY);
-    for x in (0..rows).map(&value).filter(|x| !x.is_nan()) {
+    for x in known() {
         there += 1;
         sum += x;
         (least, most) = (least.min(x), most.max(x));
@@ -63,9 +68,9 @@ fn numbers(rows: usize, value: impl Fn(usize) -> f64) -> Value {
         return json!({"missing": missing});
     }
     let mean = sum / there as f64;
-    let squares: f64 = (0..rows).map(&value).filter(|x| !x.is_nan()).map(|x| (x - mean).powi(2)).sum();
+    let squares: f64 = known().map(|x| (x - mean).powi(2)).sum();
     let step = rows.div_ceil(SAMPLED);
-    let mut sample: Vec<f64> = (0..rows).step_by(step).map(&value).filter(|x| !x.is_nan()).collect();
+    let mut sample: Vec<f64> = values.iter().copied().step_by(step).filter(|x| !x.is_nan()).collect();
     sample.sort_unstable_by(f64::total_cmp);
     let at = |quantile: usize| match quantile {
         0 => Some(least),
@@ -104,7 +109,7 @@ mod tests {
     #[test]
     fn numbers_and_texts() {
         let values = [3.0, 1.0, f64::NAN, 2.0];
-        let profile = numbers(values.len(), |row| values[row]);
+        let profile = numbers(&values);
         assert_eq!((profile["missing"].as_f64(), profile["mean"].as_f64()), (Some(0.25), Some(2.0)));
         assert_eq!(profile["quantiles"].as_array().map(Vec::len), Some(QUANTILES));
         assert_eq!((&profile["quantiles"][0], &profile["quantiles"][5]), (&json!(1.0), &json!(2.0)));
@@ -113,6 +118,6 @@ mod tests {
         let profile = texts(&column);
         assert_eq!(profile["distinct"], 2);
         assert_eq!(profile["shares"]["b"], json!(2.0 / 3.0));
-        assert_eq!(numbers(0, |_| 0.0), json!({"missing": 0.0}));
+        assert_eq!(numbers(&[]), json!({"missing": 0.0}));
     }
 }

@@ -128,27 +128,32 @@ impl Trees {
     fn descends(&self) -> bool {
         let nodes = &self.nodes;
         let (count, leaves) = (nodes.left.len(), self.leaves.values.len() / self.leaves.width);
-        let mut has_parent = vec![false; count];
-        let mut is_child =
-            |node: u32| has_parent.get_mut(node as usize).is_some_and(|has| !std::mem::replace(has, true));
-        for at in 0..count {
-            let (left, right) = (nodes.left[at], nodes.right[at]);
-            if left == right {
-                if left as usize >= leaves {
-                    return false;
-                }
-                continue;
+        // The children of leaves, and those that do not exist, are noted at the end.
+        let mut has_parent = vec![false; count + 1];
+        let mut sound = true;
+        // Without branches: which nodes are leaves cannot be predicted.
+        let tests = nodes.feature.iter().zip(&nodes.threshold).zip(&nodes.categorical);
+        for (at, (((&feature, threshold), &categorical), (&left, &right))) in
+            tests.zip(nodes.left.iter().zip(&nodes.right)).enumerate()
+        {
+            let is_leaf = left == right;
+            let (near, far) = (left.min(right) as usize, left.max(right) as usize);
+            let is_split =
+                (near > at) & (far < count) & ((feature as usize) < self.features) & !threshold.is_nan();
+            sound &= if is_leaf { near < leaves } else { is_split };
+            for child in [left, right] {
+                let child = if is_leaf { count } else { (child as usize).min(count) };
+                sound &= !has_parent[child] | (child == count);
+                has_parent[child] = true;
             }
-            let behind = (left.min(right) as usize) > at;
-            let tests = (nodes.feature[at] as usize) < self.features && !nodes.threshold[at].is_nan();
-            if !behind || !tests || nodes.categorical[at] && !self.tests_a_set(at) {
-                return false;
-            }
-            if !is_child(left) || !is_child(right) {
+            if categorical && !is_leaf && !self.tests_a_set(at) {
                 return false;
             }
         }
-        self.roots.iter().all(|root| is_child(*root))
+        let mut is_root = |root: &u32| {
+            has_parent[..count].get_mut(*root as usize).is_some_and(|has| !std::mem::replace(has, true))
+        };
+        sound && self.roots.iter().all(&mut is_root)
     }
 
     /// Whether the threshold of a categorical node is the number of a set.
@@ -233,14 +238,19 @@ impl Trees {
     /// Gives features without an example the middle one of the thresholds they are tested against, of the first so many.
     pub(super) fn examples(&self, columns: &[Column], facts: &mut Facts) {
         /// More thresholds cost time and tell no better what a feature is like.
-        const MOST: usize = 4096;
+        const MOST: usize = 1024;
         let wanted: Vec<bool> = columns.iter().map(|column| facts.wants_example(column)).collect();
         let mut thresholds = vec![Vec::new(); columns.len()];
+        let mut lacking = wanted.iter().filter(|wanted| **wanted).count();
         for node in 0..self.nodes.left.len() {
+            if lacking == 0 {
+                break;
+            }
             let feature = self.nodes.feature[node] as usize;
             let split = self.nodes.left[node] != self.nodes.right[node] && !self.nodes.categorical[node];
             if split && wanted.get(feature) == Some(&true) && thresholds[feature].len() < MOST {
                 thresholds[feature].push(self.nodes.threshold[node]);
+                lacking -= usize::from(thresholds[feature].len() == MOST);
             }
         }
         for (column, mut thresholds) in columns.iter().zip(thresholds) {
