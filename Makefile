@@ -3,14 +3,17 @@
 VENV := .venv
 BIN := $(VENV)/bin
 CARGO ?= cargo
+# Named, so that build scripts and macros are built without what is asked of the code itself.
+TRIPLE = $(shell rustc --print host-tuple)
 
-.PHONY: help test soak lint golden bench bench-kernels bench-train supported fuzz clean
+.PHONY: help test soak lint golden memcheck bench bench-kernels bench-train supported fuzz clean
 
 help:
 	@echo "make test     every test; installs what it needs into $(VENV) and from Debian"
 	@echo "make soak     fleets, promotions and outages for longer, with figures (docs/reliability.md)"
 	@echo "make lint     formatting, clippy, licences, Dockerfile and compose file"
 	@echo "make golden   predictions of real model files against their libraries, one line per library"
+	@echo "make memcheck the kernels' tests under AddressSanitizer (not valgrind, which does not know AVX-512)"
 	@echo "make supported  the list of what is opened, in docs/supported.md"
 	@echo "make fuzz     arbitrary files and bodies, SECONDS=600 for each kind (needs cargo-fuzz)"
 	@echo "make bench-kernels  the kernels alone beside the libraries' own, one thread"
@@ -50,6 +53,14 @@ fuzz:
 
 golden:
 	$(CARGO) test -p foretell-cli --test golden -- --nocapture
+
+# The only code with `unsafe`, in a target folder of its own. `RUSTC_BOOTSTRAP` lets a stable compiler use a sanitizer. The
+# property tests of all models run too: they lead into the kernels by the way that predictions go.
+memcheck:
+	RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=address -Cforce-frame-pointers=yes" $(CARGO) test --package foretell-model \
+		--target $(TRIPLE) --target-dir target/memcheck --lib -- kernel::
+	RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=address -Cforce-frame-pointers=yes" $(CARGO) test --package foretell-model \
+		--target $(TRIPLE) --target-dir target/memcheck --test model -- invariance::a_row invariance::outputs
 
 bench: $(BIN)/.bench
 	tests/setup debian wrk:wrk

@@ -1,4 +1,4 @@
-"""Time one-thread prediction of four tree ensembles by the libraries that people use for it.
+"""Time one-thread prediction of tree ensembles, linear models, SVMs and networks by the libraries that people use.
 
 Usage: `python kernels.py FOLDER [MODEL...]`
 
@@ -21,7 +21,10 @@ os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
 import joblib  # noqa: E402
 import numpy as np  # noqa: E402
 
-MODELS = ["xgb-100x6", "xgb-1000x8", "lgb-500x255", "rf-100"]
+TREES = ["xgb-100x6", "xgb-1000x8", "lgb-500x255", "rf-100"]
+# Pipelines of a scaler and one estimator, on float64 rows of 30 features.
+DENSE = ["logistic", "ridge", "svc-rbf", "svr-rbf", "mlp-100", "mlp-64x64"]
+MODELS = TREES + DENSE
 
 
 def dataset(rows, features):
@@ -32,8 +35,34 @@ def dataset(rows, features):
     return X, (score > np.median(score)).astype(int)
 
 
+def fit_dense(name):
+    from sklearn.linear_model import LogisticRegression, Ridge
+    from sklearn.neural_network import MLPClassifier, MLPRegressor
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.svm import SVC, SVR
+
+    # As many rows as leave about a thousand support vectors.
+    rows = {"svc-rbf": 1200, "svr-rbf": 1100}.get(name, 20_000)
+    estimator = {
+        "logistic": lambda: LogisticRegression(),
+        "ridge": lambda: Ridge(),
+        "svc-rbf": lambda: SVC(),
+        "svr-rbf": lambda: SVR(),
+        "mlp-100": lambda: MLPClassifier(hidden_layer_sizes=(100,), max_iter=10, random_state=0),
+        "mlp-64x64": lambda: MLPRegressor(hidden_layer_sizes=(64, 64), max_iter=10, random_state=0),
+    }[name]()
+    X, y = dataset(rows, 30)
+    X = X.astype(np.float64)
+    if name in ("ridge", "svr-rbf", "mlp-64x64"):
+        y = X[:, 0] * X[:, 1] + np.sin(2 * X[:, 2]) + X[:, 3:10].sum(1) * 0.3
+    return make_pipeline(StandardScaler(), estimator).fit(X, y), X
+
+
 def fit(name):
     """The model of this name and the table it was fitted on."""
+    if name in DENSE:
+        return fit_dense(name)
     if name == "rf-100":
         from sklearn.ensemble import RandomForestClassifier
 
@@ -74,6 +103,9 @@ def own_library(name, model):
     if name.startswith("lgb"):
         booster = model.booster_
         return "lightgbm", lambda X: booster.predict(X, num_threads=1)
+    if name in DENSE:
+        # What foretell computes too: the probabilities of a classifier that has them.
+        return "scikit-learn", getattr(model, "predict_proba", model.predict)
     model.n_jobs = 1
     return "scikit-learn", model.predict_proba
 
@@ -83,12 +115,13 @@ def onnx(name, model, folder):
 
     path = folder / "model.onnx"
     if not path.exists():
-        if name.startswith("rf"):
+        if name in DENSE or name.startswith("rf"):
             import skl2onnx
             from skl2onnx.common.data_types import FloatTensorType
 
             inputs = [("X", FloatTensorType([None, model.n_features_in_]))]
-            graph = skl2onnx.to_onnx(model, initial_types=inputs, options={"zipmap": False}, target_opset=18)
+            options = {id(model): {"zipmap": False}} if hasattr(model, "classes_") else None
+            graph = skl2onnx.to_onnx(model, initial_types=inputs, options=options, target_opset=18)
         else:
             import onnxmltools
             from onnxmltools.convert.common.data_types import FloatTensorType
@@ -133,13 +166,12 @@ def compiled(name, model, folder):
 
 
 def contenders(name, model, folder):
-    """Pairs of a library's name and a function that predicts a float32 matrix."""
+    """Pairs of a library's name and a function that predicts a matrix: of float32, but scikit-learn's own of `DENSE`."""
     yield own_library(name, model)
-    for make in (
-        lambda: onnx(name, model, folder),
-        lambda: treelite_gtil(name, model),
-        lambda: compiled(name, model, folder),
-    ):
+    others = [lambda: onnx(name, model, folder)]
+    if name in TREES:
+        others += [lambda: treelite_gtil(name, model), lambda: compiled(name, model, folder)]
+    for make in others:
         try:
             yield make()
         except Exception as error:  # a library that is missing, or that cannot take this model
@@ -166,11 +198,11 @@ def main(folder, names):
             save(name, place)
         model = joblib.load(place / "model.joblib")
         X = np.loadtxt(place / "rows.csv", delimiter=",", skiprows=1).astype(np.float32)
-        one = np.ascontiguousarray(X[:1])
         for library, predict in contenders(name, model, place):
+            rows = X.astype(np.float64) if name in DENSE and library == "scikit-learn" else X
             with contextlib.redirect_stdout(sys.stderr):
-                row = micros(predict, one, 7, 50)
-                batch = micros(predict, X, 5, 2) / len(X)
+                row = micros(predict, np.ascontiguousarray(rows[:1]), 7, 50)
+                batch = micros(predict, rows, 5, 20 if name in DENSE else 2) / len(rows)
             line = {"model": name, "library": library, "one_row_us": row, "batch_row_us": batch}
             print(json.dumps(line), flush=True)
 

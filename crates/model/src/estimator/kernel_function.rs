@@ -2,10 +2,12 @@
 
 use super::metric::{Metric, cosine};
 use crate::error::{ModelError, expect_count};
-use crate::kernel::dot;
+use crate::kernel::{dot, exp_all, tanh_all};
 
 /// How deep sums, products and powers of kernels may nest.
 const DEEPEST: usize = 64;
+/// Values that are computed together where some have to be kept.
+const STRETCH: usize = 64;
 
 /// A function of two rows `x` and `y`: a kernel, as libsvm, `sklearn.metrics.pairwise` and
 /// `sklearn.gaussian_process.kernels` define them, or a distance.
@@ -98,6 +100,19 @@ pub enum Stationary {
     Matern52,
 }
 
+/// What of two rows `x` and `y` a kernel is a function of.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Base<'a> {
+    /// It is the same for all.
+    Nothing,
+    /// `x . y`.
+    Product,
+    /// `|x / l - y / l|^2` with length scales `l`: one, one per column, or none at all.
+    SquaredDistance(&'a [f64]),
+    /// The rows themselves.
+    Rows,
+}
+
 impl KernelFunction {
     /// Fails unless it fits rows of this many columns.
     pub(crate) fn check(&self, columns: usize) -> Result<(), ModelError> {
@@ -131,27 +146,90 @@ impl KernelFunction {
         }
     }
 
+    /// What of two rows it is a function of.
+    pub(super) fn base(&self) -> Base<'_> {
+        match self {
+            Self::Linear | Self::Polynomial { .. } | Self::Sigmoid { .. } => Base::Product,
+            Self::Rbf { .. }
+            | Self::RationalQuadratic { .. }
+            | Self::Periodic { .. }
+            | Self::Distance(Metric::Euclidean | Metric::SquaredEuclidean)
+            | Self::SquaredDistance(Metric::Euclidean) => Base::SquaredDistance(&[]),
+            Self::Stationary { lengths, .. } => Base::SquaredDistance(lengths),
+            Self::Constant(_) | Self::White(_) => Base::Nothing,
+            Self::Sum(pair) | Self::Product(pair) => pair[0].base().and(pair[1].base()),
+            Self::Power(base, _) => base.base(),
+            Self::Laplacian { .. }
+            | Self::Cosine
+            | Self::AdditiveChiSquared
+            | Self::ChiSquared { .. }
+            | Self::Distance(_)
+            | Self::SquaredDistance(_) => Base::Rows,
+        }
+    }
+
+    /// Its values for several pairs of rows, in place of the products or distances that [`base`](Self::base) names. A
+    /// function of whole rows leaves them.
+    pub(super) fn of_bases(&self, values: &mut [f64]) {
+        let each = |values: &mut [f64], function: &dyn Fn(f64) -> f64| {
+            values.iter_mut().for_each(|x| *x = function(*x));
+        };
+        match self {
+            Self::Linear => {}
+            Self::Polynomial { gamma, coef0, degree } => {
+                values.iter_mut().for_each(|x| *x = gamma * *x + coef0);
+                power(values, *degree);
+            }
+            Self::Rbf { gamma } => exp_all(-gamma, values),
+            Self::Sigmoid { gamma, coef0 } => {
+                values.iter_mut().for_each(|x| *x = gamma * *x + coef0);
+                tanh_all(values);
+            }
+            Self::Stationary { shape, .. } => shape.of_squares(values),
+            Self::RationalQuadratic { alpha, length } => {
+                each(values, &|squared| (1.0 + squared / (2.0 * alpha * length * length)).powf(-alpha));
+            }
+            Self::Periodic { length, period } => each(values, &|squared| {
+                let angle = std::f64::consts::PI / period * squared.sqrt();
+                (-2.0 * (angle.sin() / length).powi(2)).exp()
+            }),
+            Self::Distance(Metric::Euclidean) => values.iter_mut().for_each(|x| *x = x.sqrt()),
+            Self::Constant(value) => values.fill(*value),
+            Self::White(_) => values.fill(0.0),
+            Self::Sum(pair) => of_both(pair, values, |a, b| a + b),
+            Self::Product(pair) => of_both(pair, values, |a, b| a * b),
+            Self::Power(base, exponent) => {
+                base.of_bases(values);
+                each(values, &|x| x.powf(*exponent));
+            }
+            Self::Laplacian { .. }
+            | Self::Cosine
+            | Self::AdditiveChiSquared
+            | Self::ChiSquared { .. }
+            | Self::Distance(_)
+            | Self::SquaredDistance(_) => {}
+        }
+    }
+
     /// Its value for two rows of the same length.
     pub(crate) fn of(&self, x: &[f64], y: &[f64]) -> f64 {
+        let of_base = |base: f64| {
+            let mut value = [base];
+            self.of_bases(&mut value);
+            value[0]
+        };
         match self {
-            Self::Linear => dot(x, y),
-            Self::Polynomial { gamma, coef0, degree } => (gamma * dot(x, y) + coef0).powf(*degree),
-            Self::Rbf { gamma } => (-gamma * squared_distance(x, y)).exp(),
-            Self::Sigmoid { gamma, coef0 } => (gamma * dot(x, y) + coef0).tanh(),
+            Self::Linear | Self::Polynomial { .. } | Self::Sigmoid { .. } => of_base(dot(x, y)),
+            Self::Rbf { .. } | Self::RationalQuadratic { .. } | Self::Periodic { .. } => {
+                of_base(squared_distance(x, y))
+            }
+            Self::Stationary { lengths, .. } => of_base(scaled_squared_distance(x, y, lengths)),
             Self::Laplacian { gamma } => (-gamma * Metric::Manhattan.distance(x, y)).exp(),
             Self::Cosine => cosine(x, y),
             Self::AdditiveChiSquared => -chi_squared(x, y),
             Self::ChiSquared { gamma } => (-gamma * chi_squared(x, y)).exp(),
             Self::Distance(metric) => metric.distance(x, y),
             Self::SquaredDistance(metric) => metric.squared(x, y),
-            Self::Stationary { shape, lengths } => shape.of(scaled_squared_distance(x, y, lengths)),
-            Self::RationalQuadratic { alpha, length } => {
-                (1.0 + squared_distance(x, y) / (2.0 * alpha * length * length)).powf(-alpha)
-            }
-            Self::Periodic { length, period } => {
-                let angle = std::f64::consts::PI / period * squared_distance(x, y).sqrt();
-                (-2.0 * (angle.sin() / length).powi(2)).exp()
-            }
             Self::Constant(value) => *value,
             Self::White(_) => 0.0,
             Self::Sum(pair) => pair[0].of(x, y) + pair[1].of(x, y),
@@ -186,20 +264,65 @@ impl KernelFunction {
 }
 
 impl Stationary {
-    /// The function, given the square of the distance.
-    fn of(self, squared: f64) -> f64 {
-        match self {
-            Self::SquaredExponential => (-0.5 * squared).exp(),
-            Self::Matern12 => (-squared.sqrt()).exp(),
-            Self::Matern32 => {
-                let z = squared.sqrt() * 3.0_f64.sqrt();
-                (1.0 + z) * (-z).exp()
+    /// The function in place of squares of distances.
+    fn of_squares(self, values: &mut [f64]) {
+        // What comes before the exponential, as a function of `z`.
+        let (scale, factor): (f64, fn(f64) -> f64) = match self {
+            Self::SquaredExponential => return exp_all(-0.5, values),
+            Self::Matern12 => (1.0, |_| 1.0),
+            Self::Matern32 => (3.0_f64.sqrt(), |z| 1.0 + z),
+            Self::Matern52 => (5.0_f64.sqrt(), |z| 1.0 + z + z * z / 3.0),
+        };
+        let mut zs = [0.0; STRETCH];
+        for values in values.chunks_mut(STRETCH) {
+            for (value, z) in values.iter_mut().zip(&mut zs) {
+                *z = value.sqrt() * scale;
+                *value = *z;
             }
-            Self::Matern52 => {
-                let z = squared.sqrt() * 5.0_f64.sqrt();
-                (1.0 + z + z * z / 3.0) * (-z).exp()
-            }
+            exp_all(-1.0, values);
+            values.iter_mut().zip(&zs).for_each(|(value, z)| *value *= factor(*z));
         }
+    }
+}
+
+impl<'a> Base<'a> {
+    /// What two functions are functions of together.
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Nothing, one) | (one, Self::Nothing) => one,
+            (one, same) if one == same => one,
+            _ => Self::Rows,
+        }
+    }
+}
+
+/// The values of two functions, put together.
+fn of_both(pair: &[KernelFunction; 2], values: &mut [f64], together: impl Fn(f64, f64) -> f64) {
+    let mut seconds = [0.0; STRETCH];
+    for values in values.chunks_mut(STRETCH) {
+        let seconds = &mut seconds[..values.len()];
+        seconds.copy_from_slice(values);
+        pair[0].of_bases(values);
+        pair[1].of_bases(seconds);
+        values.iter_mut().zip(&*seconds).for_each(|(first, second)| *first = together(*first, *second));
+    }
+}
+
+/// `x^degree`; whole degrees by repeated squaring, as libsvm does.
+fn power(values: &mut [f64], degree: f64) {
+    if degree.fract() != 0.0 || !(0.0..=1024.0).contains(&degree) {
+        return values.iter_mut().for_each(|x| *x = x.powf(degree));
+    }
+    for value in values {
+        let (mut left, mut square, mut product) = (degree as u32, *value, 1.0);
+        while left > 0 {
+            if left % 2 == 1 {
+                product *= square;
+            }
+            square *= square;
+            left /= 2;
+        }
+        *value = product;
     }
 }
 

@@ -1,7 +1,9 @@
 //! Weighted sums of kernel functions: support vector machines, kernel ridge, and other kernel expansions.
 
 use super::KernelFunction;
+use super::kernel_plan::{BLOCK, KernelPlan};
 use crate::error::{ModelError, expect_count, expect_index};
+use crate::kernel::dot;
 use crate::plan::Pool;
 
 /// `raw[o] = intercept[o] + sum over the terms of output o, over their points p, of coefficient[p] k(x, p)`.
@@ -51,21 +53,45 @@ impl KernelSum {
         Ok(self.intercept.len())
     }
 
+    pub(super) fn compile(&self) -> KernelSumPlan {
+        let points = self.points.len() / self.features.max(1);
+        KernelSumPlan {
+            features: self.features,
+            kernel: KernelPlan::new(&self.function, self.features, points, &self.points),
+            terms: self.terms.clone(),
+            intercept: self.intercept.clone(),
+        }
+    }
+}
+
+/// A compiled [`KernelSum`].
+#[derive(Debug)]
+pub(crate) struct KernelSumPlan {
+    features: usize,
+    kernel: KernelPlan,
+    terms: Vec<KernelTerm>,
+    intercept: Vec<f64>,
+}
+
+impl KernelSumPlan {
     /// Appends the outputs of `rows` rows.
-    pub(crate) fn scores(&self, numbers: &[f64], rows: usize, pool: &mut Pool, raw: &mut Vec<f64>) {
+    pub(super) fn scores(&self, numbers: &[f64], rows: usize, pool: &mut Pool, raw: &mut Vec<f64>) {
         let mut values = pool.take();
-        for row in 0..rows {
-            let x = &numbers[row * self.features..(row + 1) * self.features];
-            values.clear();
-            values.extend(self.points.chunks_exact(self.features).map(|point| self.function.of(x, point)));
-            let start = raw.len();
-            raw.extend(std::iter::repeat_n(0.0, self.intercept.len()));
-            for term in &self.terms {
-                let products = term.coefficients.iter().zip(&values[term.first..]);
-                raw[start + term.output] +=
-                    products.map(|(coefficient, value)| coefficient * value).sum::<f64>();
+        let points = self.kernel.count();
+        for first in (0..rows).step_by(BLOCK) {
+            let block = BLOCK.min(rows - first);
+            let numbers = &numbers[first * self.features..(first + block) * self.features];
+            self.kernel.values(numbers, block, pool, &mut values);
+            for row in 0..block {
+                let values = &values[row * points..(row + 1) * points];
+                let start = raw.len();
+                raw.resize(start + self.intercept.len(), 0.0);
+                for term in &self.terms {
+                    let values = &values[term.first..term.first + term.coefficients.len()];
+                    raw[start + term.output] += dot(&term.coefficients, values);
+                }
+                raw[start..].iter_mut().zip(&self.intercept).for_each(|(sum, intercept)| *sum += intercept);
             }
-            raw[start..].iter_mut().zip(&self.intercept).for_each(|(sum, intercept)| *sum += intercept);
         }
         pool.give(values);
     }
@@ -93,7 +119,7 @@ mod tests {
     #[test]
     fn terms_add_up_in_their_outputs() {
         let mut raw = Vec::new();
-        machine().scores(&[1.0, 2.0, 0.0, 0.0], 2, &mut Pool::default(), &mut raw);
+        machine().compile().scores(&[1.0, 2.0, 0.0, 0.0], 2, &mut Pool::default(), &mut raw);
         assert_eq!(raw, [10.0 + 1.0 - 2.0 + 1.5, -10.0 + 6.0 + 3.0, 10.0, -10.0]);
     }
 

@@ -2,7 +2,9 @@
 
 use super::KernelFunction;
 use super::error_function::erf;
+use super::kernel_plan::KernelPlan;
 use crate::error::{ModelError, expect_count};
+use crate::kernel::dot;
 use crate::plan::Pool;
 
 /// A Gaussian process that tells two classes apart (Rasmussen and Williams, "Gaussian Processes for Machine Learning",
@@ -44,25 +46,36 @@ impl LaplaceProcess {
         Ok(3)
     }
 
+    pub(super) fn compile(&self) -> LaplacePlan {
+        let kernel = KernelPlan::new(&self.function, self.features, self.residuals.len(), &self.points);
+        LaplacePlan { process: Self { points: Vec::new(), ..self.clone() }, kernel }
+    }
+}
+
+/// A compiled [`LaplaceProcess`].
+#[derive(Debug)]
+pub(crate) struct LaplacePlan {
+    /// Without its points.
+    process: LaplaceProcess,
+    kernel: KernelPlan,
+}
+
+impl LaplacePlan {
     /// Appends the raw scores of `rows` rows.
-    pub(crate) fn scores(&self, numbers: &[f64], rows: usize, pool: &mut Pool, raw: &mut Vec<f64>) {
+    pub(super) fn scores(&self, numbers: &[f64], rows: usize, pool: &mut Pool, raw: &mut Vec<f64>) {
+        let LaplaceProcess { features, function, residuals, roots, factor, .. } = &self.process;
         let mut solved = pool.take();
         for row in 0..rows {
-            let x = &numbers[row * self.features..(row + 1) * self.features];
-            solved.clear();
-            if self.features > 0 {
-                let points = self.points.chunks_exact(self.features);
-                solved.extend(points.map(|point| self.function.of(point, x)));
-            }
-            let mean: f64 = solved.iter().zip(&self.residuals).map(|(k, residual)| k * residual).sum();
-            solved.iter_mut().zip(&self.roots).for_each(|(k, root)| *k *= root);
-            for (row, triangle) in self.factor.chunks_exact(self.roots.len().max(1)).enumerate() {
+            let x = &numbers[row * features..(row + 1) * features];
+            self.kernel.values(x, 1, pool, &mut solved);
+            let mean: f64 = solved.iter().zip(residuals).map(|(k, residual)| k * residual).sum();
+            solved.iter_mut().zip(roots).for_each(|(k, root)| *k *= root);
+            for (row, triangle) in factor.chunks_exact(roots.len().max(1)).enumerate() {
                 let (known, rest) = solved.split_at_mut(row);
-                let sum: f64 = triangle.iter().zip(known).map(|(l, v)| l * *v).sum();
-                rest[0] = (rest[0] - sum) / triangle[row];
+                rest[0] = (rest[0] - dot(&triangle[..row], known)) / triangle[row];
             }
             let explained: f64 = solved.iter().map(|v| v * v).sum();
-            let second = probability(mean, self.function.of_itself(x) - explained);
+            let second = probability(mean, function.of_itself(x) - explained);
             raw.extend([mean, 1.0 - second, second]);
         }
         pool.give(solved);
@@ -96,7 +109,7 @@ mod tests {
         };
         assert_eq!(process.check(), Ok(3));
         let mut raw = Vec::new();
-        process.scores(&[3.0], 1, &mut Pool::default(), &mut raw);
+        process.compile().scores(&[3.0], 1, &mut Pool::default(), &mut raw);
         // k = 6, v = 6 * 0.5 / 2, variance = 9 - v^2.
         assert_eq!(raw[0], 1.5);
         assert_eq!(raw[2], probability(1.5, 9.0 - 2.25));

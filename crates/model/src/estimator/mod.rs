@@ -3,6 +3,7 @@
 mod density;
 mod error_function;
 mod kernel_function;
+mod kernel_plan;
 mod kernel_sum;
 mod laplace_process;
 mod linear;
@@ -154,8 +155,8 @@ impl Estimator {
             Self::ObliviousTrees(trees) => ScorerKind::Oblivious(Oblivious::new(trees)),
             Self::Neural(neural) => ScorerKind::Neural(neural.compile()),
             Self::GaussianNaiveBayes(bayes) => ScorerKind::Gaussian(bayes.compile()),
-            Self::KernelSum(sum) => ScorerKind::KernelSum(sum.clone()),
-            Self::LaplaceProcess(process) => ScorerKind::LaplaceProcess(process.clone()),
+            Self::KernelSum(sum) => ScorerKind::KernelSum(sum.compile()),
+            Self::LaplaceProcess(process) => ScorerKind::LaplaceProcess(process.compile()),
             Self::KernelDensity(density) => ScorerKind::KernelDensity(density.clone()),
             Self::Neighbours(neighbours) => ScorerKind::Neighbours(neighbours.clone()),
             Self::Constant(scores) => ScorerKind::Constant(scores.clone()),
@@ -190,8 +191,8 @@ enum ScorerKind {
     Oblivious(Oblivious),
     Neural(neural::NeuralPlan),
     Gaussian(naive_bayes::GaussianPlan),
-    KernelSum(KernelSum),
-    LaplaceProcess(LaplaceProcess),
+    KernelSum(kernel_sum::KernelSumPlan),
+    LaplaceProcess(laplace_process::LaplacePlan),
     KernelDensity(KernelDensity),
     Neighbours(Neighbours),
     Constant(Vec<f64>),

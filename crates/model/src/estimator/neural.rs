@@ -1,7 +1,10 @@
 //! Multi-layer perceptrons.
 
 use crate::error::{ModelError, expect_count};
-use crate::kernel::{Dense, Floats, Real};
+use crate::kernel::{Dense, Floats, Real, rectify_all};
+
+/// Rows that go through all layers together: what lies between two layers stays in the first cache.
+const BLOCK: usize = 32;
 
 /// Function of a layer's weighted sums.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,16 +118,20 @@ fn forward<T: Real>(
     buffers: &mut NeuralBuffers,
     raw: &mut Vec<f64>,
 ) {
-    let mut input = T::buffer(&mut buffers.input);
-    let mut output = T::buffer(&mut buffers.output);
-    input.clear();
-    input.extend(numbers.iter().map(|x| T::of(*x)));
-    for layer in layers {
-        layer.dense.apply(rows, input, output);
-        layer.activation.apply(output, layer.dense.outputs());
-        std::mem::swap(&mut input, &mut output);
+    let width = numbers.len() / rows.max(1);
+    for start in (0..rows).step_by(BLOCK) {
+        let mut input = T::buffer(&mut buffers.input);
+        let mut output = T::buffer(&mut buffers.output);
+        let rows = BLOCK.min(rows - start);
+        input.clear();
+        input.extend(numbers[start * width..(start + rows) * width].iter().map(|x| T::of(*x)));
+        for layer in layers {
+            layer.dense.apply(rows, input, output);
+            layer.activation.apply(output, layer.dense.outputs());
+            std::mem::swap(&mut input, &mut output);
+        }
+        raw.extend(input.iter().map(|x| x.to_f64()));
     }
-    raw.extend(input.iter().map(|x| x.to_f64()));
 }
 
 impl<T: Real> LayerPlan<T> {
@@ -139,10 +146,13 @@ impl Activation {
     fn apply<T: Real>(self, numbers: &mut [T], width: usize) {
         match self {
             Self::Identity => {}
-            Self::Logistic => numbers.iter_mut().for_each(|x| *x = T::ONE / (T::ONE + (-*x).exp())),
-            Self::Tanh => numbers.iter_mut().for_each(|x| *x = x.tanh()),
-            Self::Relu => numbers.iter_mut().for_each(|x| *x = x.larger(T::default())),
-            Self::Exp => numbers.iter_mut().for_each(|x| *x = x.exp()),
+            Self::Logistic => {
+                T::exp_all(-1.0, numbers);
+                numbers.iter_mut().for_each(|x| *x = T::ONE / (T::ONE + *x));
+            }
+            Self::Tanh => T::tanh_all(numbers),
+            Self::Relu => rectify_all(numbers),
+            Self::Exp => T::exp_all(1.0, numbers),
             Self::Softmax => numbers.chunks_exact_mut(width.max(1)).for_each(softmax),
         }
     }
@@ -150,7 +160,8 @@ impl Activation {
 
 fn softmax<T: Real>(row: &mut [T]) {
     let largest = row.iter().fold(T::NEGATIVE_INFINITY, |largest, x| largest.larger(*x));
-    row.iter_mut().for_each(|x| *x = (*x - largest).exp());
+    row.iter_mut().for_each(|x| *x -= largest);
+    T::exp_all(1.0, row);
     let sum: T = row.iter().copied().sum();
     row.iter_mut().for_each(|x| *x = *x / sum);
 }

@@ -1,10 +1,9 @@
 //! Products of rows with a weight matrix.
 
 use super::Real;
+use super::panels::{Panels, Product};
 use crate::sparse::SparseRows;
 
-/// Outputs that are computed together: their accumulators stay in registers.
-const PANEL: usize = 16;
 /// Partial sums of a dot product.
 const LANES: usize = 8;
 /// Up to this many outputs each is a dot product over the inputs; more are computed in panels.
@@ -13,114 +12,70 @@ const FEW: usize = 4;
 /// `y = x W + b` for rows `x`, the weights laid out for reading in order.
 ///
 /// With few outputs each is a dot product in [`LANES`] partial sums, added in a fixed order. With many, each
-/// output is summed over the inputs in order, [`PANEL`] outputs at a time. Which of the two depends on the number
-/// of outputs alone.
+/// output is summed over the inputs in order. Which of the two depends on the number of outputs alone.
 #[derive(Debug)]
-pub(crate) struct Dense<T> {
-    inputs: usize,
-    outputs: usize,
-    /// Few outputs: `outputs x inputs`. Many: for each panel `inputs x PANEL`, padded with zeros.
-    weights: Vec<T>,
-    bias: Vec<T>,
+pub(crate) enum Dense<T> {
+    /// `outputs x inputs` weights.
+    Few {
+        inputs: usize,
+        weights: Vec<T>,
+        bias: Vec<T>,
+    },
+    Many(Panels<T>),
 }
 
 impl<T: Real> Dense<T> {
     /// `weight(input, output)` gives the weights.
     pub(crate) fn new(inputs: usize, bias: &[f64], weight: impl Fn(usize, usize) -> f64) -> Self {
-        let outputs = bias.len();
-        let mut weights = Vec::new();
-        if outputs <= FEW {
-            for output in 0..outputs {
-                weights.extend((0..inputs).map(|input| T::of(weight(input, output))));
-            }
-        } else {
-            for panel in (0..outputs).step_by(PANEL) {
-                for input in 0..inputs {
-                    weights.extend(
-                        (panel..panel + PANEL)
-                            .map(|output| T::of(if output < outputs { weight(input, output) } else { 0.0 })),
-                    );
-                }
-            }
+        if bias.len() > FEW {
+            return Self::Many(Panels::new(inputs, bias.len(), |output| bias[output], weight));
         }
-        Self { inputs, outputs, weights, bias: bias.iter().map(|b| T::of(*b)).collect() }
+        let of_inputs = |output| (0..inputs).map(move |input| (input, output));
+        let weights = (0..bias.len()).flat_map(of_inputs);
+        let weights = weights.map(|(input, output)| T::of(weight(input, output))).collect();
+        Self::Few { inputs, weights, bias: bias.iter().map(|b| T::of(*b)).collect() }
     }
 
     /// Number of outputs.
     pub(crate) fn outputs(&self) -> usize {
-        self.outputs
+        match self {
+            Self::Few { bias, .. } => bias.len(),
+            Self::Many(panels) => panels.outputs(),
+        }
     }
 
     /// Writes the outputs of `rows` rows into `y`, which is resized. `x` holds `rows x inputs` numbers.
     pub(crate) fn apply(&self, rows: usize, x: &[T], y: &mut Vec<T>) {
-        y.clear();
-        y.resize(rows * self.outputs, T::default());
-        if self.outputs <= FEW {
-            self.dots(rows, x, y);
-        } else {
-            self.panels(rows, x, y);
+        match self {
+            Self::Few { inputs, weights, bias } => {
+                y.clear();
+                for row in 0..rows {
+                    let x = &x[row * inputs..(row + 1) * inputs];
+                    y.extend(bias.iter().enumerate().map(|(output, bias)| {
+                        dot(x, &weights[output * inputs..(output + 1) * inputs]) + *bias
+                    }));
+                }
+            }
+            Self::Many(panels) => panels.apply::<Product>(rows, x, y),
         }
     }
 
     /// Appends the outputs of sparse rows, each summed over the columns that are held, in order.
     pub(crate) fn apply_sparse(&self, rows: &SparseRows, y: &mut Vec<T>) {
         for (columns, values) in rows.rows() {
-            let start = y.len();
-            y.resize(start + self.outputs, T::default());
-            let sums = &mut y[start..];
-            for (column, value) in columns.iter().zip(values) {
-                let (column, value) = (*column as usize, T::of(*value));
-                if self.outputs <= FEW {
-                    let weights = self.weights[column..].iter().step_by(self.inputs);
-                    sums.iter_mut().zip(weights).for_each(|(sum, weight)| *sum += value * *weight);
-                } else {
-                    for (panel, sums) in sums.chunks_mut(PANEL).enumerate() {
-                        let weights = &self.weights[(panel * self.inputs + column) * PANEL..][..PANEL];
-                        sums.iter_mut().zip(weights).for_each(|(sum, weight)| *sum += value * *weight);
-                    }
+            let cells =
+                || columns.iter().zip(values).map(|(column, value)| (*column as usize, T::of(*value)));
+            match self {
+                Self::Few { inputs, weights, bias } => {
+                    y.extend(bias.iter().enumerate().map(|(output, bias)| {
+                        let weights = &weights[output * inputs..(output + 1) * inputs];
+                        cells().fold(T::default(), |sum, (column, x)| sum + x * weights[column]) + *bias
+                    }));
                 }
-            }
-            sums.iter_mut().zip(&self.bias).for_each(|(sum, bias)| *sum += *bias);
-        }
-    }
-
-    fn dots(&self, rows: usize, x: &[T], y: &mut [T]) {
-        for row in 0..rows {
-            let x = &x[row * self.inputs..(row + 1) * self.inputs];
-            for output in 0..self.outputs {
-                let weights = &self.weights[output * self.inputs..(output + 1) * self.inputs];
-                y[row * self.outputs + output] = dot(x, weights) + self.bias[output];
+                Self::Many(panels) => panels.append_products(cells(), y),
             }
         }
     }
-
-    fn panels(&self, rows: usize, x: &[T], y: &mut [T]) {
-        for (panel, first) in (0..self.outputs).step_by(PANEL).enumerate() {
-            let size = self.inputs * PANEL;
-            let weights = &self.weights[panel * size..(panel + 1) * size];
-            let last = (first + PANEL).min(self.outputs);
-            let bias = &self.bias[first..last];
-            for row in 0..rows {
-                let sums = panel_sums(&x[row * self.inputs..(row + 1) * self.inputs], weights);
-                let target = &mut y[row * self.outputs + first..row * self.outputs + last];
-                for ((target, sum), bias) in target.iter_mut().zip(sums).zip(bias) {
-                    *target = sum + *bias;
-                }
-            }
-        }
-    }
-}
-
-#[inline]
-fn panel_sums<T: Real>(x: &[T], weights: &[T]) -> [T; PANEL] {
-    let mut sums = [T::default(); PANEL];
-    let (weights, _) = weights.as_chunks::<PANEL>();
-    for (x, weights) in x.iter().zip(weights) {
-        for (sum, weight) in sums.iter_mut().zip(weights) {
-            *sum += *x * *weight;
-        }
-    }
-    sums
 }
 
 /// The dot product of two rows of the same length, in [`LANES`] partial sums.

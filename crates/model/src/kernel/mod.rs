@@ -4,13 +4,19 @@
 //! same bit for bit whatever rows stand beside it.
 
 mod dense;
+mod elementary;
 mod forest;
+mod instructions;
+mod lanes;
 mod oblivious;
+mod panels;
 mod real;
 mod walk;
 
 pub(crate) use dense::{Dense, dot};
+pub(crate) use elementary::{exp_all, rectify_all, tanh_all};
 pub use forest::Kernel;
 pub(crate) use forest::{Forest, ForestBuffers};
 pub(crate) use oblivious::{Oblivious, ObliviousBuffers};
+pub(crate) use panels::{Panels, Product, SquaredDifference};
 pub(crate) use real::{Floats, Real};

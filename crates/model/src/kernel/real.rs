@@ -1,7 +1,10 @@
 //! The two float types, for code that is the same in both.
 
 use std::iter::Sum;
-use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
+use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub, SubAssign};
+
+use super::elementary;
+use super::lanes::{self, Lanes};
 
 /// A buffer of each type.
 #[derive(Debug, Default)]
@@ -24,9 +27,17 @@ pub(crate) trait Real:
     + Div<Output = Self>
     + Neg<Output = Self>
     + AddAssign
+    + SubAssign
+    + MulAssign
     + Sum
     + 'static
 {
+    /// Numbers side by side in registers of AVX2.
+    #[cfg(target_arch = "x86_64")]
+    type Avx2: Lanes<Self>;
+    /// Numbers side by side in registers of AVX-512.
+    #[cfg(target_arch = "x86_64")]
+    type Avx512: Lanes<Self>;
     const ONE: Self;
     const NEGATIVE_INFINITY: Self;
     /// Rounds to the nearest.
@@ -36,19 +47,26 @@ pub(crate) trait Real:
     fn to_f64(self) -> f64;
     fn is_finite(self) -> bool;
     fn is_nan(self) -> bool;
-    fn exp(self) -> Self;
-    fn tanh(self) -> Self;
+    /// Replaces numbers `x` by `exp(factor x)`.
+    fn exp_all(factor: f64, numbers: &mut [Self]);
+    /// Replaces numbers by their hyperbolic tangents.
+    fn tanh_all(numbers: &mut [Self]);
     /// The buffer of this type.
     fn buffer(floats: &mut Floats) -> &mut Vec<Self>;
     /// The larger of two numbers, NaN only if `self` is.
+    #[inline]
     fn larger(self, other: Self) -> Self {
         if self < other { other } else { self }
     }
 }
 
 macro_rules! real {
-    ($float:ty, $buffer:ident) => {
+    ($float:ty, $buffer:ident, $avx2:ident, $avx512:ident, $in_doubles:expr) => {
         impl Real for $float {
+            #[cfg(target_arch = "x86_64")]
+            type Avx2 = lanes::$avx2;
+            #[cfg(target_arch = "x86_64")]
+            type Avx512 = lanes::$avx512;
             const ONE: Self = 1.0;
             const NEGATIVE_INFINITY: Self = Self::NEG_INFINITY;
 
@@ -78,14 +96,12 @@ macro_rules! real {
                 Self::is_nan(self)
             }
 
-            #[inline]
-            fn exp(self) -> Self {
-                Self::exp(self)
+            fn exp_all(factor: f64, numbers: &mut [Self]) {
+                $in_doubles(numbers, |numbers: &mut [f64]| elementary::exp_all(factor, numbers));
             }
 
-            #[inline]
-            fn tanh(self) -> Self {
-                Self::tanh(self)
+            fn tanh_all(numbers: &mut [Self]) {
+                $in_doubles(numbers, elementary::tanh_all);
             }
 
             #[inline]
@@ -96,5 +112,21 @@ macro_rules! real {
     };
 }
 
-real!(f32, singles);
-real!(f64, doubles);
+real!(f32, singles, Avx2Singles, Avx512Singles, in_doubles);
+real!(f64, doubles, Avx2Doubles, Avx512Doubles, as_they_are);
+
+/// Applies a function of float64 to float64.
+fn as_they_are(numbers: &mut [f64], function: impl Fn(&mut [f64])) {
+    function(numbers);
+}
+
+/// Applies a function of float64 to float32.
+fn in_doubles(numbers: &mut [f32], function: impl Fn(&mut [f64])) {
+    let mut doubles = [0.0; 64];
+    for numbers in numbers.chunks_mut(doubles.len()) {
+        let doubles = &mut doubles[..numbers.len()];
+        doubles.iter_mut().zip(&*numbers).for_each(|(double, x)| *double = f64::from(*x));
+        function(doubles);
+        numbers.iter_mut().zip(doubles).for_each(|(x, double)| *x = *double as f32);
+    }
+}

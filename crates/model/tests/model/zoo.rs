@@ -247,6 +247,7 @@ pub(crate) fn zoo() -> Vec<Named> {
     zoo.extend(compositions(numbers));
     zoo.extend(graphs(numbers));
     zoo.extend(of_dates());
+    zoo.extend(wide(numbers));
     zoo
 }
 
@@ -466,9 +467,26 @@ fn oblivious_trees(numbers: &mut Numbers) -> Vec<Named> {
     ]
 }
 
+/// Models with more columns than a kernel works on at once.
+fn wide(numbers: &mut Numbers) -> Vec<Named> {
+    let value = || regression(2, Link::Identity);
+    let machine = |function, numbers: &mut Numbers| points_sum(function, 150, 2, numbers);
+    let estimators = [
+        neural(&[WIDTH, 100, 70, 2], Activation::Relu, false, numbers),
+        neural(&[WIDTH, 100, 70, 2], Activation::Tanh, true, numbers),
+        machine(KernelFunction::Rbf { gamma: 0.3 }, numbers),
+        machine(composed_kernel(), numbers),
+    ];
+    let steps = |numbers: &mut Numbers| vec![scale(numbers)];
+    estimators.map(|estimator| ("wide", model(WIDTH, steps(numbers), fitted(estimator, value())))).into()
+}
+
 /// Points that each term has some of.
 fn kernel_sum(function: KernelFunction, outputs: usize, numbers: &mut Numbers) -> Estimator {
-    let points = 7;
+    points_sum(function, 7, outputs, numbers)
+}
+
+fn points_sum(function: KernelFunction, points: usize, outputs: usize, numbers: &mut Numbers) -> Estimator {
     let term = |position: usize| {
         let first = position % points;
         KernelTerm { output: position % outputs, first, coefficients: numbers.floats(points - first) }
