@@ -241,6 +241,9 @@ pub(crate) struct BenchArguments {
     /// Kernel that evaluates trees; without it the one that was fastest when the model was loaded
     #[arg(long)]
     pub(crate) kernel: Option<KernelName>,
+    /// Rows of a large batch; those of DATA are repeated as often as needed
+    #[arg(long, value_name = "ROWS", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub(crate) batch: u32,
     /// Threads that a large batch is split over
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) threads: u16,

@@ -37,7 +37,8 @@ pub(crate) fn run(arguments: &BenchArguments) -> Result<(), Failure> {
         }
         Ok(())
     })?;
-    let options = BenchOptions { threads: usize::from(arguments.threads), ..BenchOptions::default() };
+    let (threads, batch_rows) = (usize::from(arguments.threads), arguments.batch as usize);
+    let options = BenchOptions { threads, batch_rows, ..BenchOptions::default() };
     let report = bench::run(&model, &rows, options)
         .map_err(|error| Failure::new("cannot measure the model").because(&error))?;
     // A folder or a version of the registry is no file of its own.

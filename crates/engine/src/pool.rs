@@ -8,7 +8,7 @@ use foretell_frame::{Frame, MethodSet, Predictions};
 use rayon::prelude::*;
 
 use crate::live::LiveModel;
-use crate::predict::{PredictError, Worker};
+use crate::predict::{MAX_VIOLATIONS, PredictError, Worker};
 use crate::shedding::Shedding;
 
 /// A batch that is expected to take less runs on the thread that decoded it: handing it over costs about a
@@ -16,6 +16,8 @@ use crate::shedding::Shedding;
 pub const INLINE_BUDGET: Duration = Duration::from_micros(500);
 /// A part of a split batch takes at least about this long, so that splitting pays.
 const PART_BUDGET: Duration = Duration::from_millis(1);
+/// Parts for each thread: one that is held up leaves some to the others.
+const PARTS_OF_A_THREAD: usize = 4;
 
 thread_local! {
     /// What the pool's threads compute with, kept from one part to the next.
@@ -219,32 +221,47 @@ impl Pool {
     }
 }
 
-/// In how many parts a batch is computed.
-fn parts(model: &LiveModel, rows: usize, threads: usize) -> usize {
-    let most = (model.cost().of(rows).as_nanos() / PART_BUDGET.as_nanos()).max(1) as usize;
-    threads.min(most).min(rows.max(1))
+/// In how many parts a batch is computed at most, given how many there may be.
+fn parts(model: &LiveModel, rows: usize, most: usize) -> usize {
+    let worth = (model.cost().of(rows).as_nanos() / PART_BUDGET.as_nanos()).max(1) as usize;
+    most.min(worth).min(rows.max(1))
 }
 
-/// Computes a batch in parts on the current pool. Bit for bit the same as in one part.
+/// Checks and computes a batch in parts on the current pool. Bit for bit the same as in one part.
 fn split(model: &LiveModel, frame: &Frame, methods: MethodSet) -> Result<Predictions, PredictError> {
-    model.check(frame)?;
     let rows = frame.rows();
-    let parts = parts(model, rows, rayon::current_num_threads());
+    let parts = parts(model, rows, PARTS_OF_A_THREAD * rayon::current_num_threads());
     let size = rows.div_ceil(parts).max(1);
+    let compute =
+        |frame: &Frame| WORKER.with_borrow_mut(|worker| worker.compute_owned(model, frame, methods));
     if parts == 1 {
-        return WORKER.with_borrow_mut(|worker| worker.compute_owned(model, frame, methods));
+        model.check(frame)?;
+        return compute(frame);
     }
+    // Rows that the schema does not allow, or the answer.
     let part = |start: usize| {
         let mut rows_of_part = Frame::default();
         rows_of_part.copy_rows(frame, start, (start + size).min(rows));
-        WORKER
-            .with_borrow_mut(|worker| worker.compute_owned(model, &rows_of_part, methods))
-            .map_err(|error| error.shifted(start))
+        model.check(&rows_of_part).map_err(|error| error.shifted(start))?;
+        Ok(compute(&rows_of_part).map_err(|error| error.shifted(start)))
     };
-    let answers: Vec<_> = (0..rows).into_par_iter().step_by(size).map(part).collect();
+    let answers: Vec<Result<_, PredictError>> = (0..rows).into_par_iter().step_by(size).map(part).collect();
+    // What the schema does not allow is told of all rows, before what a model refuses.
+    let (mut answered, mut violations) = (Vec::with_capacity(answers.len()), Vec::new());
+    for answer in answers {
+        match answer {
+            Ok(answer) => answered.push(answer),
+            Err(PredictError::Invalid { violations: more }) => violations.extend(more),
+            Err(error @ (PredictError::Refused(_) | PredictError::Overloaded(_))) => return Err(error),
+        }
+    }
+    if !violations.is_empty() {
+        violations.truncate(MAX_VIOLATIONS);
+        return Err(PredictError::Invalid { violations });
+    }
     let mut whole = Predictions::default();
     whole.reset(0, methods);
-    for answer in answers {
+    for answer in answered {
         whole.append(&answer?);
     }
     Ok(whole)

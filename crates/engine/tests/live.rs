@@ -78,17 +78,19 @@ fn answers_do_not_depend_on_how_a_batch_is_split() {
 }
 
 #[test]
-fn a_refused_row_keeps_its_number_in_a_split_batch() {
+fn refused_rows_keep_their_numbers_in_a_split_batch() {
     let name = "sk0.24-ser-pickle4-tree";
     let model = load(name);
     let mut frame = rows(name, &model, 200_000);
     let bad = frame.rows() - 5;
     let width = frame.width();
+    // In the first and in the last part.
+    frame.numbers_mut()[7 * width] = f64::INFINITY;
     frame.numbers_mut()[bad * width] = f64::NAN;
     let pool = Pool::new(PoolOptions { threads: 3, ..PoolOptions::default() });
     match pool.predict(pool.admit_unread().unwrap(), &model, &frame, model.methods()) {
         Err(PredictError::Invalid { violations }) => {
-            assert_eq!(violations.iter().map(|violation| violation.row).collect::<Vec<_>>(), [bad]);
+            assert_eq!(violations.iter().map(|violation| violation.row).collect::<Vec<_>>(), [7, bad]);
         }
         other => panic!("{other:?}"),
     }

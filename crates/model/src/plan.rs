@@ -419,7 +419,7 @@ impl Op {
             }
             Self::Scale(operations) => {
                 let (width, mut numbers) = block.in_place(pool);
-                operations.iter().for_each(|operation| operation.apply(&mut numbers, width));
+                operations.iter().for_each(|operation| operation.apply(&mut numbers));
                 return Ok(Block::owned(width, numbers));
             }
             Self::Normalize(normalize) => {

@@ -1,4 +1,4 @@
-//! `exp`, `tanh` and `max` of many numbers at once: without tables, branches or calls, so that they are computed side by side.
+//! Functions of many numbers at once: `exp` and `tanh` without tables, branches or calls, so that they are computed side by side.
 //!
 //! The argument is reduced to `x = k ln 2 + r` with `|r| <= ln 2 / 2`, where a polynomial gives `exp(r) - 1`, as in
 //! fdlibm's `e_exp.c` and `s_expm1.c`. Results are within one unit in the last place of the exact ones, for `tanh` within
@@ -58,6 +58,30 @@ for_each_instruction_set! {
     }
 }
 
+/// An operation with constants.
+macro_rules! with_constants {
+    ($name:ident, $all:ident, $operation:expr) => {
+        for_each_instruction_set! {
+            /// The operation of numbers with constants, which are repeated as often as needed.
+            fn $name(numbers: &mut [f64], constants: &[f64]) {
+                portable: each_with(numbers, constants, $operation),
+                avx2: each_with(numbers, constants, $operation),
+                avx512: each_with(numbers, constants, $operation),
+            }
+        }
+
+        /// The operation of numbers with constants, which are repeated as often as needed.
+        pub(crate) fn $all(numbers: &mut [f64], constants: &[f64]) {
+            $name(Instructions::widest(), numbers, constants);
+        }
+    };
+}
+
+with_constants!(sums, add_all, |x, c| x + c);
+with_constants!(differences, subtract_all, |x, c| x - c);
+with_constants!(products, multiply_all, |x, c| x * c);
+with_constants!(quotients, divide_all, |x, c| x / c);
+
 /// Replaces numbers `x` by `exp(factor x)`.
 pub(crate) fn exp_all(factor: f64, numbers: &mut [f64]) {
     exponentials(Instructions::widest(), factor, numbers);
@@ -82,6 +106,15 @@ fn rectify<T: Real>(x: T) -> T {
 fn each<T: Copy>(numbers: &mut [T], function: impl Fn(T) -> T) {
     for x in numbers {
         *x = function(*x);
+    }
+}
+
+#[inline(always)]
+fn each_with(numbers: &mut [f64], constants: &[f64], operation: impl Fn(f64, f64) -> f64) {
+    for numbers in numbers.chunks_mut(constants.len().max(1)) {
+        for (x, c) in numbers.iter_mut().zip(constants) {
+            *x = operation(*x, *c);
+        }
     }
 }
 

@@ -14,7 +14,9 @@ mod real;
 mod walk;
 
 pub(crate) use dense::{Dense, dot};
-pub(crate) use elementary::{exp_all, rectify_all, tanh_all};
+pub(crate) use elementary::{
+    add_all, divide_all, exp_all, multiply_all, rectify_all, subtract_all, tanh_all,
+};
 pub use forest::Kernel;
 pub(crate) use forest::{Forest, ForestBuffers};
 pub(crate) use oblivious::{Oblivious, ObliviousBuffers};

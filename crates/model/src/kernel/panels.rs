@@ -93,41 +93,28 @@ impl<T: Real> Panels<T> {
         y[start..].iter_mut().zip(self.bias.as_flattened()).for_each(|(sum, bias)| *sum += *bias);
     }
 
-    /// Of `ROWS` rows the outputs of `PANELS` panels from `first` on.
+    /// Of `ROWS` rows the outputs of a panel.
     #[inline(always)]
-    fn block<O: Term, V: Lanes<T>, const ROWS: usize, const PANELS: usize>(
-        &self,
-        first: usize,
-        x: &[T],
-        y: &mut [T],
-    ) {
+    fn block<O: Term, V: Lanes<T>, const ROWS: usize>(&self, panel: usize, x: &[T], y: &mut [T]) {
         let inputs = self.inputs;
-        let mut sums = [[V::splat(T::default()); PANELS]; ROWS];
         let x = &x[..ROWS * inputs];
-        let weights = &self.weights[first * inputs..(first + PANELS) * inputs];
-        for input in 0..inputs {
-            let mut columns = [V::splat(T::default()); PANELS];
-            for panel in 0..PANELS {
-                columns[panel] = V::load(&weights[panel * inputs + input]);
-            }
+        let mut sums = [V::splat(T::default()); ROWS];
+        for (input, weights) in self.weights[panel * inputs..(panel + 1) * inputs].iter().enumerate() {
+            let weights = V::load(weights);
             for row in 0..ROWS {
-                let x = V::splat(x[row * inputs + input]);
-                for panel in 0..PANELS {
-                    sums[row][panel] = sums[row][panel].add(O::of(x, columns[panel]));
-                }
+                sums[row] = sums[row].add(O::of(V::splat(x[row * inputs + input]), weights));
             }
         }
+        let bias = V::load(&self.bias[panel]);
         for row in 0..ROWS {
-            for panel in 0..PANELS {
-                let sums = sums[row][panel].add(V::load(&self.bias[first + panel]));
-                let y = &mut y[row * self.outputs..(row + 1) * self.outputs][(first + panel) * PANEL..];
-                if let Some(y) = y.first_chunk_mut() {
-                    sums.store(y);
-                } else {
-                    let mut all = [T::default(); PANEL];
-                    sums.store(&mut all);
-                    y.copy_from_slice(&all[..y.len()]);
-                }
+            let sums = sums[row].add(bias);
+            let y = &mut y[row * self.outputs..(row + 1) * self.outputs][panel * PANEL..];
+            if let Some(y) = y.first_chunk_mut() {
+                sums.store(y);
+            } else {
+                let mut all = [T::default(); PANEL];
+                sums.store(&mut all);
+                y.copy_from_slice(&all[..y.len()]);
             }
         }
     }
@@ -137,15 +124,15 @@ for_each_instruction_set! {
     /// Writes the outputs of `rows` rows.
     fn sums[T: Real, O: Term](panels: &Panels<T>, rows: usize, x: &[T], y: &mut [T]) {
         // As many sums as the registers hold.
-        portable: in_blocks::<T, O, [T; LANES], 1, 1>(panels, rows, x, y),
-        avx2: in_blocks::<T, O, T::Avx2, 2, 2>(panels, rows, x, y),
-        avx512: in_blocks::<T, O, T::Avx512, 8, 4>(panels, rows, x, y),
+        portable: in_blocks::<T, O, [T; LANES], 1>(panels, rows, x, y),
+        avx2: in_blocks::<T, O, T::Avx2, 2>(panels, rows, x, y),
+        avx512: in_blocks::<T, O, T::Avx512, 8>(panels, rows, x, y),
     }
 }
 
-/// `ROWS` rows at a time; what remains row by row, `PANELS` panels at a time.
+/// `ROWS` rows at a time, and what remains row by row.
 #[inline(always)]
-fn in_blocks<T: Real, O: Term, V: Lanes<T>, const ROWS: usize, const PANELS: usize>(
+fn in_blocks<T: Real, O: Term, V: Lanes<T>, const ROWS: usize>(
     panels: &Panels<T>,
     rows: usize,
     x: &[T],
@@ -153,22 +140,18 @@ fn in_blocks<T: Real, O: Term, V: Lanes<T>, const ROWS: usize, const PANELS: usi
 ) {
     let (inputs, outputs, count) = (panels.inputs, panels.outputs, panels.bias.len());
     let mut row = 0;
-    while ROWS > 1 && row + ROWS <= rows {
+    while row < rows {
         let (x, y) = (&x[row * inputs..], &mut y[row * outputs..]);
-        for panel in 0..count {
-            panels.block::<O, V, ROWS, 1>(panel, x, y);
-        }
-        row += ROWS;
-    }
-    for row in row..rows {
-        let (x, y) = (&x[row * inputs..], &mut y[row * outputs..]);
-        let mut panel = 0;
-        while panel + PANELS <= count {
-            panels.block::<O, V, 1, PANELS>(panel, x, y);
-            panel += PANELS;
-        }
-        for panel in panel..count {
-            panels.block::<O, V, 1, 1>(panel, x, y);
+        if row + ROWS <= rows {
+            for panel in 0..count {
+                panels.block::<O, V, ROWS>(panel, x, y);
+            }
+            row += ROWS;
+        } else {
+            for panel in 0..count {
+                panels.block::<O, V, 1>(panel, x, y);
+            }
+            row += 1;
         }
     }
 }

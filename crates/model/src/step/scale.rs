@@ -3,9 +3,12 @@
 use super::Accepts;
 use crate::error::ModelError;
 use crate::infer::{Column, Facts, one_each};
+use crate::kernel::{add_all, divide_all, multiply_all, subtract_all};
 use crate::plan::{Layout, Op};
 use crate::sparse::SparseRows;
 
+/// About how many constants of an operation stand side by side.
+const CONSTANTS: usize = 512;
 const ACCEPTS: Accepts = Accepts { missing: true, infinite: false };
 
 /// A fitted scaler: arithmetic, and what the file tells of the values it was fitted on.
@@ -69,7 +72,8 @@ impl Scale {
     }
 
     pub(crate) fn compile(&self, layout: &Layout) -> (Vec<Op>, Layout) {
-        (vec![layout.guard(ACCEPTS), Op::Scale(self.operations.clone())], layout.clone())
+        let operations = self.operations.iter().map(Arithmetic::repeated).collect();
+        (vec![layout.guard(ACCEPTS), Op::Scale(operations)], layout.clone())
     }
 }
 
@@ -89,18 +93,30 @@ impl Arithmetic {
         match self {
             Self::Multiply(c) => rows.cells_mut().for_each(|(column, x)| *x *= c[column]),
             Self::Divide(c) => rows.cells_mut().for_each(|(column, x)| *x /= c[column]),
-            Self::Clip { .. } => rows.each_row(|row| self.apply(row, row.len())),
+            Self::Clip { .. } => rows.each_row(|row| self.apply(row)),
             Self::Subtract(_) | Self::Add(_) => {}
         }
     }
 
-    /// Applies the operation to rows of `width` numbers, in place.
-    pub(crate) fn apply(&self, numbers: &mut [f64], width: usize) {
+    /// The same with the constants of several rows, one after another, so that rows need not be told apart.
+    fn repeated(&self) -> Self {
+        let rows = |c: &[f64]| c.repeat((CONSTANTS / c.len().max(1)).max(1));
         match self {
-            Self::Subtract(c) => each(numbers, width, c, |x, c| x - c),
-            Self::Divide(c) => each(numbers, width, c, |x, c| x / c),
-            Self::Multiply(c) => each(numbers, width, c, |x, c| x * c),
-            Self::Add(c) => each(numbers, width, c, |x, c| x + c),
+            Self::Subtract(c) => Self::Subtract(rows(c)),
+            Self::Divide(c) => Self::Divide(rows(c)),
+            Self::Multiply(c) => Self::Multiply(rows(c)),
+            Self::Add(c) => Self::Add(rows(c)),
+            Self::Clip { low, high } => Self::Clip { low: *low, high: *high },
+        }
+    }
+
+    /// Applies the operation to rows of numbers, in place.
+    pub(crate) fn apply(&self, numbers: &mut [f64]) {
+        match self {
+            Self::Subtract(c) => subtract_all(numbers, c),
+            Self::Divide(c) => divide_all(numbers, c),
+            Self::Multiply(c) => multiply_all(numbers, c),
+            Self::Add(c) => add_all(numbers, c),
             Self::Clip { low, high } => {
                 for x in numbers {
                     if *x < *low {
@@ -115,13 +131,6 @@ impl Arithmetic {
     }
 }
 
-#[inline]
-fn each(numbers: &mut [f64], width: usize, constants: &[f64], operation: impl Fn(f64, f64) -> f64) {
-    for row in numbers.chunks_exact_mut(width.max(1)) {
-        row.iter_mut().zip(constants).for_each(|(x, c)| *x = operation(*x, *c));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,12 +138,12 @@ mod tests {
     #[test]
     fn operations_run_column_by_column() {
         let mut block = [1.0, 2.0, 3.0, f64::NAN];
-        Arithmetic::Subtract(vec![1.0, 0.5]).apply(&mut block, 2);
-        Arithmetic::Divide(vec![2.0, 3.0]).apply(&mut block, 2);
+        Arithmetic::Subtract(vec![1.0, 0.5]).apply(&mut block);
+        Arithmetic::Divide(vec![2.0, 3.0]).apply(&mut block);
         assert_eq!(block[..3], [0.0, 0.5, 1.0]);
         assert!(block[3].is_nan());
         let mut block = [-1.0, 0.5, 7.0, f64::NAN];
-        Arithmetic::Clip { low: 0.0, high: 1.0 }.apply(&mut block, 2);
+        Arithmetic::Clip { low: 0.0, high: 1.0 }.apply(&mut block);
         assert_eq!(block[..3], [0.0, 0.5, 1.0]);
         assert!(block[3].is_nan());
     }
