@@ -1,7 +1,7 @@
 """Measure foretell beside the ceiling and the peers, and print the results as Markdown.
 
-Usage: `python bench/run.py [--quick] [PART...]`, where PART is any of: throughput, latency, start, kernels,
-locust, costs, overload.
+Usage: `python bench/run.py [--quick] [PART...]`, where PART is any of: throughput, latency, whole, start, kernels,
+scaling, locust, costs, overload.
 
 The machine should do nothing else meanwhile. All servers run at the same time on the same cores, but only one is
 loaded at a time; rounds go over the servers in turn, so that a drift of the machine touches all of them.
@@ -12,6 +12,8 @@ import contextlib
 import csv
 import dataclasses
 import json
+import math
+import operator
 import os
 import pathlib
 import platform
@@ -31,7 +33,10 @@ ROOT = BENCH.parent
 MODELS = BENCH / "models"
 PEERS = BENCH / "peers"
 CONNECTIONS = 64
-PARTS = ["throughput", "latency", "start", "kernels", "locust", "costs", "overload"]
+KERNELS = MODELS / "kernels"
+# The model of the whole request: one that takes long enough to be felt.
+BOOSTED = "xgb-1000x8"
+PARTS = ["throughput", "latency", "whole", "start", "kernels", "scaling", "locust", "costs", "overload"]
 
 
 @dataclasses.dataclass
@@ -138,16 +143,24 @@ def running(servers):
                 server.stop()
 
 
+def model_file(model):
+    return KERNELS / model / "model.joblib" if model == BOOSTED else MODELS / f"{model}.joblib"
+
+
 def one_row(model):
     from sklearn.datasets import load_breast_cancer
 
+    if model == BOOSTED:
+        with open(KERNELS / model / "rows.csv", newline="") as file:
+            row = [float(cell) for cell in list(csv.reader(file))[1]]
+        return json.dumps({"data": [row]})
     row = load_breast_cancer().data[0].tolist() if model == "cancer" else [4.8, 3, 1.4, 0.3]
     return json.dumps({"data": [row]})
 
 
 def foretell(binaries, model, name="foretell", flags=(), settings=None):
     port = free_port()
-    command = [binaries.foretell, "serve", str(MODELS / f"{model}.joblib"), "--port", str(port), *flags]
+    command = [binaries.foretell, "serve", str(model_file(model)), "--port", str(port), *flags]
     # The peers run without a log of requests too.
     return Server(name, model, command, port, {"FORETELL_LOG__REQUESTS": "off"} | (settings or {}))
 
@@ -158,12 +171,20 @@ def ceiling(binaries, model, size):
 
 
 def peers(model):
-    environment = {"MODEL": str(MODELS / f"{model}.joblib")}
+    # Two workers have both processors: more threads in each would only stand in each other's way.
+    environment = {"MODEL": str(model_file(model)), "OMP_THREAD_LIMIT": "1"}
     python = [sys.executable, "-m"]
+
+    def uvicorn(app, port):
+        return [*python, "uvicorn", f"{app}:app", "--port", str(port), "--workers", "2", "--no-access-log"]
+
     port = free_port()
-    fastapi = [*python, "uvicorn", "fastapi_app:app", "--port", str(port), "--workers", "2", "--no-access-log"]
-    yield Server("FastAPI", model, fastapi, port, environment)
+    yield Server("FastAPI", model, uvicorn("fastapi_app", port), port, environment)
     port = free_port()
+    if model == BOOSTED:
+        environment = {"MODEL": str(KERNELS / model / "model.onnx")}
+        yield Server("onnxruntime", model, uvicorn("onnx_app", port), port, environment)
+        return
     flask = [*python, "gunicorn", "--workers", "2", "--bind", f"127.0.0.1:{port}", "flask_app:app"]
     yield Server("Flask", model, flask, port, environment)
 
@@ -171,6 +192,12 @@ def peers(model):
 def answer_size(binaries, model):
     with running([foretell(binaries, model)]) as [server]:
         return len(server.await_answer("/predict", one_row(model)))
+
+
+def close(one, other):
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(close, one, other))
+    return math.isclose(one, other, rel_tol=1e-5, abs_tol=1e-6)
 
 
 def check_same_answers(servers):
@@ -184,7 +211,9 @@ def check_same_answers(servers):
         expected = answers["FastAPI"]
         for name, answer in answers.items():
             for key in ("prediction", "probability"):
-                if answer[key] != expected[key]:
+                # onnxruntime adds up the trees in another order.
+                same = close if name == "onnxruntime" else operator.eq
+                if not same(answer[key], expected[key]):
                     raise SystemExit(f"{name} and FastAPI disagree on {model}: {answer} and {expected}")
 
 
@@ -212,9 +241,9 @@ def median_of(runs):
     return {key: statistics.median(run[key] for run in runs) for key in runs[0]}
 
 
-def measure_servers(binaries, effort, with_latency):
+def measure_servers(binaries, effort, with_latency, models=("iris", "cancer")):
     servers = []
-    for model in ("iris", "cancer"):
+    for model in models:
         servers += [ceiling(binaries, model, answer_size(binaries, model)), foretell(binaries, model), *peers(model)]
     with running(servers):
         for server in servers:
@@ -313,16 +342,37 @@ def measure_start(binaries, effort):
     return {"median_ms": statistics.median(times), "worst_ms": max(times), "megabytes": megabytes}
 
 
+def fit_boosted():
+    subprocess.run([sys.executable, PEERS / "kernels.py", KERNELS, "--fit", BOOSTED], check=True)
+
+
+def bench_command(binaries, place):
+    files = [place / name for name in ("model.json", "model.txt", "model.joblib")]
+    model = next(path for path in files if path.exists())
+    return [binaries.foretell, "bench", model, place / "rows.csv", "--json"]
+
+
+def measure_scaling(binaries):
+    """Batches of 100 000 rows on one thread and on all, and one row, which stays on the thread that asked."""
+    for name in (BOOSTED, "svc-rbf", "mlp-64x64", "logistic"):
+        place = KERNELS / name
+        if not (place / "rows.csv").exists():
+            subprocess.run([sys.executable, PEERS / "kernels.py", KERNELS, "--fit", name], check=True)
+        command = [*bench_command(binaries, place), "--batch", "100000"]
+        runs = {}
+        for threads in (1, os.cpu_count()):
+            done = subprocess.run([*command, "--threads", str(threads)], check=True, stdout=subprocess.PIPE)
+            runs[threads] = json.loads(done.stdout)
+        yield name, runs
+
+
 def measure_kernels(binaries):
-    folder = MODELS / "kernels"
     output = subprocess.run(
-        [sys.executable, PEERS / "kernels.py", folder], check=True, stdout=subprocess.PIPE, text=True
+        [sys.executable, PEERS / "kernels.py", KERNELS], check=True, stdout=subprocess.PIPE, text=True
     ).stdout
     results = [json.loads(line) for line in output.splitlines()]
-    for place in sorted(path for path in folder.iterdir() if path.is_dir()):
-        files = [place / name for name in ("model.json", "model.txt", "model.joblib")]
-        model = next(path for path in files if path.exists())
-        command = [binaries.foretell, "bench", model, place / "rows.csv", "--threads", "1", "--json"]
+    for place in sorted(path for path in KERNELS.iterdir() if path.is_dir()):
+        command = [*bench_command(binaries, place), "--threads", "1"]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode == 0:
             results.append({"model": place.name, "library": "foretell"} | json.loads(done.stdout))
@@ -449,6 +499,18 @@ def print_kernels(results):
     table(header, sorted(rows))
 
 
+def print_scaling(results):
+    rows = []
+    for name, runs in results:
+        alone, all_threads = runs[1], runs[max(runs)]
+        rates = [f"{run['batch_row_us']:.4f}" for run in (alone, all_threads)]
+        ratio = alone["batch_row_us"] / all_threads["batch_row_us"]
+        singles = [f"{run['one_row_us']:.2f}" for run in (alone, all_threads)]
+        rows.append([f"{name}, {max(runs)} threads", *rates, f"{ratio:.2f}", *singles])
+    header = ["model", "of 100000 rows, us a row, one thread", "all threads", "times faster"]
+    table([*header, "one row, us, one thread", "all threads"], rows)
+
+
 def machine():
     names = [line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")]
     return f"{len(names)} x {names[0] if names else platform.processor()}, {platform.system()} {platform.release()}"
@@ -468,10 +530,15 @@ def main():
     print(f"Machine: {machine()}\n")
     if "throughput" in parts or "latency" in parts:
         print_servers(measure_servers(binaries, effort, "latency" in parts))
+    if "whole" in parts:
+        fit_boosted()
+        print_servers(measure_servers(binaries, effort, True, [BOOSTED]))
     if "start" in parts:
         print(f"Start: {json.dumps(measure_start(binaries, effort))}\n")
     if "kernels" in parts:
         print_kernels(measure_kernels(binaries))
+    if "scaling" in parts:
+        print_scaling(measure_scaling(binaries))
     if "locust" in parts:
         print(f"Locust: {json.dumps(measure_locust(binaries, effort))}\n")
     if "costs" in parts:

@@ -1,10 +1,11 @@
 """Time one-thread prediction of tree ensembles, linear models, SVMs and networks by the libraries that people use.
 
-Usage: `python kernels.py FOLDER [MODEL...]`
+Usage: `python kernels.py FOLDER [--fit] [MODEL...]`
 
 FOLDER gets, for each model, the file that other programs load and `rows.csv`, the rows that are timed. Prints
 one line of JSON for each library and model: microseconds of a call with one row, and microseconds a row of a
-call with 1000 rows, medians of several repeats. A library that is not installed is left out with a note.
+call with 1000 rows, medians of several repeats. A library that is not installed is left out with a note. With
+`--fit`, the files are made and nothing is timed; of XGBoost's also the one for onnxruntime.
 """
 
 import contextlib
@@ -166,7 +167,7 @@ def compiled(name, model, folder):
 
 
 def contenders(name, model, folder):
-    """Pairs of a library's name and a function that predicts a matrix: of float32, but scikit-learn's own of `DENSE`."""
+    """Pairs of a library's name and a function of a matrix: of float32, scikit-learn's of float64 on `DENSE`."""
     yield own_library(name, model)
     others = [lambda: onnx(name, model, folder)]
     if name in TREES:
@@ -190,13 +191,17 @@ def micros(predict, X, repeats, loops):
     return statistics.median(times)
 
 
-def main(folder, names):
+def main(folder, names, only_fit):
     warnings.filterwarnings("ignore")
     for name in names:
         place = folder / name
         if not (place / "rows.csv").exists():
             save(name, place)
         model = joblib.load(place / "model.joblib")
+        if only_fit:
+            if name.startswith("xgb"):
+                onnx(name, model, place)
+            continue
         X = np.loadtxt(place / "rows.csv", delimiter=",", skiprows=1).astype(np.float32)
         for library, predict in contenders(name, model, place):
             rows = X.astype(np.float64) if name in DENSE and library == "scikit-learn" else X
@@ -207,4 +212,5 @@ def main(folder, names):
             print(json.dumps(line), flush=True)
 
 
-main(pathlib.Path(sys.argv[1]), sys.argv[2:] or MODELS)
+arguments = [argument for argument in sys.argv[1:] if argument != "--fit"]
+main(pathlib.Path(arguments[0]), arguments[1:] or MODELS, "--fit" in sys.argv)
