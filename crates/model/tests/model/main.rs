@@ -9,6 +9,7 @@ mod invariance;
 mod schema;
 mod statistics;
 mod steps;
+mod wide;
 mod zoo;
 
 use std::sync::Arc;

@@ -153,7 +153,7 @@ pub(crate) fn forest(
     }
 }
 
-fn scale(numbers: &mut Numbers) -> Step {
+pub(crate) fn scale(numbers: &mut Numbers) -> Step {
     Step::Scale(Scale {
         operations: vec![
             Arithmetic::Subtract(numbers.floats(WIDTH)),
@@ -247,7 +247,7 @@ pub(crate) fn zoo() -> Vec<Named> {
     zoo.extend(compositions(numbers));
     zoo.extend(graphs(numbers));
     zoo.extend(of_dates());
-    zoo.extend(wide(numbers));
+    zoo.extend(crate::wide::models(numbers));
     zoo
 }
 
@@ -467,26 +467,17 @@ fn oblivious_trees(numbers: &mut Numbers) -> Vec<Named> {
     ]
 }
 
-/// Models with more columns than a kernel works on at once.
-fn wide(numbers: &mut Numbers) -> Vec<Named> {
-    let value = || regression(2, Link::Identity);
-    let machine = |function, numbers: &mut Numbers| points_sum(function, 150, 2, numbers);
-    let estimators = [
-        neural(&[WIDTH, 100, 70, 2], Activation::Relu, false, numbers),
-        neural(&[WIDTH, 100, 70, 2], Activation::Tanh, true, numbers),
-        machine(KernelFunction::Rbf { gamma: 0.3 }, numbers),
-        machine(composed_kernel(), numbers),
-    ];
-    let steps = |numbers: &mut Numbers| vec![scale(numbers)];
-    estimators.map(|estimator| ("wide", model(WIDTH, steps(numbers), fitted(estimator, value())))).into()
-}
-
 /// Points that each term has some of.
 fn kernel_sum(function: KernelFunction, outputs: usize, numbers: &mut Numbers) -> Estimator {
     points_sum(function, 7, outputs, numbers)
 }
 
-fn points_sum(function: KernelFunction, points: usize, outputs: usize, numbers: &mut Numbers) -> Estimator {
+pub(crate) fn points_sum(
+    function: KernelFunction,
+    points: usize,
+    outputs: usize,
+    numbers: &mut Numbers,
+) -> Estimator {
     let term = |position: usize| {
         let first = position % points;
         KernelTerm { output: position % outputs, first, coefficients: numbers.floats(points - first) }
@@ -522,7 +513,7 @@ fn neighbours(numbers: &mut Numbers) -> Vec<Named> {
     kinds.into_iter().map(named).collect()
 }
 
-fn composed_kernel() -> KernelFunction {
+pub(crate) fn composed_kernel() -> KernelFunction {
     let stationary = |shape, lengths| KernelFunction::Stationary { shape, lengths };
     let smooth = stationary(Stationary::SquaredExponential, vec![1.0, 2.0, 3.0, 0.5, 1.5]);
     let rough = stationary(Stationary::Matern32, vec![2.0]);
