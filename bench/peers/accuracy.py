@@ -1,8 +1,8 @@
 """Compare how good models of `foretell train` and of today's libraries are, over seeds and tables.
 
-Usage: `python accuracy.py FORETELL [--seeds N] [--tables NAME...] [--models NAME...] [--data FOLDER]`. For each seed a fifth of the rows
-is held out, both learn from the others with the same parameters, and both are measured on it. Foretell holds when its
-mean is no more than one standard error of the library's mean below it.
+Usage: `python accuracy.py FORETELL [--seeds N] [--tables NAME...] [--models NAME...] [--data FOLDER]`.
+For each seed a fifth of the rows is held out, both learn from the others with the same parameters, and both are
+measured on it. Foretell holds when its mean is no more than one standard error of the library's mean below it.
 """
 
 import argparse

@@ -125,7 +125,7 @@ def main():
     if arguments.child:
         fit_library(*arguments.child)
         return
-    print("| model, rows x 30 | library | seconds | times foretell's | AUC or R2 of 100000 other rows | MB | CSV MB/s |")
+    print("| model, rows x 30 | library | seconds | times foretell's | AUC or R2 of others | MB | CSV MB/s |")
     print("|---|---|---:|---:|---:|---:|---:|")
     for name in arguments.names or FLAGS:
         rows = min(arguments.rows, ROWS.get(name, arguments.rows))

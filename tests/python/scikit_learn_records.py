@@ -1,8 +1,8 @@
 """Make golden cases of scikit-learn's `FeatureHasher`, whose rows are records with keys of their own.
 
-Usage, in a virtual environment with `scikit-learn` and `pandas`: `python scikit_learn_records.py tests/golden`. Layout as
-`tests/golden/README.md` describes it; `given_categories` are what a user has to give beside the file. An empty cell of
-input.csv is a key that the record does not have.
+Usage, in a virtual environment with `scikit-learn` and `pandas`: `python scikit_learn_records.py tests/golden`.
+Layout as `tests/golden/README.md` describes it; `given_categories` are what a user has to give beside the file. An
+empty cell of input.csv is a key that the record does not have.
 """
 
 import json
