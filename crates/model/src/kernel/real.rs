@@ -4,6 +4,7 @@ use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub, SubAssign};
 
 use super::elementary;
+#[cfg(target_arch = "x86_64")]
 use super::lanes::{self, Lanes};
 
 /// A buffer of each type.
