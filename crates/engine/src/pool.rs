@@ -230,7 +230,10 @@ fn parts(model: &LiveModel, rows: usize, most: usize) -> usize {
 /// Checks and computes a batch in parts on the current pool. Bit for bit the same as in one part.
 fn split(model: &LiveModel, frame: &Frame, methods: MethodSet) -> Result<Predictions, PredictError> {
     let rows = frame.rows();
-    let parts = parts(model, rows, PARTS_OF_A_THREAD * rayon::current_num_threads());
+    let threads = rayon::current_num_threads();
+    let parts = parts(model, rows, PARTS_OF_A_THREAD * threads);
+    // As many for each thread.
+    let parts = if parts > threads { parts - parts % threads } else { parts };
     let size = rows.div_ceil(parts).max(1);
     let compute =
         |frame: &Frame| WORKER.with_borrow_mut(|worker| worker.compute_owned(model, frame, methods));
