@@ -259,7 +259,9 @@ pub(crate) struct BenchArguments {
 pub(crate) enum KernelName {
     /// Node after node, on every processor
     Walk,
-    /// Over ranks, with AVX-512 where the model allows it
+    /// Over ranks, with nodes of four bytes, where the model allows it
+    Compact,
+    /// Over ranks of one byte, with AVX-512, where the model allows it
     Ranked,
 }
 

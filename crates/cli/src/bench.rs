@@ -25,6 +25,7 @@ pub(crate) fn run(arguments: &BenchArguments) -> Result<(), Failure> {
     if let (Some(name), Some(model)) = (arguments.kernel, Arc::get_mut(&mut model)) {
         model.pin_kernel(match name {
             KernelName::Walk => Kernel::Walk,
+            KernelName::Compact => Kernel::Compact,
             KernelName::Ranked => Kernel::Ranked,
         });
     }

@@ -34,7 +34,7 @@ pub(crate) fn load_for(
     if given.features.is_none() && opened.model.takes_any_columns() {
         given.features = columns()?;
     }
-    let live = LiveModel::new(opened, Naming { name, version: None, given });
+    let live = LiveModel::new(opened, Naming { name, given, ..Naming::default() });
     live.map(Arc::new).map_err(|error| not_loaded(path, &error))
 }
 

@@ -15,7 +15,7 @@ use foretell_engine::log::{Drain, Log as RecordLog};
 use foretell_engine::store::is_name;
 use foretell_engine::{Given, Naming};
 use foretell_server::Parts;
-use foretell_server::config::{Config, ModelConfig, StoreConfig};
+use foretell_server::config::{Config, KernelName, ModelConfig, StoreConfig};
 use foretell_server::log::Log;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
@@ -156,7 +156,15 @@ fn named(argument: &str) -> Result<ModelConfig, Failure> {
     let registered = place.contains('@') && !place.contains('/') && !Path::new(place).exists();
     let (path, registry) =
         if registered { (None, Some(place.to_owned())) } else { (Some(PathBuf::from(place)), None) };
-    Ok(ModelConfig { name, path, registry, features: None, categories: BTreeMap::new(), version: None })
+    Ok(ModelConfig {
+        name,
+        path,
+        registry,
+        features: None,
+        categories: BTreeMap::new(),
+        version: None,
+        kernel: None,
+    })
 }
 
 /// Where the models come from, each under a name that can stand in a URL: its own, that of its file, or that of the
@@ -199,13 +207,21 @@ fn source(model: &mut ModelConfig, derived: &mut HashMap<String, String>) -> Res
             "a name has letters, digits, `.`, `_` and `-` only, and begins with a letter or digit".to_owned(),
         ));
     }
+    if registered.is_some() && model.kernel.is_some() {
+        return Err(Failure::new(format!("the model `{name}` of the registry names a `kernel`"))
+            .hint("only a model with a `path` can; the fastest is chosen for others".to_owned()));
+    }
     model.name = Some(name.clone());
     Ok(match registered {
         Some((model, which)) => Source::Registered { model, which, name },
         None => {
             let (features, categories) = (model.features.clone(), model.categories.clone());
-            let naming =
-                Naming { name, version: model.version.clone(), given: Given { features, categories } };
+            let naming = Naming {
+                name,
+                version: model.version.clone(),
+                given: Given { features, categories },
+                kernel: model.kernel.map(KernelName::kernel),
+            };
             Source::File(FileSource { path: model.path.clone().unwrap_or_default(), naming })
         }
     })

@@ -30,6 +30,8 @@ pub struct Naming {
     pub version: Option<String>,
     /// What its file does not tell.
     pub given: Given,
+    /// How its trees are evaluated; without it, by what is measured to be the fastest when it is loaded.
+    pub kernel: Option<Kernel>,
 }
 
 /// What a prediction costs on this machine, measured when the model was loaded.
@@ -129,7 +131,11 @@ impl LiveModel {
         let table = predictor.output_kinds().collect();
         let unmeasured = Cost { one_row: Duration::ZERO, batch_row: Duration::ZERO };
         let mut live = Self { naming, version, predictor, table, facts, metadata, cost: unmeasured };
-        live.choose_kernels();
+        match live.naming.kernel {
+            Some(kernel) => live.predictor.set_kernels(Kernels::all(kernel)),
+            None => live.predictor.choose_kernels(),
+        }
+        live.cost = live.measure();
         Ok(live)
     }
 
@@ -241,7 +247,7 @@ impl LiveModel {
         let fitted = self.model().pipeline().estimator.as_ref();
         let kind = fitted.map_or("steps", |fitted| fitted.estimator.kind());
         let Kernels { one_row, batch } = self.predictor.kernels();
-        if !self.predictor.has_kernels() {
+        if self.predictor.choices().is_empty() {
             kind.to_owned()
         } else if one_row == batch {
             format!("{kind}, {}", batch.name())
@@ -301,28 +307,6 @@ impl LiveModel {
             builder.end_row();
         }
         frame
-    }
-
-    /// Measures every kernel and keeps the fastest, one row and batches apart.
-    fn choose_kernels(&mut self) {
-        self.cost = self.measure();
-        if !self.predictor.has_kernels() {
-            return;
-        }
-        let (ranked, mut kernels) = (self.cost, self.predictor.kernels());
-        self.predictor.set_kernels(Kernels::all(Kernel::Walk));
-        let walk = self.measure();
-        if walk.one_row < ranked.one_row {
-            kernels.one_row = Kernel::Walk;
-        }
-        if walk.batch_row < ranked.batch_row {
-            kernels.batch = Kernel::Walk;
-        }
-        self.predictor.set_kernels(kernels);
-        self.cost = Cost {
-            one_row: walk.one_row.min(ranked.one_row),
-            batch_row: walk.batch_row.min(ranked.batch_row),
-        };
     }
 
     /// Predicts examples until caches and branch predictors are warm, and takes the fastest time. A model that

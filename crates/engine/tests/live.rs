@@ -134,7 +134,7 @@ fn a_model_without_names_takes_those_it_is_given() {
         let features = Some(names.iter().map(|name| (*name).to_owned()).collect());
         LiveModel::new(
             opened,
-            Naming { name: "m".into(), version: None, given: Given { features, ..Given::default() } },
+            Naming { name: "m".into(), given: Given { features, ..Given::default() }, ..Naming::default() },
         )
     };
     let model = named(&["a", "b", "c", "d", "e", "f"]).expect("six names");

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use foretell_formats::{Limits, open};
 use foretell_frame::{Cell, Frame, Kind, Predictions, Schema, validate};
-use foretell_model::{Kernel, Kernels, Model, PredictError, Predictor, Scratch, artifact};
+use foretell_model::{Kernels, Model, PredictError, Predictor, Scratch, artifact};
 
 /// Rows of a batch: more than a block of any kernel.
 const ROWS: usize = 70;
@@ -129,9 +129,7 @@ fn keeps(model: Model) -> Result<(), String> {
         return Err("its artifact answers otherwise".to_owned());
     }
     let chosen = predictor.kernels();
-    let kernels =
-        if predictor.has_kernels() { vec![Kernel::Walk, Kernel::Ranked] } else { vec![chosen.batch] };
-    for kernel in kernels {
+    for kernel in predictor.choices() {
         predictor.set_kernels(Kernels::all(kernel));
         if bits(&predictor, &frame) != whole {
             return Err(format!("the kernel {kernel:?} answers otherwise"));

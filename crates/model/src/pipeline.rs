@@ -3,6 +3,7 @@
 use crate::error::{ModelError, Refusal, expect_count};
 use crate::estimator::Scorer;
 use crate::infer::{Column, Facts};
+use crate::kernel::Forest;
 use crate::plan::{Block, Layout, Op, Rows, run};
 use crate::predictor::Scratch;
 use crate::{Estimator, Head, Step, step};
@@ -98,9 +99,9 @@ impl PipelinePlan {
         self.transform.as_ref().map(|(_, layout)| layout)
     }
 
-    /// Whether the estimator has a choice of kernels.
-    pub(crate) fn has_kernels(&self) -> bool {
-        self.estimator.as_ref().is_some_and(|(_, scorer, _)| scorer.has_kernels())
+    /// The trees of the estimator, for which there is a choice of kernels.
+    pub(crate) fn forest(&self) -> Option<&Forest> {
+        self.estimator.as_ref().and_then(|(_, scorer, _)| scorer.forest())
     }
 
     /// The head, where there is an estimator.

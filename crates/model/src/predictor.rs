@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use foretell_frame::{Frame, Kind, Method, MethodSet, Predictions};
 
-use crate::Model;
 use crate::error::{PredictError, Refusal};
 use crate::estimator::NeuralBuffers;
 use crate::head::Wanted;
-use crate::kernel::{ForestBuffers, Kernel, ObliviousBuffers};
+use crate::kernel::{Forest, ForestBuffers, Kernel, ObliviousBuffers};
 use crate::pipeline::PipelinePlan;
 use crate::plan::{Block, Layout, Located, Place, Pool, Rows};
 use crate::step::TextBuffers;
+use crate::{Estimator, Model};
 
 /// Rows that go through the pipeline together: few enough that what lies between two steps stays in the cache.
 const CHUNK: usize = 256;
@@ -86,9 +86,19 @@ impl Predictor {
         &self.model
     }
 
-    /// Whether the estimator has several kernels on this processor.
-    pub fn has_kernels(&self) -> bool {
-        self.plan.has_kernels()
+    /// The kernels that the estimator has on this processor, none where there is nothing to choose.
+    pub fn choices(&self) -> Vec<Kernel> {
+        let kernels: Vec<Kernel> = self.plan.forest().into_iter().flat_map(Forest::kernels).collect();
+        if kernels.len() > 1 { kernels } else { Vec::new() }
+    }
+
+    /// Measures all kernels on rows made of the model's own thresholds and uses the fastest, one row and batches apart.
+    pub fn choose_kernels(&mut self) {
+        let trees = self.model.pipeline().estimator.as_ref().map(|fitted| &fitted.estimator);
+        if let (Some(Estimator::Trees(trees)), Some(forest)) = (trees, self.plan.forest()) {
+            let [one_row, batch] = forest.fastest(trees);
+            self.kernels = Kernels { one_row, batch };
+        }
     }
 
     /// The kernels it uses, where it has several.

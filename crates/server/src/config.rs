@@ -12,7 +12,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use foretell_engine::{Category, OpenLimits};
+use foretell_engine::{Category, Kernel, OpenLimits};
 use serde::Deserialize;
 
 use crate::auth::is_local;
@@ -323,6 +323,31 @@ pub struct ModelConfig {
     pub categories: BTreeMap<String, Vec<Category>>,
     /// The version in URLs and answers. Default: the beginning of the file's SHA-256.
     pub version: Option<String>,
+    /// How its trees are evaluated. Default: by what is measured to be the fastest when it is loaded.
+    pub kernel: Option<KernelName>,
+}
+
+/// A kernel by its name. Where a model or the processor does not allow it, the next that they allow is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KernelName {
+    /// [`Kernel::Walk`].
+    Walk,
+    /// [`Kernel::Compact`].
+    Compact,
+    /// [`Kernel::Ranked`].
+    Ranked,
+}
+
+impl KernelName {
+    /// What has the name.
+    pub fn kernel(self) -> Kernel {
+        match self {
+            Self::Walk => Kernel::Walk,
+            Self::Compact => Kernel::Compact,
+            Self::Ranked => Kernel::Ranked,
+        }
+    }
 }
 
 /// `[[route]]`: an endpoint in the shape that existing clients call.
@@ -396,6 +421,7 @@ mod tests {
     fn unknown_keys_are_refused() {
         assert!(server("prot = 1").unwrap_err().contains("prot"));
         assert!(toml::from_str::<Config>("[[model]]\npath = 'm'\nnmae = 'x'").is_err());
+        assert!(toml::from_str::<Config>("[[model]]\npath = 'm'\nkernel = 'fast'").is_err());
     }
 
     #[test]

@@ -147,7 +147,7 @@ pub(super) async fn version(
         let refused = |source| FleetError::Load { model: model.clone(), path: None, source };
         let given = wanted.naming.clone().map(serde_json::from_value).transpose();
         let given = given.map_err(|source| refused(LoadError::Given { source }))?.unwrap_or_default();
-        let naming = Naming { name, version: Some(version.to_string()), given };
+        let naming = Naming { name, version: Some(version.to_string()), given, kernel: None };
         let live = LiveModel::new(opened, naming).map_err(refused)?;
         verify(&live, &wanted)?;
         Ok(Arc::new(live))

@@ -60,7 +60,7 @@ async fn try_register(
         let Registration { name, bytes, given, checks, .. } = &registration;
         // Artifacts are named by the digest of the file itself, so that anybody can compare the two.
         let opened = open_bytes(bytes, &limits).map_err(RegistryError::Open)?;
-        let naming = Naming { name: name.clone(), version: None, given: given.clone() };
+        let naming = Naming { name: name.clone(), given: given.clone(), ..Naming::default() };
         let model = LiveModel::new(opened, naming).map_err(RegistryError::Load)?;
         if let Some(checks) = checks {
             checks.run(&model)?;

@@ -29,7 +29,6 @@ pub use self::error::TrainError;
 pub use self::parse::{parse_choice, parse_evaluation, parse_kind, parse_metric, parse_parameter};
 pub use self::search::{COMPARED_BY, Choice, Comparison, Search, Tried};
 pub use self::spec::{Spec, SpecError, TablePlace};
-use crate::given::Given;
 use crate::live::{LiveModel, Naming};
 use crate::open::{OpenLimits, open_bytes};
 use crate::predict::Worker;
@@ -389,7 +388,7 @@ fn reread(model: Model) -> Result<LiveModel, TrainError> {
 /// The model of an artifact.
 fn live(artifact: &[u8]) -> Result<LiveModel, TrainError> {
     let opened = open_bytes(artifact, &OpenLimits::default())?;
-    let naming = Naming { name: "model".to_owned(), version: None, given: Given::default() };
+    let naming = Naming { name: "model".to_owned(), ..Naming::default() };
     Ok(LiveModel::new(opened, naming)?)
 }
 

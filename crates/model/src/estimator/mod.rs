@@ -201,9 +201,9 @@ enum ScorerKind {
 }
 
 impl Scorer {
-    /// Whether there is a choice of kernels.
-    pub(crate) fn has_kernels(&self) -> bool {
-        if let ScorerKind::Forest(forest) = &self.kind { forest.is_ranked() } else { false }
+    /// Its trees, for which there is a choice of kernels.
+    pub(crate) fn forest(&self) -> Option<&Forest> {
+        if let ScorerKind::Forest(forest) = &self.kind { Some(forest) } else { None }
     }
 
     /// Appends the raw scores of the rows to `raw`.

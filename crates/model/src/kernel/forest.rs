@@ -3,7 +3,16 @@
 #[cfg_attr(not(target_arch = "x86_64"), path = "forest/unranked.rs")]
 mod ranked;
 
+mod choice;
+mod compact;
+mod instructions;
+mod order;
+mod ranks;
+
+use self::compact::{Compact, CompactBuffers};
+use self::order::{Order, Placed};
 use self::ranked::{Ranked, RankedBuffers};
+use self::ranks::Ranks;
 use super::walk::{Narrow, Node, Packed, Sets, Split, Wide};
 use super::{Floats, Real};
 use crate::estimator::{Average, NumberFormat, Trees};
@@ -18,6 +27,7 @@ const LANES: usize = 8;
 pub(crate) struct ForestBuffers {
     input: Floats,
     sums: Floats,
+    compact: CompactBuffers,
     ranked: RankedBuffers,
     /// The kernel of the next prediction.
     pub(crate) kernel: Kernel,
@@ -33,15 +43,22 @@ pub enum Kernel {
     /// Node after node, several rows or trees in step; on every processor.
     #[default]
     Walk,
-    /// Over the ranks of values among the thresholds, with AVX-512. Where a model or a row does not allow it, [`Kernel::Walk`].
+    /// The same over the ranks of values among the thresholds, with nodes of four bytes. Where a model does not allow it,
+    /// [`Kernel::Walk`].
+    Compact,
+    /// Over ranks of one byte, with AVX-512. Where a model or processor does not allow it, [`Kernel::Compact`].
     Ranked,
 }
 
 impl Kernel {
+    /// All there are.
+    pub const ALL: [Self; 3] = [Self::Walk, Self::Compact, Self::Ranked];
+
     /// Its name in configurations and reports.
     pub fn name(self) -> &'static str {
         match self {
             Self::Walk => "walk",
+            Self::Compact => "compact",
             Self::Ranked => "ranked",
         }
     }
@@ -56,8 +73,8 @@ trait Scores: std::fmt::Debug + Send + Sync {
         buffers: &mut ForestBuffers,
         raw: &mut Vec<f64>,
     ) -> Checked;
-    /// Whether there is a choice of kernels.
-    fn is_ranked(&self) -> bool;
+    /// Whether this kernel is there.
+    fn has(&self, kernel: Kernel) -> bool;
 }
 
 /// Position in the block of the first number that is refused, once rounded to the precision of the tests.
@@ -66,22 +83,22 @@ type Checked = Result<(), usize>;
 impl Forest {
     /// Packs checked trees.
     pub(crate) fn new(trees: &Trees) -> Self {
-        let fits = |root: &u32| order(trees, *root).len() <= Narrow::MOST_NODES;
+        let order = Order::new(trees);
         let narrow = trees.input == NumberFormat::Single
             && !has_special(trees)
             && trees.features <= Narrow::MOST_FEATURES
-            && (trees.nodes.left.len() <= Narrow::MOST_NODES || trees.roots.iter().all(fits));
+            && order.most_nodes() <= Narrow::MOST_NODES;
         Self(match (narrow, trees.sum) {
-            (true, NumberFormat::Single) => Box::new(Ensemble::<Narrow, f32>::new(trees)),
-            (true, NumberFormat::Double) => Box::new(Ensemble::<Narrow, f64>::new(trees)),
-            (false, NumberFormat::Single) => Box::new(Ensemble::<Wide, f32>::new(trees)),
-            (false, NumberFormat::Double) => Box::new(Ensemble::<Wide, f64>::new(trees)),
+            (true, NumberFormat::Single) => Box::new(Ensemble::<Narrow, f32>::new(trees, &order)),
+            (true, NumberFormat::Double) => Box::new(Ensemble::<Narrow, f64>::new(trees, &order)),
+            (false, NumberFormat::Single) => Box::new(Ensemble::<Wide, f32>::new(trees, &order)),
+            (false, NumberFormat::Double) => Box::new(Ensemble::<Wide, f64>::new(trees, &order)),
         })
     }
 
-    /// Whether [`Kernel::Ranked`] is there for these trees on this processor.
-    pub(crate) fn is_ranked(&self) -> bool {
-        self.0.is_ranked()
+    /// The kernels that are there for these trees on this processor.
+    pub(crate) fn kernels(&self) -> impl Iterator<Item = Kernel> {
+        Kernel::ALL.into_iter().filter(|kernel| self.0.has(*kernel))
     }
 
     /// Appends the raw scores of `rows` rows of `numbers` to `raw`.
@@ -111,6 +128,7 @@ enum LeafValues<S> {
 #[derive(Debug)]
 struct Ensemble<N: Node, S> {
     packed: Packed<N>,
+    compact: Option<Compact<N::Number, S>>,
     ranked: Option<Ranked<N::Number, S>>,
     leaves: LeafValues<S>,
     trees: usize,
@@ -128,34 +146,16 @@ struct Ensemble<N: Node, S> {
     base: Vec<S>,
 }
 
-/// Nodes of a tree in packed order, each with the packed position of its left child (a leaf: its own). Children
-/// stand side by side, and the left subtree before the right one.
-fn order(trees: &Trees, root: u32) -> Vec<(u32, u32)> {
-    let mut order = vec![(root, 0)];
-    let mut open = vec![0];
-    while let Some(at) = open.pop() {
-        let node = order[at].0 as usize;
-        let (left, right) = (trees.nodes.left[node], trees.nodes.right[node]);
-        order[at].1 = at as u32;
-        if left != right {
-            let next = order.len();
-            order[at].1 = next as u32;
-            order.extend([(left, 0), (right, 0)]);
-            open.extend([next + 1, next]);
-        }
-    }
-    order
-}
-
 impl<N: Node, S: Lanes> Ensemble<N, S> {
-    fn new(trees: &Trees) -> Self {
-        let mut nodes = Vec::new();
+    fn new(trees: &Trees, order: &Order) -> Self {
+        let mut nodes = Vec::with_capacity(order.len());
         let mut starts = Vec::with_capacity(trees.roots.len());
-        let mut leaf_at = Vec::new();
-        for &root in &trees.roots {
+        let mut leaf_at = Vec::with_capacity(order.len());
+        for placed in order.trees() {
             starts.push(nodes.len());
-            pack_tree(trees, root, &mut nodes, &mut leaf_at);
+            pack_tree(trees, placed, &mut nodes, &mut leaf_at);
         }
+        let ranks = Ranks::new(trees);
         let value = |leaf: u32| S::of(trees.leaves.values[leaf as usize]);
         let leaves = if trees.leaves.width == 1 {
             LeafValues::Scalar {
@@ -176,7 +176,8 @@ impl<N: Node, S: Lanes> Ensemble<N, S> {
                 features,
                 Sets::new(&trees.category_sets, trees.truncate_negative),
             ),
-            ranked: Ranked::new(trees),
+            compact: ranks.as_ref().and_then(|ranks| Compact::new(trees, ranks, order)),
+            ranked: ranks.as_ref().and_then(|ranks| Ranked::new(trees, ranks, order)),
             leaves,
             trees: trees.roots.len(),
             features: trees.features,
@@ -294,8 +295,12 @@ impl<N: Node, S: Lanes> Ensemble<N, S> {
 }
 
 impl<N: Node, S: Lanes> Scores for Ensemble<N, S> {
-    fn is_ranked(&self) -> bool {
-        self.ranked.is_some()
+    fn has(&self, kernel: Kernel) -> bool {
+        match kernel {
+            Kernel::Walk => true,
+            Kernel::Compact => self.compact.is_some(),
+            Kernel::Ranked => self.ranked.is_some(),
+        }
     }
 
     fn scores(
@@ -309,8 +314,13 @@ impl<N: Node, S: Lanes> Scores for Ensemble<N, S> {
         let missing = self.input(numbers, rows, input)? || self.always_missing;
         let sums = S::buffer(&mut buffers.sums);
         self.start(rows, sums);
-        if let (Kernel::Ranked, false, Some(ranked)) = (buffers.kernel, missing, &self.ranked) {
+        if let (Kernel::Ranked, Some(ranked)) = (buffers.kernel, &self.ranked) {
             ranked.sum(input, self.outputs, &mut buffers.ranked, sums);
+            self.finish(sums, raw);
+            return Ok(());
+        }
+        if let (Kernel::Compact | Kernel::Ranked, Some(compact)) = (buffers.kernel, &self.compact) {
+            compact.sum(input, self.outputs, &mut buffers.compact, sums);
             self.finish(sums, raw);
             return Ok(());
         }
@@ -340,8 +350,8 @@ impl<S: Real> LeafValues<S> {
 }
 
 /// Appends the nodes of one tree, and for each the number of its leaf if it is one.
-fn pack_tree<N: Node>(trees: &Trees, root: u32, nodes: &mut Vec<N>, leaf_at: &mut Vec<Option<u32>>) {
-    for (node, position) in order(trees, root) {
+fn pack_tree<N: Node>(trees: &Trees, placed: &[Placed], nodes: &mut Vec<N>, leaf_at: &mut Vec<Option<u32>>) {
+    for &Placed { node, left: position } in placed {
         let node = node as usize;
         let leaf = trees.nodes.left[node];
         if leaf == trees.nodes.right[node] {

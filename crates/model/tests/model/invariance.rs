@@ -16,8 +16,10 @@ fn predictors(model: Model) -> Vec<Predictor> {
         predictor.set_kernels(Kernels::all(kernel));
         predictor
     };
-    let count = if with(Kernel::Walk).has_kernels() { 2 } else { 1 };
-    [Kernel::Walk, Kernel::Ranked].into_iter().take(count).map(with).collect()
+    match with(Kernel::Walk).choices() {
+        none if none.is_empty() => vec![with(Kernel::Walk)],
+        kernels => kernels.into_iter().map(with).collect(),
+    }
 }
 
 /// All outputs of a batch as bits, one list per method.

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::instructions::Instructions;
 use super::*;
 use crate::estimator::{Leaves, NEAR_ZERO, Nodes};
 
@@ -35,7 +36,8 @@ fn number() -> impl Strategy<Value = f64> {
 
 fn tree() -> impl Strategy<Value = Tree> {
     let leaf = [-100.0..100.0, -1e-3..1e-3].prop_map(Tree::Leaf);
-    leaf.prop_recursive(7, 60, 2, |inner| {
+    let pure = prop::sample::select(vec![Tree::Leaf([0.0, 1.0]), Tree::Leaf([1.0, 0.0])]);
+    prop_oneof![leaf, pure].prop_recursive(7, 60, 2, |inner| {
         let set = prop::option::weighted(0.2, 0u32..2);
         let children = [inner.clone(), inner].prop_map(Box::new);
         let split = (0..FEATURES as u32, number(), set, any::<[bool; 2]>(), children);
@@ -197,6 +199,13 @@ fn bits(numbers: &[f64]) -> Vec<u64> {
 fn scores<const F: usize>(trees: &Trees, kernel: Kernel, rows: &[[f64; F]]) -> Vec<f64> {
     let (mut raw, mut buffers) = (Vec::new(), ForestBuffers { kernel, ..ForestBuffers::default() });
     Forest::new(trees).scores(rows.as_flattened(), rows.len(), &mut buffers, &mut raw).unwrap();
+    // With less than the best instructions of this processor.
+    for instructions in Instructions::available() {
+        buffers.compact.instructions = instructions;
+        let mut again = Vec::new();
+        Forest::new(trees).scores(rows.as_flattened(), rows.len(), &mut buffers, &mut again).unwrap();
+        assert_eq!(bits(&again), bits(&raw), "{kernel:?} with {instructions:?}");
+    }
     raw
 }
 
@@ -212,17 +221,17 @@ proptest! {
     ) {
         let trees = ensemble(FEATURES, &drawn, &choices);
         let expected: Vec<f64> = rows.iter().flat_map(|row| define(&trees, row)).collect();
-        for kernel in [Kernel::Walk, Kernel::Ranked] {
+        for kernel in Kernel::ALL {
             prop_assert_eq!(bits(&scores(&trees, kernel, &rows)), bits(&expected));
             let one_by_one: Vec<f64> = rows.iter().flat_map(|row| scores(&trees, kernel, &[*row])).collect();
             prop_assert_eq!(bits(&one_by_one), bits(&expected));
         }
-        // Numbers alone, in a block of its own size for every number of rows.
-        let mut rows = rows;
-        rows.iter_mut().flatten().filter(|x| x.is_nan()).for_each(|x| *x = 0.1);
+        // A block of its own size for every number of rows.
         let rows: Vec<[f64; FEATURES]> = rows.iter().copied().cycle().take(17 * rows.len()).collect();
         let expected: Vec<f64> = rows.iter().flat_map(|row| define(&trees, row)).collect();
-        prop_assert_eq!(bits(&scores(&trees, Kernel::Ranked, &rows)), bits(&expected));
+        for kernel in Kernel::ALL {
+            prop_assert_eq!(bits(&scores(&trees, kernel, &rows)), bits(&expected));
+        }
     }
 
     #[test]
@@ -271,19 +280,23 @@ fn the_largest_trees_that_are_ranked_agree_with_the_definition() {
             (0..300).map(|_| [(); 128].map(|()| f64::from(random(514)) / 2.0 - 1.0)).collect();
         let narrow: Vec<[f64; 64]> = rows.iter().map(|row| std::array::from_fn(|i| row[i])).collect();
         let expected: Vec<f64> = rows.iter().flat_map(|row| define(&trees, row)).collect();
-        let got = |count: usize| match features {
-            64 => scores(&trees, Kernel::Ranked, &narrow[..count]),
-            _ => scores(&trees, Kernel::Ranked, &rows[..count]),
+        let got = |kernel, count: usize| match features {
+            64 => scores(&trees, kernel, &narrow[..count]),
+            _ => scores(&trees, kernel, &rows[..count]),
         };
-        for count in [1, 15, 64, 100, 150, 250, 300] {
-            assert_eq!(bits(&got(count)), bits(&expected[..2 * count]), "{count} rows, case {flags}");
+        for (kernel, count) in Kernel::ALL
+            .into_iter()
+            .flat_map(|kernel| [1, 15, 64, 100, 150, 250, 300].map(|count| (kernel, count)))
+        {
+            let expected = bits(&expected[..2 * count]);
+            assert_eq!(bits(&got(kernel, count)), expected, "{kernel:?}, {count} rows, case {flags}");
         }
     }
 }
 
-/// More thresholds than bytes can rank, leaves at both kinds of positions, and as many features as still fit.
+/// More thresholds than bytes can rank, long chains, and each number of slots that kernels are compiled for.
 #[test]
-fn ranks_of_sixteen_bits_agree_with_the_definition() {
+fn ranks_of_more_than_bytes_agree_with_the_definition() {
     let mut state = 7u64;
     let mut random = |below: u32| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -297,7 +310,9 @@ fn ranks_of_sixteen_bits_agree_with_the_definition() {
         zero_missing: false,
         children: Box::new(children),
     };
-    for (features, single) in [(3, true), (31, false), (63, true), (64, true)] {
+    for (features, single) in
+        [(3, true), (31, false), (32, true), (63, true), (64, true), (255, false), (256, true)]
+    {
         let mut drawn: Vec<Tree> = (0..80).map(|tree| complete(tree % 8, features, &mut random)).collect();
         // More than 255 thresholds of one feature, and chains of many levels.
         drawn.extend((0..600).map(|number| {
@@ -327,7 +342,7 @@ fn ranks_of_sixteen_bits_agree_with_the_definition() {
         let rows: Vec<f64> = (0..270 * width).map(|_| f64::from(random(700)) / 2.0 - 9.0).collect();
         let expected: Vec<f64> = rows.chunks(width).flat_map(|row| define(&trees, row)).collect();
         for count in [1, 2, 257, 270] {
-            let mut buffers = ForestBuffers { kernel: Kernel::Ranked, ..ForestBuffers::default() };
+            let mut buffers = ForestBuffers { kernel: Kernel::Compact, ..ForestBuffers::default() };
             let mut raw = Vec::new();
             Forest::new(&trees).scores(&rows[..count * width], count, &mut buffers, &mut raw).unwrap();
             assert_eq!(bits(&raw), bits(&expected[..2 * count]), "{count} rows of {features}");
@@ -371,7 +386,39 @@ fn trees_too_large_for_narrow_nodes_are_walked_all_the_same() {
     };
     trees.check().unwrap();
     let rows = [[-1.0, 0.0, 0.0], [123.25, 0.0, 0.0], [1e9, 0.0, 0.0]];
-    assert_eq!(scores(&trees, Kernel::Ranked, &rows), [0.5, 124.5, f64::from(splits) + 0.5]);
+    assert_eq!(scores(&trees, Kernel::Compact, &rows), [0.5, 124.5, f64::from(splits) + 0.5]);
+}
+
+/// Every kernel can be the fastest, and one of those that are there is.
+#[test]
+fn the_fastest_kernel_is_one_that_is_there() {
+    let choices = Choices {
+        single_input: true,
+        single_sum: false,
+        equal_left: true,
+        sets: true,
+        vectors: false,
+        zero_missing: false,
+        truncate_negative: false,
+        average: Average::Mean,
+        missing_value: None,
+    };
+    let split = |set| Tree::Split {
+        feature: 1,
+        threshold: 2.0,
+        set,
+        missing_left: false,
+        zero_missing: false,
+        children: Box::new([Tree::Leaf([1.0, 2.0]), Tree::Leaf([3.0, 4.0])]),
+    };
+    for (set, least) in [(None, 2), (Some(1), 1)] {
+        let choices = Choices { sets: set.is_some(), ..choices.clone() };
+        let trees = ensemble(FEATURES, &[split(set), split(set)], &choices);
+        let forest = Forest::new(&trees);
+        let kernels: Vec<Kernel> = forest.kernels().collect();
+        assert!(kernels.len() >= least && (least > 1 || kernels == [Kernel::Walk]));
+        assert!(forest.fastest(&trees).iter().all(|kernel| kernels.contains(kernel)));
+    }
 }
 
 #[test]

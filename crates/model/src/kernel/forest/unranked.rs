@@ -4,6 +4,8 @@ use std::convert::Infallible;
 use std::marker::PhantomData;
 
 use super::Trees;
+use super::order::Order;
+use super::ranks::Ranks;
 use crate::kernel::Real;
 
 /// A float type.
@@ -22,7 +24,7 @@ pub(super) struct Ranked<T, S>(Infallible, PhantomData<(T, S)>);
 
 impl<T: Lanes, S: Lanes> Ranked<T, S> {
     /// None.
-    pub(super) fn new(_: &Trees) -> Option<Self> {
+    pub(super) fn new(_: &Trees, _: &Ranks<T>, _: &Order) -> Option<Self> {
         None
     }
 

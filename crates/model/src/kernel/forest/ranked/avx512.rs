@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{BLOCK, Block, Coding, GROUP, MOST_LEAVES, Ranked, RankedBuffers, Scale, Test};
+use super::{BLOCK, Block, Condition, GROUP, MOST_LEAVES, Ranked, RankedBuffers, Scale, Slot, Test};
 use crate::kernel::Real;
 
 /// 64 ranks.
@@ -19,13 +19,6 @@ impl Line {
     /// No ranks.
     pub(super) const ZERO: Self = Self([0; 64]);
 }
-
-/// [`Coding::Bytes`] of up to 64 features.
-const BYTES: u8 = 0;
-/// [`Coding::Bytes`] of more.
-const MANY_BYTES: u8 = 1;
-/// [`Coding::Words`].
-const WORDS: u8 = 2;
 
 /// Groups of trees in flight at once for one row.
 const FLIGHT: usize = 4;
@@ -50,6 +43,12 @@ pub(in crate::kernel) trait Lanes: Real {
     /// Needs [`available`]. The scale's last pivot is infinite.
     unsafe fn rank(scale: &[Self; super::SCALE], x: Self) -> u8;
 
+    /// How many of some numbers are below `x`.
+    ///
+    /// # Safety
+    /// Needs AVX-512 and counts of bits.
+    unsafe fn below(block: &[Self; 16], x: Self) -> u32;
+
     /// Adds to each of 64 sums `values[leaf * width]`.
     ///
     /// # Safety
@@ -70,6 +69,14 @@ impl Lanes for f32 {
             let below = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(thresholds, x).count_ones() as usize;
             (16 * block + below) as u8
         }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,popcnt")]
+    unsafe fn below(block: &[Self; 16], x: Self) -> u32 {
+        // SAFETY: sixteen numbers.
+        let block = unsafe { _mm512_loadu_ps(block.as_ptr()) };
+        _mm512_cmp_ps_mask::<_CMP_LT_OQ>(block, _mm512_set1_ps(x)).count_ones()
     }
 
     #[inline]
@@ -115,6 +122,15 @@ impl Lanes for f64 {
     }
 
     #[inline]
+    #[target_feature(enable = "avx512f,popcnt")]
+    unsafe fn below(block: &[Self; 16], x: Self) -> u32 {
+        // SAFETY: twice eight numbers.
+        let [low, high] = [0, 8].map(|at| unsafe { _mm512_loadu_pd(block.as_ptr().add(at)) });
+        let below = |part| u32::from(_mm512_cmp_pd_mask::<_CMP_LT_OQ>(part, _mm512_set1_pd(x)));
+        (below(low) | below(high) << 8).count_ones()
+    }
+
+    #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,bmi1,bmi2,popcnt")]
     unsafe fn add_leaves(leaf: __m512i, values: *const f64, width: usize, sums: *mut f64) {
         let parts = [
@@ -148,20 +164,10 @@ impl<T: Lanes, S: Lanes> Ranked<T, S> {
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,bmi1,bmi2,popcnt")]
     pub(super) unsafe fn rank_rows(&self, input: &[T], rows: &mut [[Line; 2]]) {
         for (row, lines) in input.chunks_exact(self.features).zip(rows) {
-            match &self.coding {
-                Coding::Bytes(scales) => {
-                    for ((scale, x), rank) in scales.iter().zip(row).zip(lines.as_flattened_mut_bytes()) {
-                        // SAFETY: every scale ends in an infinite pivot.
-                        *rank = unsafe { T::rank(scale, *x) };
-                    }
-                }
-                Coding::Words { thresholds, .. } => {
-                    let (ranks, _) = lines.as_flattened_mut_bytes().as_chunks_mut::<2>();
-                    ranks[self.features] = 1u16.to_ne_bytes();
-                    for ((sorted, x), rank) in thresholds.iter().zip(row).zip(ranks) {
-                        *rank = (sorted.partition_point(|threshold| threshold < x) as u16).to_ne_bytes();
-                    }
-                }
+            let ranks = lines.as_flattened_mut_bytes();
+            for ((slot, scale), rank) in self.slots.iter().zip(&self.scales).zip(ranks) {
+                // SAFETY: every scale ends in an infinite pivot.
+                *rank = unsafe { rank_in(*slot, scale, row[slot.feature as usize]) };
             }
         }
     }
@@ -173,21 +179,21 @@ impl<T: Lanes, S: Lanes> Ranked<T, S> {
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,bmi1,bmi2,popcnt")]
     pub(super) unsafe fn walk(&self, rows: &[[Line; 2]], ends: &mut [u32]) {
         assert!(ends.len() == rows.len() * self.trees, "an end for each row and tree");
-        // SAFETY: as this function's; the coding is that of the nodes.
+        // SAFETY: as this function's; the second line has ranks where there are so many slots.
         unsafe {
-            match &self.coding {
-                Coding::Bytes(scales) if scales.len() <= 64 => self.walk_coded::<BYTES>(rows, ends),
-                Coding::Bytes(_) => self.walk_coded::<MANY_BYTES>(rows, ends),
-                Coding::Words { .. } => self.walk_coded::<WORDS>(rows, ends),
+            if self.slots.len() <= 64 {
+                self.walk_lines::<false>(rows, ends);
+            } else {
+                self.walk_lines::<true>(rows, ends);
             }
         }
     }
 
     /// # Safety
-    /// Needs [`available`], the coding of the nodes, and an end for each row and tree.
+    /// Needs [`available`], `MANY` for more than 64 slots, and an end for each row and tree.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,bmi1,bmi2,popcnt")]
-    unsafe fn walk_coded<const CODING: u8>(&self, rows: &[[Line; 2]], ends: &mut [u32]) {
+    unsafe fn walk_lines<const MANY: bool>(&self, rows: &[[Line; 2]], ends: &mut [u32]) {
         let (groups, mut group) = (self.levels.len(), 0);
         while group < groups {
             let flight = if group + FLIGHT <= groups { FLIGHT } else { 1 };
@@ -198,9 +204,9 @@ impl<T: Lanes, S: Lanes> Ranked<T, S> {
                 // SAFETY: groups below `groups`.
                 unsafe {
                     if flight == FLIGHT {
-                        self.walk_groups::<FLIGHT, CODING>(group, low, high, ends);
+                        self.walk_groups::<FLIGHT, MANY>(group, low, high, ends);
                     } else {
-                        self.walk_groups::<1, CODING>(group, low, high, ends);
+                        self.walk_groups::<1, MANY>(group, low, high, ends);
                     }
                 }
             }
@@ -209,10 +215,10 @@ impl<T: Lanes, S: Lanes> Ranked<T, S> {
     }
 
     /// # Safety
-    /// Needs [`available`], the coding of the nodes, and groups `first..first + G`.
+    /// Needs [`available`], `MANY` for more than 64 slots, and groups `first..first + G`.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,bmi1,bmi2,popcnt")]
-    unsafe fn walk_groups<const G: usize, const CODING: u8>(
+    unsafe fn walk_groups<const G: usize, const MANY: bool>(
         &self,
         first: usize,
         low: __m512i,
@@ -226,47 +232,20 @@ impl<T: Lanes, S: Lanes> Ranked<T, S> {
         });
         let mut at = starts;
         let one = _mm512_set1_epi32(1);
-        let (feature_bits, rank_bits) = match &self.coding {
-            Coding::Bytes(_) => (8, 8),
-            Coding::Words { feature_bits, rank_bits, .. } => (*feature_bits, *rank_bits),
-        };
-        let feature_mask = _mm512_set1_epi32((1 << feature_bits) - 1);
-        let rank_mask = _mm512_set1_epi32((1 << rank_bits) - 1);
-        let (to_rank, to_child) =
-            (_mm_cvtsi32_si128(feature_bits as i32), _mm_cvtsi32_si128((feature_bits + rank_bits) as i32));
         // Groups are sorted by depth: the last is the deepest.
         for _ in 0..self.levels[first + G - 1] {
-            let mut moved = 0;
             for lane in 0..G {
                 // SAFETY: positions are those of roots, or of children inside the same tree; there are fewer than 2^31.
                 let node = unsafe { _mm512_i32gather_epi32::<4>(at[lane], nodes) };
-                let next = if CODING == WORDS {
-                    let rank = _mm512_permutex2var_epi16(low, _mm512_and_si512(node, feature_mask), high);
-                    let rank = _mm512_and_si512(rank, _mm512_set1_epi32(0xffff));
-                    let bound = _mm512_and_si512(_mm512_srl_epi32(node, to_rank), rank_mask);
-                    let right = _mm512_cmpgt_epu32_mask(rank, bound);
-                    let child = _mm512_slli_epi32::<1>(_mm512_srl_epi32(node, to_child));
-                    let next = _mm512_add_epi32(starts[lane], child);
-                    _mm512_mask_add_epi32(next, right, next, one)
+                let rank = if MANY {
+                    _mm512_permutex2var_epi8(low, node, high)
                 } else {
-                    let rank = if CODING == MANY_BYTES {
-                        _mm512_permutex2var_epi8(low, node, high)
-                    } else {
-                        _mm512_permutexvar_epi8(node, low)
-                    };
-                    // The lowest byte of each node is the feature and takes its rank; the next is the bound.
-                    let right = _mm512_mask_cmpgt_epu8_mask(LOWEST, rank, _mm512_srli_epi32::<8>(node));
-                    let child = _mm512_srli_epi32::<16>(node);
-                    _mm512_add_epi32(starts[lane], _mm512_mask_add_epi8(child, right, child, one))
+                    _mm512_permutexvar_epi8(node, low)
                 };
-                // Trees of full depth are much deeper than most of their leaves.
-                if CODING == WORDS {
-                    moved |= _mm512_cmpneq_epi32_mask(at[lane], next);
-                }
-                at[lane] = next;
-            }
-            if CODING == WORDS && moved == 0 {
-                break;
+                // The lowest byte of each node is the slot and takes its rank; the next is the bound.
+                let right = _mm512_mask_cmpgt_epu8_mask(LOWEST, rank, _mm512_srli_epi32::<8>(node));
+                let child = _mm512_srli_epi32::<16>(node);
+                at[lane] = _mm512_add_epi32(starts[lane], _mm512_mask_add_epi8(child, right, child, one));
             }
         }
         for (lane, at) in at.into_iter().enumerate() {
@@ -296,7 +275,9 @@ impl<T: Lanes, S: Lanes> Ranked<T, S> {
         assert!(rows <= 64 * B && B * 64 <= BLOCK && input.len() == rows * self.features, "a block of rows");
         // SAFETY: as this function's.
         unsafe { self.rank_block(input, rows, &mut buffers.ranks) };
-        buffers.masks.resize(block.most_tests, Quad::default());
+        buffers.masks.resize(block.conditions.len(), Quad::default());
+        // SAFETY: `ranks` has lines for all slots, and `masks` room for all conditions.
+        unsafe { masks::<B>(&block.conditions, &buffers.ranks, &mut buffers.masks) };
         buffers.reach.resize(MOST_LEAVES + block.most_tests.max(1), Quad::default());
         let local = S::buffer(&mut buffers.local);
         local.clear();
@@ -309,10 +290,9 @@ impl<T: Lanes, S: Lanes> Ranked<T, S> {
         for (number, tree) in block.trees.iter().enumerate() {
             let tests = &block.tests[tree.first_test..tree.first_test + tree.tests];
             let values = &block.values[tree.first_leaf * block.width..][..tree.leaves * block.width];
-            // SAFETY: `ranks` has lines for all features, `masks` and `reach` room for all tests and leaves, and what a
-            // test refers to was in range when the tree was packed.
+            // SAFETY: `reach` has room for all tests and leaves, and what a test refers to was in range when the tree was
+            // packed.
             let planes = unsafe {
-                masks::<B>(tests, &buffers.ranks, &mut buffers.masks);
                 reach(tests, tree.leaves, &buffers.masks, &mut buffers.reach);
                 planes(tree.leaves, &buffers.reach)
             };
@@ -353,17 +333,31 @@ impl<T: Lanes, S: Lanes> Ranked<T, S> {
     /// Needs [`available`] and a number for each feature of each row, at most [`BLOCK`] of them.
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,bmi1,bmi2,popcnt")]
     unsafe fn rank_block(&self, input: &[T], rows: usize, ranks: &mut Vec<Line>) {
-        ranks.resize(self.features * BLOCK / 64, Line([0; 64]));
-        let Coding::Bytes(scales) = &self.coding else { unreachable!("blocks are of bytes") };
-        for (feature, (scale, lines)) in scales.iter().zip(ranks.chunks_exact_mut(BLOCK / 64)).enumerate() {
+        ranks.resize(self.slots.len() * BLOCK / 64, Line([0; 64]));
+        let columns = ranks.chunks_exact_mut(BLOCK / 64);
+        for ((slot, scale), lines) in self.slots.iter().zip(&self.scales).zip(columns) {
             let lines = lines.as_flattened_mut_bytes();
-            let column = input[feature..].iter().step_by(self.features);
+            let column = input[slot.feature as usize..].iter().step_by(self.features);
             for (rank, x) in lines[..rows].iter_mut().zip(column) {
                 // SAFETY: every scale ends in an infinite pivot.
-                *rank = unsafe { T::rank(scale, *x) };
+                *rank = unsafe { rank_in(*slot, scale, *x) };
             }
         }
     }
+}
+
+/// The rank of a value in a slot.
+///
+/// # Safety
+/// Needs [`available`]. The scale's last pivot is infinite.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,bmi1,bmi2,popcnt")]
+unsafe fn rank_in<T: Lanes>(slot: Slot, scale: &Scale<T>, x: T) -> u8 {
+    if slot.misses(x) {
+        return if slot.missing_left { 0 } else { u8::MAX };
+    }
+    // SAFETY: as this function's.
+    unsafe { T::rank(scale, x) }
 }
 
 /// The lowest byte of every four.
@@ -381,14 +375,14 @@ impl Bytes for [Line] {
     }
 }
 
-/// Which rows each test sends right.
+/// Which rows each condition sends right.
 ///
 /// # Safety
-/// Needs [`available`](self::available), lines for the features of all tests, and a mask for each test.
+/// Needs [`available`](self::available), and lines for the slots of all conditions.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,bmi1,bmi2,popcnt")]
-unsafe fn masks<const B: usize>(tests: &[Test], ranks: &[Line], masks: &mut [Quad]) {
-    for (test, mask) in tests.iter().zip(masks) {
+unsafe fn masks<const B: usize>(conditions: &[Condition], ranks: &[Line], masks: &mut [Quad]) {
+    for (test, mask) in conditions.iter().zip(masks) {
         let bound = _mm512_set1_epi32(test.bound as i32);
         for b in 0..B {
             // SAFETY: the block has BLOCK / 64 lines for each feature.
@@ -401,7 +395,7 @@ unsafe fn masks<const B: usize>(tests: &[Test], ranks: &[Line], masks: &mut [Qua
 /// Which rows reach each leaf, and zeros up to a multiple of eight leaves.
 ///
 /// # Safety
-/// Needs [`available`], a mask for each test and a place in `reach` for every leaf and test.
+/// Needs [`available`], a mask for the condition of each test and a place in `reach` for every leaf and test.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,bmi1,bmi2,popcnt")]
 unsafe fn reach(tests: &[Test], leaves: usize, masks: &[Quad], reach: &mut [Quad]) {
@@ -410,11 +404,11 @@ unsafe fn reach(tests: &[Test], leaves: usize, masks: &[Quad], reach: &mut [Quad
     }
     reach[if tests.is_empty() { 0 } else { MOST_LEAVES }] = Quad([u64::MAX; 4]);
     let all = reach.as_mut_ptr();
-    for (number, (test, mask)) in tests.iter().zip(masks).enumerate() {
-        // SAFETY: places of leaves and tests of this tree.
+    for (number, test) in tests.iter().enumerate() {
+        // SAFETY: a mask for every condition, places of leaves and tests of this tree.
         unsafe {
             let here = _mm256_load_si256(all.add(MOST_LEAVES + number).cast());
-            let right = _mm256_load_si256((&raw const *mask).cast());
+            let right = _mm256_load_si256(masks.as_ptr().add(test.condition as usize).cast());
             _mm256_store_si256(all.add(test.left as usize).cast(), _mm256_andnot_si256(right, here));
             _mm256_store_si256(all.add(test.right as usize).cast(), _mm256_and_si256(right, here));
         }
