@@ -5,7 +5,6 @@ mod ranked;
 
 mod choice;
 mod compact;
-mod instructions;
 mod order;
 mod ranks;
 

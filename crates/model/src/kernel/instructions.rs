@@ -12,8 +12,10 @@ pub(super) struct Instructions(Level);
 pub(super) enum Level {
     /// What every processor of the target has.
     Portable,
+    /// AVX2, and counts of bits.
     #[cfg(target_arch = "x86_64")]
     Avx2,
+    /// AVX-512 for numbers of all widths, also in shorter registers, and counts of bits.
     #[cfg(target_arch = "x86_64")]
     Avx512,
 }
@@ -24,10 +26,10 @@ impl Instructions {
     pub(super) fn widest() -> Self {
         #[cfg(target_arch = "x86_64")]
         {
-            if is_x86_feature_detected!("avx512f") {
+            if has_avx512() {
                 return Self(Level::Avx512);
             }
-            if is_x86_feature_detected!("avx2") {
+            if has_avx2() {
                 return Self(Level::Avx2);
             }
         }
@@ -40,8 +42,8 @@ impl Instructions {
         let mut all = vec![Self(Level::Portable)];
         #[cfg(target_arch = "x86_64")]
         {
-            all.extend(is_x86_feature_detected!("avx2").then_some(Self(Level::Avx2)));
-            all.extend(is_x86_feature_detected!("avx512f").then_some(Self(Level::Avx512)));
+            all.extend(has_avx2().then_some(Self(Level::Avx2)));
+            all.extend(has_avx512().then_some(Self(Level::Avx512)));
         }
         all
     }
@@ -50,6 +52,27 @@ impl Instructions {
     pub(super) fn level(self) -> Level {
         self.0
     }
+}
+
+impl Default for Instructions {
+    fn default() -> Self {
+        Self::widest()
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[inline]
+fn has_avx2() -> bool {
+    is_x86_feature_detected!("avx2") && is_x86_feature_detected!("popcnt")
+}
+
+#[cfg(target_arch = "x86_64")]
+#[inline]
+fn has_avx512() -> bool {
+    is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512vl")
+        && is_x86_feature_detected!("popcnt")
 }
 
 /// Defines a function whose first argument is [`Instructions`], with an expression for each level. What the expressions
@@ -70,13 +93,13 @@ macro_rules! for_each_instruction_set {
             $($argument: $type),+
         ) {
             #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx2")]
+            #[target_feature(enable = "avx2,popcnt")]
             fn avx2 $(<$($generic: $bound),+>)? ($($argument: $type),+) {
                 $avx2
             }
 
             #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx512f")]
+            #[target_feature(enable = "avx512f,avx512bw,avx512vl,popcnt")]
             fn avx512 $(<$($generic: $bound),+>)? ($($argument: $type),+) {
                 $avx512
             }

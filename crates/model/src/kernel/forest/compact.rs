@@ -9,11 +9,11 @@
 #![allow(unsafe_code)]
 
 use super::Trees;
-use super::instructions::Instructions;
 use super::order::{Order, Placed};
 use super::ranked::Lanes;
 use super::ranks::{Ranks, Search, Slot, WIDTH, below};
 use crate::kernel::Real;
+use crate::kernel::instructions::{Instructions, for_each_instruction_set};
 
 /// Walks in flight at once.
 const LANES: usize = 8;
@@ -169,15 +169,7 @@ impl<T: Lanes, S: Real> Compact<T, S> {
             let padded = rows.next_multiple_of(LANES);
             buffers.rows.resize(buffers.rows.len().max(padded * stride), 0);
             let ranks = &mut buffers.rows[..padded * stride];
-            match buffers.instructions {
-                Instructions::Least => self.rank(input, ranks, below),
-                // SAFETY: `Instructions` are those of this processor.
-                #[cfg(target_arch = "x86_64")]
-                Instructions::Avx2 => unsafe { self.rank_avx2(input, ranks) },
-                // SAFETY: as above.
-                #[cfg(target_arch = "x86_64")]
-                Instructions::Avx512 => unsafe { self.rank_avx512(input, ranks) },
-            }
+            rank(buffers.instructions, self, input, ranks);
             if rows < LANES {
                 buffers.ends.resize(buffers.ends.len().max(self.first_leaf.len()), 0);
                 for (ranks, sums) in buffers.rows.chunks_exact(stride).zip(sums.chunks_exact_mut(outputs)) {
@@ -246,27 +238,6 @@ impl<T: Lanes, S: Real> Compact<T, S> {
         } else {
             row.fill(rank() << (32 - self.steps.layout.rank_bits));
         }
-    }
-
-    /// [`Self::rank`] with other instructions.
-    ///
-    /// # Safety
-    /// Needs [`Instructions::Avx2`].
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx2,popcnt")]
-    unsafe fn rank_avx2(&self, input: &[T], rows: &mut [u32]) {
-        self.rank(input, rows, below);
-    }
-
-    /// [`Self::rank`] with other instructions.
-    ///
-    /// # Safety
-    /// Needs [`Instructions::Avx512`].
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl,popcnt")]
-    unsafe fn rank_avx512(&self, input: &[T], rows: &mut [u32]) {
-        // SAFETY: as this function's.
-        self.rank(input, rows, |block, x| unsafe { T::below(block, x) });
     }
 
     /// Adds the values of the leaf that each tree ends in.
@@ -428,6 +399,16 @@ impl Steps {
             ends[lane] = unsafe { *nodes.add(at[lane]) } >> (32 - self.layout.rank_bits);
         }
         ends
+    }
+}
+
+for_each_instruction_set! {
+    /// Writes the ranks of rows.
+    fn rank[T: Lanes, S: Real](ensemble: &Compact<T, S>, input: &[T], rows: &mut [u32]) {
+        portable: ensemble.rank(input, rows, below),
+        avx2: ensemble.rank(input, rows, below),
+        // SAFETY: only where there is AVX-512.
+        avx512: ensemble.rank(input, rows, |block, x| unsafe { T::below(block, x) }),
     }
 }
 

@@ -2,9 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::instructions::Instructions;
 use super::*;
 use crate::estimator::{Leaves, NEAR_ZERO, Nodes};
+use crate::kernel::instructions::Instructions;
 
 const FEATURES: usize = 3;
 
@@ -200,7 +200,7 @@ fn scores<const F: usize>(trees: &Trees, kernel: Kernel, rows: &[[f64; F]]) -> V
     let (mut raw, mut buffers) = (Vec::new(), ForestBuffers { kernel, ..ForestBuffers::default() });
     Forest::new(trees).scores(rows.as_flattened(), rows.len(), &mut buffers, &mut raw).unwrap();
     // With less than the best instructions of this processor.
-    for instructions in Instructions::available() {
+    for instructions in Instructions::all() {
         buffers.compact.instructions = instructions;
         let mut again = Vec::new();
         Forest::new(trees).scores(rows.as_flattened(), rows.len(), &mut buffers, &mut again).unwrap();
