@@ -76,41 +76,53 @@ impl<'a> Csv<'a> {
         let source = &self.sources[file];
         let input = source.open().map_err(|source| TableError::Io { source })?;
         let mut blocks = Blocks::new(input, BLOCK_BYTES);
-        let (mut bytes, mut rows) = (0, 0);
-        loop {
-            let together: Vec<Block> = (0..2 * rayon::current_num_threads())
-                .map_while(|_| blocks.next().transpose())
-                .collect::<Result<_, _>>()?;
-            if together.is_empty() {
-                return Ok(());
-            }
-            let parse = |block: &Block| self.parse(file, block, layout);
-            let (pieces, ()) = rayon::join(
-                || together.par_iter().map(parse).collect::<Vec<Result<Piece, TableError>>>(),
+        // Memory that was given back to the system would be cleared by it before it comes again.
+        let (mut texts, mut numbers) = (Vec::<Vec<u8>>::new(), Vec::new());
+        let mut read = |texts: &mut Vec<Vec<u8>>| -> Result<Vec<Block>, TableError> {
+            let count = 2 * rayon::current_num_threads();
+            (0..count).map_while(|_| blocks.next(texts.pop().unwrap_or_default()).transpose()).collect()
+        };
+        let (mut together, mut parsed) = (read(&mut texts)?, Vec::<Piece>::new());
+        while !together.is_empty() {
+            let mut memory = std::mem::take(&mut numbers);
+            memory.resize_with(together.len(), Vec::new);
+            let parse = |(block, numbers): (&Block, Vec<f64>)| self.parse(file, block, layout, numbers);
+            // What only one processor can do is done meanwhile.
+            let (pieces, next) = rayon::join(
+                || together.par_iter().zip(memory).map(parse).collect::<Vec<Result<Piece, TableError>>>(),
                 || {
                     if let Some(seen) = seen {
                         together.iter().for_each(|block| seen.update(&block.bytes));
                     }
+                    for piece in parsed.drain(..) {
+                        all.append(&piece);
+                        numbers.push(piece.parts.numbers);
+                    }
+                    read(&mut texts)
                 },
             );
-            for (piece, block) in pieces.into_iter().zip(&together) {
-                let piece = piece?;
-                (bytes, rows) = (bytes + block.bytes.len(), rows + piece.parts.rows);
-                if block.first
-                    && let Some(size) = source.size()
-                {
-                    // Once, by what the first block needs for its bytes, so that memory is not moved as it grows.
-                    let rows = size as f64 / bytes.max(1) as f64 * rows as f64 * 1.02;
-                    all.reserve(rows as usize + 1);
-                }
-                all.append(&piece);
+            parsed = pieces.into_iter().collect::<Result<_, _>>()?;
+            if let (Block { first: true, bytes, .. }, Some(size)) = (&together[0], source.size()) {
+                // Once, by what the first block needs for its bytes, so that memory is not moved as it grows.
+                let rows = size as f64 / bytes.len() as f64 * parsed[0].parts.rows as f64 * 1.02;
+                all.reserve(rows as usize + 1);
             }
+            texts.extend(together.into_iter().map(|block| block.bytes));
+            together = next?;
         }
+        parsed.iter().for_each(|piece| all.append(piece));
+        Ok(())
     }
 
-    /// The rows of a block.
-    fn parse(&self, file: usize, block: &Block, layout: &Layout) -> Result<Piece, TableError> {
-        let mut piece = Piece::new(layout);
+    /// The rows of a block, in the memory of other numbers.
+    fn parse(
+        &self,
+        file: usize,
+        block: &Block,
+        layout: &Layout,
+        numbers: Vec<f64>,
+    ) -> Result<Piece, TableError> {
+        let mut piece = Piece::in_memory(layout, numbers);
         let order = self.orders[file].as_deref();
         let mut header = self.header && block.first;
         let start = if block.first && block.bytes.starts_with(BOM) { BOM.len() } else { 0 };
@@ -164,9 +176,11 @@ impl Reader for Csv<'_> {
         let columns = self.names.names.len();
         let layout = Layout::new(&self.names, &vec![Take::Text; columns], &vec![false; columns], self.unit());
         let input = self.sources[0].open().map_err(|source| TableError::Io { source })?;
-        let Some(block) = Blocks::new(input, GUESSED_BYTES).next()? else { return Err(TableError::Empty) };
+        let Some(block) = Blocks::new(input, GUESSED_BYTES).next(Vec::new())? else {
+            return Err(TableError::Empty);
+        };
         // What is wrong there is told when it is read for good.
-        let counts = self.parse(0, &block, &layout).map(|piece| piece.counts).unwrap_or_default();
+        let counts = self.parse(0, &block, &layout, Vec::new()).map(|piece| piece.counts).unwrap_or_default();
         Ok((0..columns).map(|column| counts.get(column).is_none_or(|count| count.texts == 0)).collect())
     }
 
@@ -229,9 +243,10 @@ impl<R: Read> Blocks<R> {
         Self { input, size, rest: Vec::new(), line: 1, first: true, ended: false }
     }
 
-    /// The next block; none at the end.
-    fn next(&mut self) -> Result<Option<Block>, TableError> {
-        let mut bytes = std::mem::take(&mut self.rest);
+    /// The next block, in the memory of other bytes; none at the end.
+    fn next(&mut self, mut bytes: Vec<u8>) -> Result<Option<Block>, TableError> {
+        bytes.clear();
+        bytes.append(&mut self.rest);
         loop {
             if !self.ended {
                 let wanted = self.size as u64;
@@ -251,7 +266,8 @@ impl<R: Read> Blocks<R> {
                 (false, true) => last_end(&bytes),
             };
             if let Some(end) = end {
-                self.rest = bytes.split_off(end);
+                self.rest.extend_from_slice(&bytes[end..]);
+                bytes.truncate(end);
                 let line = self.line;
                 self.line += memchr::memchr_iter(b'\n', &bytes).count() as u64;
                 return Ok(Some(Block { bytes, line, first: std::mem::take(&mut self.first), quotes }));

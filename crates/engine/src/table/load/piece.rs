@@ -104,11 +104,17 @@ pub(super) enum Cell<'a> {
 
 impl Piece {
     pub(super) fn new(layout: &Layout) -> Self {
+        Self::in_memory(layout, Vec::new())
+    }
+
+    /// The same with the memory of another's numbers.
+    pub(super) fn in_memory(layout: &Layout, mut numbers: Vec<f64>) -> Self {
+        numbers.clear();
         let columns = |count| vec![TextColumn::default(); count];
         let parts = Parts {
             rows: 0,
             width: layout.numbers,
-            numbers: Vec::new(),
+            numbers,
             texts: columns(layout.texts),
             asides: columns(layout.asides),
         };
