@@ -15,7 +15,7 @@ use foretell_engine::log::{Drain, Log as RecordLog};
 use foretell_engine::store::is_name;
 use foretell_engine::{Given, Naming};
 use foretell_server::Parts;
-use foretell_server::config::{Config, KernelName, ModelConfig, StoreConfig};
+use foretell_server::config::{Config, ModelConfig, StoreConfig};
 use foretell_server::log::Log;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
@@ -220,7 +220,7 @@ fn source(model: &mut ModelConfig, derived: &mut HashMap<String, String>) -> Res
                 name,
                 version: model.version.clone(),
                 given: Given { features, categories },
-                kernel: model.kernel.map(KernelName::kernel),
+                kernel: model.kernel,
             };
             Source::File(FileSource { path: model.path.clone().unwrap_or_default(), naming })
         }

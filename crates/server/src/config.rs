@@ -13,7 +13,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use foretell_engine::{Category, Kernel, OpenLimits};
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use crate::auth::is_local;
 pub use prediction_log::{Full, ModelRecording, PredictionLogConfig, Recording, SyncText};
@@ -323,29 +324,20 @@ pub struct ModelConfig {
     pub categories: BTreeMap<String, Vec<Category>>,
     /// The version in URLs and answers. Default: the beginning of the file's SHA-256.
     pub version: Option<String>,
-    /// How its trees are evaluated. Default: by what is measured to be the fastest when it is loaded.
-    pub kernel: Option<KernelName>,
+    /// How its trees are evaluated. Where the model or the processor does not allow it, by the next that they allow. Default: by
+    /// what is measured to be the fastest when it is loaded.
+    #[serde(default, deserialize_with = "kernel")]
+    pub kernel: Option<Kernel>,
 }
 
-/// A kernel by its name. Where a model or the processor does not allow it, the next that they allow is taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum KernelName {
-    /// [`Kernel::Walk`].
-    Walk,
-    /// [`Kernel::Compact`].
-    Compact,
-    /// [`Kernel::Ranked`].
-    Ranked,
-}
-
-impl KernelName {
-    /// What has the name.
-    pub fn kernel(self) -> Kernel {
-        match self {
-            Self::Walk => Kernel::Walk,
-            Self::Compact => Kernel::Compact,
-            Self::Ranked => Kernel::Ranked,
+/// A kernel by its name.
+fn kernel<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Kernel>, D::Error> {
+    let name = String::deserialize(value)?;
+    match Kernel::ALL.into_iter().find(|kernel| kernel.name() == name) {
+        Some(kernel) => Ok(Some(kernel)),
+        None => {
+            let names = Kernel::ALL.map(|kernel| format!("`{}`", kernel.name())).join(", ");
+            Err(D::Error::custom(format_args!("expected a kernel, one of {names}, got `{name}`")))
         }
     }
 }
@@ -421,7 +413,9 @@ mod tests {
     fn unknown_keys_are_refused() {
         assert!(server("prot = 1").unwrap_err().contains("prot"));
         assert!(toml::from_str::<Config>("[[model]]\npath = 'm'\nnmae = 'x'").is_err());
-        assert!(toml::from_str::<Config>("[[model]]\npath = 'm'\nkernel = 'fast'").is_err());
+        let kernel = |name| toml::from_str::<Config>(&format!("[[model]]\npath = 'm'\nkernel = '{name}'"));
+        assert!(kernel("fast").unwrap_err().to_string().contains("`walk`, `compact`, `ranked`, got `fast`"));
+        assert_eq!(kernel("compact").unwrap().model[0].kernel, Some(Kernel::Compact));
     }
 
     #[test]
