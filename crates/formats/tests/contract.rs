@@ -129,7 +129,11 @@ fn keeps(model: Model) -> Result<(), String> {
         return Err("its artifact answers otherwise".to_owned());
     }
     let chosen = predictor.kernels();
-    for kernel in predictor.choices() {
+    let mut kernels = predictor.choices();
+    if kernels.is_empty() {
+        kernels.push(chosen.batch);
+    }
+    for kernel in kernels {
         predictor.set_kernels(Kernels::all(kernel));
         if bits(&predictor, &frame) != whole {
             return Err(format!("the kernel {kernel:?} answers otherwise"));
